@@ -1,0 +1,28 @@
+// The React pages, served by Vite from source, on the same port and in the same process as the API.
+import { fileURLToPath } from 'node:url';
+import { createServer } from 'vite';
+import type { PagesFactory } from './server.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+export const devPages: PagesFactory = async (server) => {
+  const vite = await createServer({
+    configFile: `${repository}vite.config.ts`,
+    root: `${repository}demo`,
+    appType: 'spa',
+    logLevel: 'warn',
+    clearScreen: false,
+    server: { middlewareMode: true, hmr: { server }, fs: { allow: [repository] } },
+    // Everything at once: a dependency that Vite discovers later would reload every open tab.
+    optimizeDeps: {
+      include: [
+        ...['react', 'react-dom/client', 'react/jsx-runtime', 'react/jsx-dev-runtime'],
+        ...['jose', 'oauth4webapi', 'idb-keyval', 'broadcast-channel'],
+      ],
+    },
+  });
+  return {
+    handle: (req, res) => vite.middlewares(req, res),
+    close: () => vite.close(),
+  };
+};

@@ -1,0 +1,60 @@
+// What a page may ask this server about itself: how to sign in, what the token endpoint saw, and to misbehave a little.
+import type http from 'node:http';
+import type { FaultRule, Faults } from './faults.js';
+import type { DemoConfig } from './server.js';
+import type { TokenEndpointLog } from './token-endpoint-log.js';
+
+export interface LabRoutesOptions {
+  config: DemoConfig;
+  log: TokenEndpointLog;
+  faults: Faults;
+  settings: { accessTokenTtl: number; forgiveReplayForMs: number };
+}
+
+/** Answers, or returns undefined where the path is not one of its own. */
+export function createLabRoutes({ config, log, faults, settings }: LabRoutesOptions) {
+  return (
+    pathname: string,
+    req: http.IncomingMessage,
+    res: http.ServerResponse,
+  ): Promise<void> | undefined => {
+    switch (`${req.method} ${pathname}`) {
+      case 'GET /config.json':
+        return send(res, config);
+      case 'GET /__lab/log':
+        return send(res, { now: Date.now(), settings, entries: log.entries });
+      case 'POST /__lab/faults':
+        return fromThisPage(req, res, async () => faults.add((await readJson(req)) as FaultRule));
+      case 'DELETE /__lab/faults':
+        return fromThisPage(req, res, () => faults.clear());
+      default:
+        return undefined;
+    }
+  };
+}
+
+/** Another site open in the same browser may send us requests too; it has no business in here. */
+async function fromThisPage(
+  req: http.IncomingMessage,
+  res: http.ServerResponse,
+  act: () => void | Promise<void>,
+): Promise<void> {
+  const { origin, host } = req.headers;
+  if (origin !== `http://${host}`) {
+    res.writeHead(403).end();
+    return;
+  }
+  await act();
+  res.writeHead(204).end();
+}
+
+async function send(res: http.ServerResponse, body: unknown): Promise<void> {
+  res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  res.end(JSON.stringify(body));
+}
+
+async function readJson(req: http.IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of req) text += String(chunk);
+  return JSON.parse(text);
+}

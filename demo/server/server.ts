@@ -1,0 +1,156 @@
+// The whole demo in one process: an authorization server, a protected API, and the pages. The tests start the same server with pages of
+// their own.
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApi } from './api.js';
+import { API_SCOPE, createAuthorizationServer } from './authorization-server.js';
+import { createFaults, type Faults } from './faults.js';
+import { idempotentReplay } from './idempotent-replay.js';
+import { createLabRoutes } from './lab-routes.js';
+import { signInWithoutPage, type TokenResponse } from './sign-in-without-page.js';
+import { createTokenEndpointHandler, forwardTo, oneAtATime, stack } from './token-endpoint.js';
+import { createTokenEndpointLog, readDecision, type TokenEndpointLog } from './token-endpoint-log.js';
+
+export type Handler = (req: http.IncomingMessage, res: http.ServerResponse) => void | Promise<void>;
+
+/** Serves everything that is not the API; gets the server that it is a part of, for a dev server's web socket. */
+export type PagesFactory = (server: http.Server) => Promise<{ handle: Handler; close(): Promise<void> }>;
+
+export interface DemoServerOptions {
+  pages: PagesFactory;
+  /** Where the pages are served (default: a free port). */
+  port?: number;
+  /** Life of an access token, seconds (default 30). */
+  accessTokenTtl?: number;
+  /** How long a replayed refresh token is forgiven, milliseconds (default 0: never). */
+  forgiveReplayForMs?: number;
+  /** Whether the authorization server keeps connections open (default true); see TokenEndpointHandlerOptions. */
+  keepAlive?: boolean;
+}
+
+/** What a page must know to sign in; served at `/config.json`. */
+export interface DemoConfig {
+  issuer: string;
+  clientId: string;
+  resource: string;
+  scope: string;
+}
+
+export interface DemoServer {
+  /** The pages' origin. */
+  readonly url: string;
+  readonly config: DemoConfig;
+  readonly log: TokenEndpointLog;
+  readonly faults: Faults;
+  /** Read at every request, so a change works at once. */
+  readonly settings: { accessTokenTtl: number; forgiveReplayForMs: number };
+  /** A token response as the code exchange gives it, without a browser. */
+  signIn(user: string): Promise<TokenResponse>;
+  close(): Promise<void>;
+}
+
+const CLIENT_ID = 'one-refresh-demo';
+
+export async function startDemoServer(options: DemoServerOptions): Promise<DemoServer> {
+  const settings = {
+    accessTokenTtl: options.accessTokenTtl ?? 30,
+    forgiveReplayForMs: options.forgiveReplayForMs ?? 0,
+  };
+
+  // Both must listen before either can be set up: each has the other's address in its configuration.
+  let pageHandler: Handler = notReady;
+  let issuerHandler: Handler = notReady;
+  const pageServer = await listen((req, res) => pageHandler(req, res), options.port ?? 0);
+  const issuerServer = await listen((req, res) => issuerHandler(req, res), 0);
+  const pagePort = (pageServer.address() as AddressInfo).port;
+  const url = `http://127.0.0.1:${pagePort}`;
+  const pageOrigins = [url, `http://localhost:${pagePort}`];
+  const issuer = `http://127.0.0.1:${(issuerServer.address() as AddressInfo).port}`;
+  const resource = `${url}/api`;
+  const config: DemoConfig = {
+    issuer,
+    clientId: CLIENT_ID,
+    resource,
+    scope: `openid offline_access ${API_SCOPE}`,
+  };
+
+  const authorizationServer = await createAuthorizationServer({
+    issuer,
+    clientId: CLIENT_ID,
+    pageOrigins,
+    resources: [resource],
+    accessTokenTtl: () => settings.accessTokenTtl,
+  });
+  const log = createTokenEndpointLog((token) => authorizationServer.grantOf(token));
+  const faults = createFaults();
+  const handleTokenRequest = createTokenEndpointHandler(
+    stack(
+      forwardTo(authorizationServer.port, readDecision),
+      log.middleware,
+      faults.middleware,
+      oneAtATime(),
+      idempotentReplay(() => settings.forgiveReplayForMs),
+    ),
+    { isAllowedOrigin: (origin) => pageOrigins.includes(origin), keepAlive: options.keepAlive ?? true },
+  );
+  issuerHandler = (req, res) => {
+    if (options.keepAlive === false) res.setHeader('connection', 'close');
+    if (req.method === 'POST' && req.url === '/token') return handleTokenRequest('token', req, res);
+    if (req.method === 'POST' && req.url === '/token/revocation')
+      return handleTokenRequest('revocation', req, res);
+    return authorizationServer.handle(req, res);
+  };
+
+  const api = createApi({ issuer, audience: resource });
+  const lab = createLabRoutes({ config, log, faults, settings });
+  const pages = await options.pages(pageServer);
+  pageHandler = (req, res) => {
+    const { pathname } = new URL(req.url ?? '/', url);
+    if (pathname === '/api/me') return api(req, res);
+    return lab(pathname, req, res) ?? pages.handle(req, res);
+  };
+
+  return {
+    url,
+    config,
+    log,
+    faults,
+    settings,
+    signIn: (user) =>
+      signInWithoutPage({
+        issuer,
+        clientId: CLIENT_ID,
+        redirectUri: `${url}/callback`,
+        scope: config.scope,
+        user,
+      }),
+    async close() {
+      await pages.close();
+      await Promise.all([stop(pageServer), stop(issuerServer), authorizationServer.close()]);
+    },
+  };
+}
+
+function notReady(_req: http.IncomingMessage, res: http.ServerResponse): void {
+  res.writeHead(503, { 'retry-after': '1' }).end();
+}
+
+async function listen(handler: Handler, port: number): Promise<http.Server> {
+  const server = http.createServer((req, res) => {
+    Promise.resolve(handler(req, res)).catch((error: unknown) => {
+      console.error(error);
+      if (!res.headersSent) res.writeHead(500);
+      res.end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+async function stop(server: http.Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}
