@@ -1,0 +1,125 @@
+/**
+ * What an app pays, in bytes: each entry of the built package is bundled as a user's bundler would do it (minified, dependencies in,
+ * react out) and weighed against tools/size-limits.json. There `use` names what the app imports (else: everything) and `gzip` is the
+ * ceiling: of the whole for `one-refresh`, of what it adds to `one-refresh` for every other entry. Chunks that only an `import()`
+ * loads are listed apart, since most visitors never load them.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+import { entries } from './entries.js';
+
+interface Bytes {
+  minified: number;
+  gzip: number;
+  brotli: number;
+}
+interface Bundle {
+  start: Bytes;
+  lazy: Record<string, Bytes>;
+}
+type Limits = Record<string, { use?: string[]; gzip?: number }>;
+
+const limits = JSON.parse(readFileSync(new URL('size-limits.json', import.meta.url), 'utf8')) as Limits;
+const unknown = Object.keys(limits).filter((name) => !entries.some((entry) => entry.name === name));
+if (unknown.length)
+  throw new Error(`tools/size-limits.json names no entry of package.json: ${unknown.join()}`);
+
+async function bundle(names: string[]): Promise<Bundle> {
+  const app = names
+    .map((name) => `export ${exported(limits[name]?.use)} from ${JSON.stringify(name)};`)
+    .join('\n');
+  const build = await rolldown({
+    input: 'app',
+    platform: 'browser',
+    external: /^react(-dom)?(\/|$)/,
+    plugins: [
+      {
+        name: 'user-app',
+        resolveId(id) {
+          if (id === 'app') return '\0app';
+          const entry = entries.find(({ name }) => name === id);
+          return entry && path.resolve(entry.output);
+        },
+        load: (id) => (id === '\0app' ? app : undefined),
+      },
+    ],
+  });
+  const { output } = await build.generate({ minify: true, chunkFileNames: '[name].js' });
+  const chunks = new Map(output.flatMap((file) => (file.type === 'chunk' ? [[file.fileName, file]] : [])));
+
+  const atStart = new Set<string>();
+  const load = (fileName: string): void => {
+    const chunk = chunks.get(fileName);
+    if (!chunk || atStart.has(fileName)) return;
+    atStart.add(fileName);
+    for (const dependency of chunk.imports) load(dependency);
+  };
+  for (const chunk of chunks.values()) if (chunk.isEntry) load(chunk.fileName);
+
+  const result: Bundle = { start: { minified: 0, gzip: 0, brotli: 0 }, lazy: {} };
+  for (const [fileName, { code }] of chunks) {
+    const bytes = weigh(code);
+    if (atStart.has(fileName)) result.start = add(result.start, bytes);
+    else result.lazy[fileName] = bytes;
+  }
+  return result;
+}
+
+function exported(names: string[] | undefined): string {
+  return names ? `{ ${names.join(', ')} }` : '*';
+}
+
+function weigh(code: string): Bytes {
+  return {
+    minified: Buffer.byteLength(code),
+    gzip: gzipSync(code, { level: 9 }).length,
+    brotli: brotliCompressSync(code).length,
+  };
+}
+
+function add(a: Bytes, b: Bytes, sign = 1): Bytes {
+  return {
+    minified: a.minified + sign * b.minified,
+    gzip: a.gzip + sign * b.gzip,
+    brotli: a.brotli + sign * b.brotli,
+  };
+}
+
+const { values } = parseArgs({ options: { json: { type: 'string' } } });
+const [main, ...subpaths] = entries.map(({ name }) => name);
+if (!main) throw new Error('package.json declares no exports');
+
+const report: Record<string, Bundle & { ceiling?: number }> = { [main]: await bundle([main]) };
+const base = report[main] as Bundle;
+for (const name of subpaths) {
+  const { start, lazy } = await bundle([main, name]);
+  const added = Object.entries(lazy).filter(([file]) => !(file in base.lazy));
+  report[name] = { start: add(start, base.start, -1), lazy: Object.fromEntries(added) };
+}
+
+const row = (label: string, { minified, gzip, brotli }: Bytes, ceiling = ''): void =>
+  console.log(
+    [
+      label.padEnd(44),
+      ...[minified, gzip, brotli].map((n) => String(n).padStart(9)),
+      ceiling.padStart(9),
+    ].join(''),
+  );
+console.log(
+  'bytes'.padEnd(44) + ['minified', 'gzip', 'brotli', 'ceiling'].map((s) => s.padStart(9)).join(''),
+);
+const over: string[] = [];
+for (const [name, entry] of Object.entries(report)) {
+  const ceiling = limits[name]?.gzip;
+  if (ceiling !== undefined) entry.ceiling = ceiling;
+  row(name === main ? name : `+ ${name}`, entry.start, ceiling === undefined ? '' : String(ceiling));
+  for (const [file, bytes] of Object.entries(entry.lazy)) row(`    lazy: ${file}`, bytes);
+  if (ceiling !== undefined && entry.start.gzip > ceiling)
+    over.push(`${name}: ${entry.start.gzip} gzip > ${ceiling}`);
+}
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(report, null, 2) + '\n');
+if (over.length) console.error(`over the ceiling: ${over.join('; ')}`);
+process.exitCode = over.length ? 1 : 0;
