@@ -19,7 +19,7 @@ const allowedGlobals = new Set(
 export function checkCore(directory: string): string[] {
   const root = path.resolve(directory);
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.[cm]?[jt]sx?$/.test(file) && !/\.test\.ts$/.test(file))
+    .filter((file) => /\.[cm]?[jt]sx?$/.test(file) && !file.endsWith('.test.ts'))
     .map((file) => path.join(root, file));
   if (files.length === 0) return [`${directory}: no files to check`];
 
