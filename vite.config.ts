@@ -17,6 +17,6 @@ export default defineConfig({
     include: ['{src,tools}/**/*.test.{ts,tsx}'],
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
     environment: 'node',
-    coverage: { include: ['src/core/**'], exclude: ['**/*.test.ts'], reporter: ['text', 'html'] },
+    coverage: { include: ['src/core/**/*.ts'], exclude: ['**/*.test.ts'], reporter: ['text', 'html'] },
   },
 });
