@@ -1,0 +1,2 @@
+export { refreshTokenGrant } from './refresh-token-grant.js';
+export type { RefreshTokenGrantOptions } from './options.js';

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { json, startLoopbackServer, type LoopbackServer } from '../../test/support/loopback-server.js';
+import type { RefreshRequest } from '../types.js';
+import { refreshTokenGrant } from './index.js';
+
+let server: LoopbackServer;
+beforeAll(async () => {
+  server = await startLoopbackServer();
+});
+afterAll(() => server.close());
+
+const pair = { access_token: 'access-2', token_type: 'Bearer' };
+const request: RefreshRequest = {
+  refreshToken: 'refresh-1',
+  sessionId: 'session',
+  version: 1,
+  attempt: 1,
+  idempotencyKey: 'key',
+  signal: new AbortController().signal,
+};
+
+/** A server that publishes `metadata` (a path of its own for OpenID providers, RFC 8414's otherwise). */
+function publish(metadata: object, wellKnown = '/.well-known/openid-configuration'): void {
+  server.answer(({ url, method }, response) => {
+    if (url === wellKnown) return json(200, metadata)({} as never, response);
+    if (method === 'POST') return json(200, pair)({} as never, response);
+    return json(404, {})({} as never, response);
+  });
+}
+const metadata = (): object => ({
+  issuer: server.origin,
+  token_endpoint: `${server.origin}/token`,
+  revocation_endpoint: `${server.origin}/revoke`,
+});
+const paths = (): string[] => server.received.map(({ url }) => url);
+
+describe('discovery', () => {
+  test('happens when first needed, once, and never again on the way to a refresh', async () => {
+    publish(metadata());
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    expect(paths()).toEqual([]);
+    await Promise.all([client.refresh(request), client.refresh(request)]);
+    await client.refresh(request);
+    expect(paths()).toEqual(['/.well-known/openid-configuration', '/token', '/token', '/token']);
+  });
+
+  test('goes to RFC 8414 where there is no OpenID document', async () => {
+    publish(metadata(), '/.well-known/oauth-authorization-server');
+    await refreshTokenGrant({ issuer: server.origin, clientId: 'app' }).refresh(request);
+    expect(paths().at(-1)).toBe('/token');
+  });
+
+  test('is not done for a token endpoint that was given', async () => {
+    publish(metadata());
+    const tokenEndpoint = `${server.origin}/given`;
+    await refreshTokenGrant({ issuer: server.origin, tokenEndpoint, clientId: 'app' }).refresh(request);
+    expect(paths()).toEqual(['/given']);
+  });
+
+  test('that failed is tried again by the next refresh; no token was sent meanwhile', async () => {
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    server.answer(json(503, {}, { 'retry-after': '3' }));
+    await expect(client.refresh(request)).rejects.toMatchObject({
+      refreshOutcome: 'unavailable',
+      status: 503,
+      retryAfterMs: 3_000,
+    });
+    expect(server.received.map(({ method }) => method)).toEqual(['GET']);
+    publish(metadata());
+    expect(await client.refresh(request)).toEqual(pair);
+  });
+
+  const unusable: [string, () => object, object][] = [
+    ['no answer that can be read', () => [], { refreshOutcome: 'unavailable', status: 200 }],
+    [
+      'another issuer',
+      () => ({ ...metadata(), issuer: 'https://else.example' }),
+      { code: 'ERR_CONFIGURATION' },
+    ],
+    ['no token endpoint', () => ({ issuer: server.origin }), { code: 'ERR_CONFIGURATION' }],
+    [
+      'a token endpoint on plain http',
+      () => ({ ...metadata(), token_endpoint: 'http://login.example/token' }),
+      { code: 'ERR_CONFIGURATION' },
+    ],
+  ];
+  test.each(unusable)('%s', async (_name, published, expected) => {
+    publish(published());
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    await expect(client.refresh(request)).rejects.toMatchObject(expected);
+    expect(server.received.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  test('that took too long leads to no token request: another tab may have taken over', async () => {
+    publish(metadata());
+    const wall = Date.now;
+    const fetch: typeof globalThis.fetch = async (...call) => {
+      const response = await globalThis.fetch(...call);
+      Date.now = () => wall() + 60_000;
+      return response;
+    };
+    try {
+      const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app', fetch });
+      await expect(client.refresh(request)).rejects.toMatchObject({ refreshOutcome: 'unavailable' });
+      expect(paths()).toEqual(['/.well-known/openid-configuration']);
+      expect(await client.refresh(request)).toEqual(pair);
+    } finally {
+      Date.now = wall;
+    }
+  });
+});
+
+describe('revocation (RFC 7009)', () => {
+  test('goes to the given endpoint, as a public client, and outlives the page', async () => {
+    server.answer(json(200, ''));
+    const inits: RequestInit[] = [];
+    const client = refreshTokenGrant({
+      tokenEndpoint: `${server.origin}/token`,
+      revocationEndpoint: `${server.origin}/revoke`,
+      clientId: 'app',
+      fetch: (input, init = {}) => (inits.push(init), globalThis.fetch(input, init)),
+    });
+    await client.revoke?.('refresh-1', 'refresh_token');
+    expect(paths()).toEqual(['/revoke']);
+    expect(Object.fromEntries(server.received[0]?.form ?? [])).toStrictEqual({
+      token: 'refresh-1',
+      token_type_hint: 'refresh_token',
+      client_id: 'app',
+    });
+    expect(inits[0]).toMatchObject({ keepalive: true, method: 'POST' });
+  });
+
+  test('goes to the discovered endpoint', async () => {
+    publish(metadata());
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    await client.revoke?.('refresh-1', 'refresh_token');
+    expect(paths()).toEqual(['/.well-known/openid-configuration', '/revoke']);
+  });
+
+  test('does nothing where the issuer has no such endpoint', async () => {
+    publish({ issuer: server.origin, token_endpoint: `${server.origin}/token` });
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    await client.revoke?.('refresh-1', 'refresh_token');
+    expect(paths()).toEqual(['/.well-known/openid-configuration']);
+  });
+
+  test.each([
+    ['503', json(503, ''), { refreshOutcome: 'unavailable', status: 503 }],
+    ['400', json(400, { error: 'unsupported_token_type' }), { error: 'unsupported_token_type', status: 400 }],
+  ])('a failure is said: %s', async (_name, answer, expected) => {
+    server.answer(answer);
+    const client = refreshTokenGrant({
+      tokenEndpoint: `${server.origin}/token`,
+      revocationEndpoint: `${server.origin}/revoke`,
+      clientId: 'app',
+    });
+    await expect(client.revoke?.('refresh-1', 'refresh_token')).rejects.toMatchObject(expected);
+  });
+});

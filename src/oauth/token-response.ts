@@ -1,0 +1,84 @@
+import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from '../core/errors.js';
+import type { TokenResponse } from '../core/types.js';
+import { readRetryAfter } from './retry-after.js';
+import { noAnswer } from './transport.js';
+
+/**
+ * What the token endpoint's answer means (RFC 6749 §5.1, §5.2).
+ *
+ * `oauth4webapi` writes the request but does not read the answer: its reading throws away a whole response for a fault in a
+ * part of it (no `token_type`, an `id_token` that cannot be verified, `"scope": null`). At a refresh the server has already
+ * consumed the old token by then, so whatever comes with an access token has to be kept; members that cannot be used are left out.
+ *
+ * @throws what {@link readTokenError} makes of it, if there is no access token in it
+ */
+export async function readTokenResponse(response: Response): Promise<TokenResponse> {
+  const body = await readObject(response);
+  const accessToken = body['access_token'];
+  if (response.ok && isText(accessToken)) return usableMembers(body, accessToken);
+  throw toError(response, body);
+}
+
+/**
+ * What an answer that is no success means.
+ *
+ * @returns `RefreshConflictError` (409 `version_conflict`), `RefreshRejectedError` (an OAuth error with a 4xx status) or
+ * `RefreshUnavailableError` (anything else, with `Retry-After` where it can be read)
+ */
+export async function readTokenError(response: Response): Promise<Error> {
+  return toError(response, await readObject(response));
+}
+
+function toError({ status, headers }: Response, body: JsonObject): Error {
+  const { error, error_description: description, current_version: version } = body;
+  if (status === 409 && error === 'version_conflict') {
+    return new RefreshConflictError({
+      currentVersion: Number.isSafeInteger(version) ? Number(version) : undefined,
+    });
+  }
+  // 408 and 429 speak about the request, not about the grant, whatever their body says.
+  if (isText(error) && status >= 400 && status < 500 && status !== 408 && status !== 429) {
+    const errorDescription = isText(description) ? description : undefined;
+    return new RefreshRejectedError({ error, errorDescription, status });
+  }
+  return new RefreshUnavailableError({ status, retryAfterMs: readRetryAfter(headers, Date.now()) });
+}
+
+function usableMembers(body: JsonObject, accessToken: string): TokenResponse {
+  const { expires_in: expiresIn, scope, ...rest } = body;
+  for (const name of ['token_type', 'refresh_token', 'id_token']) {
+    if (!isText(rest[name])) delete rest[name];
+  }
+  const result: { -readonly [K in keyof TokenResponse]: TokenResponse[K] } = {
+    ...rest,
+    access_token: accessToken,
+  };
+  // Seconds as a string, a scope as a list: seen in the wild.
+  const seconds = isText(expiresIn) ? parseFloat(expiresIn) : expiresIn;
+  if (typeof seconds === 'number' && seconds >= 0 && seconds < Infinity) result.expires_in = seconds;
+  if (typeof scope === 'string') result.scope = scope;
+  else if (Array.isArray(scope)) result.scope = scope.join(' ');
+  return result;
+}
+
+type JsonObject = Record<string, unknown>;
+
+/** The body as an object, empty if it is none. @throws `RefreshUnavailableError` if it breaks off */
+async function readObject(response: Response): Promise<JsonObject> {
+  let text: string;
+  try {
+    text = await response.text();
+  } catch (error) {
+    throw noAnswer(error, response.status);
+  }
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+  } catch {
+    return {};
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
