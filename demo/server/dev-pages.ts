@@ -16,8 +16,13 @@ export const devPages: PagesFactory = async (server) => {
     // Everything at once: a dependency that Vite discovers later would reload every open tab.
     optimizeDeps: {
       include: [
-        ...['react', 'react-dom/client', 'react/jsx-runtime', 'react/jsx-dev-runtime'],
-        ...['jose', 'oauth4webapi', 'idb-keyval', 'broadcast-channel'],
+        'react',
+        'react-dom/client',
+        'react/jsx-dev-runtime',
+        'jose',
+        'oauth4webapi',
+        'idb-keyval',
+        'broadcast-channel',
       ],
     },
   });

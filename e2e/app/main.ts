@@ -1,0 +1,158 @@
+// The page that the tests drive: no framework, one coordinator, everything a test may want to know on `window.lab`.
+import * as library from 'one-refresh';
+import type { EventType, TokenCoordinatorOptions, TokenResponse } from 'one-refresh';
+import { createClient } from './client.js';
+import { readRecord } from './record.js';
+import { describeError, describeToken, type Failure, type TokenFacts } from './facts.js';
+
+const EVENT_TYPES: readonly EventType[] = [
+  'session-started',
+  'signed-out',
+  'reauth-required',
+  'leader-changed',
+  'refresh-started',
+  'refresh-succeeded',
+  'refresh-failed',
+  'conflict',
+  'in-doubt',
+  'takeover',
+  'storage-changed',
+];
+
+const query = new URLSearchParams(location.search);
+const tab = query.get('tab') ?? crypto.randomUUID();
+
+const response = await fetch('/config.json');
+const config = (await response.json()) as { issuer: string; clientId: string };
+
+const options: TokenCoordinatorOptions = {
+  name: query.get('name') ?? 'e2e',
+  ...optionsFromQuery(),
+  refresh: createClient({
+    tab,
+    name: query.get('name') ?? 'e2e',
+    issuer: config.issuer,
+    clientId: config.clientId,
+    by: query.get('client') === 'function' ? 'function' : 'grant',
+    role: () => coordinator.getSnapshot().role,
+  }),
+};
+const coordinator = library.createTokenCoordinator(options);
+
+const events: LabEvent[] = [];
+for (const type of EVENT_TYPES) {
+  coordinator.on(type, (event) => {
+    const seen: LabEvent = { tab, ...event };
+    events.push(seen);
+    // A tab that is about to die leaves word at the server.
+    void fetch('/__lab/events', { method: 'POST', body: JSON.stringify(seen), keepalive: true }).catch(
+      () => {},
+    );
+  });
+}
+
+/** Every state this tab was in, and whose token it would have shown. */
+const history: LabState[] = [];
+const remember = () => {
+  const { status, role, version, subject, sessionId } = coordinator.getSnapshot();
+  const shown = coordinator.peekAccessToken();
+  const state: LabState = {
+    status,
+    role,
+    version,
+    subject,
+    sessionId,
+    shows: shown && describeToken(shown).subject,
+  };
+  if (JSON.stringify(state) !== JSON.stringify(history.at(-1))) history.push(state);
+};
+coordinator.subscribe(remember);
+remember();
+
+const lab = {
+  tab,
+  library,
+  config,
+  coordinator,
+  events,
+  history,
+  readRecord: () => readRecord(options.name),
+
+  /** A token as the application gets it, told by its claims; or why there is none. */
+  async get(request?: Parameters<typeof coordinator.getAccessToken>[0]): Promise<TokenFacts | Failure> {
+    const startedAt = performance.now();
+    try {
+      return {
+        ...describeToken(await coordinator.getAccessToken(request)),
+        ms: performance.now() - startedAt,
+      };
+    } catch (error) {
+      return { ...describeError(error), ms: performance.now() - startedAt };
+    }
+  },
+
+  /** Waits until the token has expired by the clock, then asks for one, several times at once. */
+  async getAtExpiry(times: number): Promise<(TokenFacts | Failure)[]> {
+    const { expiresAt = 0 } = coordinator.getSnapshot();
+    await new Promise((resolve) => setTimeout(resolve, expiresAt - Date.now()));
+    return Promise.all(Array.from({ length: times }, () => lab.get()));
+  },
+
+  async signIn(user: string, options?: { ifSignedOut?: boolean }): Promise<void> {
+    const response = await fetch(`/__lab/sign-in?user=${user}`, { method: 'POST' });
+    const tokens = (await response.json()) as TokenResponse;
+    await coordinator.setSession(tokens, { subject: user, ...options });
+  },
+
+  /** The code and the sentence of the error that these options cause. */
+  tryOptions(change: Record<string, unknown>): { code?: string | undefined; message: string } | undefined {
+    try {
+      void library.createTokenCoordinator({ ...options, name: crypto.randomUUID(), ...change }).close();
+      return undefined;
+    } catch (error) {
+      return describeError(error);
+    }
+  },
+
+  async callApi(): Promise<{ status: number; user?: string }> {
+    const headers = await coordinator.getAuthorizationHeaders({
+      url: new URL('/api/me', location.href).href,
+    });
+    const response = await fetch('/api/me', { headers });
+    const body = (await response.json()) as { user?: string };
+    return { status: response.status, ...(body.user === undefined ? {} : { user: body.user }) };
+  },
+};
+
+/** What happens once in a tab, as the coordinator tells it, and in which tab. */
+export type LabEvent = { tab: string; type: EventType; at: number } & Record<string, unknown>;
+
+export interface LabState {
+  status: string;
+  role: string;
+  version: number;
+  subject: string | undefined;
+  sessionId: string | undefined;
+  /** The user named in the access token that this tab would hand out without a refresh. */
+  shows: string | undefined;
+}
+
+export type Lab = typeof lab;
+
+declare global {
+  interface Window {
+    lab: Lab;
+  }
+}
+
+await coordinator.ready;
+window.lab = lab;
+
+function optionsFromQuery(): Partial<TokenCoordinatorOptions> {
+  const picked: Record<string, string | number> = {};
+  for (const [key, value] of query) {
+    if (key.endsWith('Ms')) picked[key] = Number(value);
+    if (key === 'proactive' || key === 'broadcast') picked[key] = value;
+  }
+  return picked;
+}

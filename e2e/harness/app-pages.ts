@@ -1,0 +1,70 @@
+// The test page, built once per worker by Vite as an application would build it, and served from memory.
+import type http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Rolldown } from 'vite';
+import type { PagesFactory } from '../../demo/server/server.js';
+import type { LabEvent } from '../app/main.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+export type BuiltApp = ReadonlyMap<string, { type: string; body: string | Uint8Array }>;
+
+export async function buildApp(): Promise<BuiltApp> {
+  const result = (await build({
+    configFile: `${repository}vite.config.ts`,
+    root: `${repository}e2e/app`,
+    logLevel: 'error',
+    build: { write: false, minify: false, target: 'es2022' },
+  })) as Rolldown.RolldownOutput;
+  return new Map(
+    result.output.map((file) => [
+      `/${file.fileName}`,
+      {
+        type: TYPES[path.extname(file.fileName)] ?? 'application/octet-stream',
+        body: file.type === 'chunk' ? file.code : file.source,
+      },
+    ]),
+  );
+}
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+};
+
+export interface AppPagesOptions {
+  signIn: (user: string) => Promise<unknown>;
+  report: (event: LabEvent) => void;
+}
+
+export function servePages(app: BuiltApp, { signIn, report }: AppPagesOptions): PagesFactory {
+  return async () => ({
+    async handle(req, res) {
+      const { pathname, searchParams } = new URL(req.url ?? '/', 'http://page');
+      if (req.method === 'POST' && pathname === '/__lab/sign-in') {
+        send(res, 'application/json', JSON.stringify(await signIn(searchParams.get('user') ?? '')));
+      } else if (req.method === 'POST' && pathname === '/__lab/events') {
+        report(JSON.parse(await readText(req)) as LabEvent);
+        res.writeHead(204).end();
+      } else {
+        const file = app.get(pathname === '/' ? '/index.html' : pathname);
+        if (file === undefined) res.writeHead(404).end();
+        else send(res, file.type, file.body);
+      }
+    },
+    async close() {},
+  });
+}
+
+function send(res: http.ServerResponse, type: string, body: string | Uint8Array): void {
+  res.writeHead(200, { 'content-type': type });
+  res.end(body);
+}
+
+async function readText(req: http.IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of req) text += String(chunk);
+  return text;
+}

@@ -1,0 +1,64 @@
+// The questions that most tests ask their tabs, in one place.
+import { expect } from '@playwright/test';
+import type { LabServer, Tab } from '../fixtures.js';
+
+export type Lab = Window['lab'];
+type Snapshot = ReturnType<Lab['coordinator']['getSnapshot']>;
+type TokenRequestOptions = Parameters<Lab['get']>[0];
+
+export function snapshotOf(tab: Tab): Promise<Omit<Snapshot, 'error'>> {
+  return tab.evaluate(() => {
+    const { error: _error, ...snapshot } = window.lab.coordinator.getSnapshot();
+    return snapshot;
+  });
+}
+
+/** One access token, told by its claims, or the reason why there is none. */
+export function get(tab: Tab, options: TokenRequestOptions = {}) {
+  return tab.evaluate((request) => window.lab.get(request), options);
+}
+
+export function everyTab<Result>(
+  tabs: readonly Tab[],
+  ask: (tab: Tab) => Promise<Result>,
+): Promise<Result[]> {
+  return Promise.all(tabs.map(ask));
+}
+
+/** Signs in through the first tab and waits until every tab has the session. */
+export async function signIn(tabs: readonly Tab[], user = 'alice'): Promise<void> {
+  await tabs[0]?.evaluate((name) => window.lab.signIn(name), user);
+  await expectInEveryTab(tabs, { status: 'signed-in', subject: user });
+}
+
+/** Waits until every tab's snapshot has these members. */
+export async function expectInEveryTab(
+  tabs: readonly Tab[],
+  expected: Partial<Snapshot>,
+  timeout = 5_000,
+): Promise<void> {
+  await expect
+    .poll(() => everyTab(tabs, snapshotOf), { timeout, intervals: [20] })
+    .toEqual(tabs.map(() => expect.objectContaining(expected)));
+}
+
+/** Waits until exactly one of these tabs shows that it leads, and names it. */
+export async function expectOneLeader(tabs: readonly Tab[], timeout = 5_000): Promise<Tab> {
+  const roles = () => everyTab(tabs, async (tab) => (await snapshotOf(tab)).role);
+  await expect
+    .poll(async () => (await roles()).filter((role) => role !== 'follower'), { timeout, intervals: [20] })
+    .toEqual(['leader']);
+  const leader = tabs[(await roles()).indexOf('leader')];
+  if (leader === undefined) throw new Error('The leader changed while it was being asked for');
+  return leader;
+}
+
+/** What the server must have seen: so many refreshes, every one answered with a pair, no refresh token sent twice. */
+export function expectPeace(server: LabServer, refreshes: number): void {
+  const requests = server.log.refreshes();
+  expect(requests.map((request) => request.sent)).toEqual(requests.map(() => ({ status: 200 })));
+  expect(new Set(requests.map((request) => request.spent)).size, 'no refresh token was sent twice').toBe(
+    requests.length,
+  );
+  expect(requests.length).toBe(refreshes);
+}

@@ -1,0 +1,97 @@
+import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
+import { expect, test, type LabServer, type Tab } from './fixtures.js';
+
+test.use({ tabOptions: { proactive: 'never' } });
+
+const signedOut = expect.objectContaining({ code: 'ERR_SIGNED_OUT' });
+
+async function expectRevoked(server: LabServer, refreshToken: string | undefined): Promise<void> {
+  expect(refreshToken).toEqual(expect.any(String));
+  await expect.poll(() => server.log.revocations().map((entry) => entry.spent)).toContain(refreshToken);
+}
+
+test('signing out in one tab stops all others and revokes the session', async ({ server, newTabs }) => {
+  const tabs = await newTabs(5);
+  await signIn(tabs);
+  await get(tabs[0] as Tab, { forceRefresh: true });
+  await expectInEveryTab(tabs, { version: 2 });
+
+  await tabs[3]?.evaluate(() => window.lab.coordinator.signOut());
+  expect(await get(tabs[3] as Tab)).toEqual(signedOut);
+  await expectInEveryTab(tabs, { status: 'signed-out', refreshStatus: 'idle' });
+  expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => signedOut));
+  expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual(tabs.map(() => signedOut));
+  expect(
+    await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.coordinator.peekAccessToken() ?? null)),
+  ).toEqual(tabs.map(() => null));
+  await expectRevoked(server, server.log.refreshes()[0]?.decided?.issued);
+  expect(server.log.refreshes().length, 'and nobody asked the server for another token').toBe(1);
+
+  const record = await tabs[0]?.evaluate(() => window.lab.readRecord());
+  expect(record).toMatchObject({ ended: { kind: 'signed-out' }, accessTokens: {} });
+  expect(record?.refreshToken, 'no token stays at rest').toBeUndefined();
+});
+
+test('a tab opened after the sign-out is signed out', async ({ newTab }) => {
+  const first = await newTab();
+  await signIn([first]);
+  await first.evaluate(() => window.lab.coordinator.signOut());
+  const second = await newTab();
+  expect(await get(second)).toEqual(signedOut);
+  await expectInEveryTab([second], { status: 'signed-out' });
+});
+
+for (const where of ['before', 'after'] as const) {
+  for (const by of ['the refreshing tab', 'another tab'] as const) {
+    test(`signing out by ${by} with a refresh in flight, ${where} the server decided`, async ({
+      server,
+      newTabs,
+    }) => {
+      const tabs = await newTabs(3);
+      await signIn(tabs);
+      const refreshing = tabs[0] as Tab;
+      const request = server.faults.hold(where);
+      const pending = everyTab(tabs, (tab) => get(tab, { forceRefresh: true }));
+      await request.arrived;
+      const sender = tabs.find((tab) => tab.id === server.log.refreshes()[0]?.debug['x_tab']) ?? refreshing;
+
+      const signingOut = by === 'another tab' ? tabs.find((tab) => tab !== sender) : sender;
+      await signingOut?.evaluate(() => window.lab.coordinator.signOut());
+      await expectInEveryTab(tabs, { status: 'signed-out' });
+      expect(await pending, 'nobody waits for the answer').toEqual(tabs.map(() => signedOut));
+
+      const before = await refreshing.evaluate(() => window.lab.readRecord());
+      request.release();
+      const [entry] = server.log.refreshes();
+      await expect.poll(() => entry?.sent).toBeDefined();
+      if (where === 'after') {
+        // The late answer carries a pair: it changes nothing, and its refresh token is given back.
+        await expectRevoked(server, entry?.decided?.issued);
+      }
+      expect(await refreshing.evaluate(() => window.lab.readRecord())).toEqual(before);
+      await expectInEveryTab(tabs, { status: 'signed-out' });
+      expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => signedOut));
+      expect(server.log.refreshes().length).toBe(1);
+    });
+  }
+}
+
+test('signing out without revoking', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2);
+  await signIn(tabs);
+  await tabs[0]?.evaluate(() => window.lab.coordinator.signOut({ revoke: false }));
+  await expectInEveryTab(tabs, { status: 'signed-out' });
+  expect(server.log.revocations()).toEqual([]);
+});
+
+test('signing in again after a sign-out begins a new session in every tab', async ({ newTabs }) => {
+  const tabs = await newTabs(3);
+  await signIn(tabs, 'alice');
+  await tabs[0]?.evaluate(() => window.lab.coordinator.signOut());
+  await expectInEveryTab(tabs, { status: 'signed-out' });
+  await signIn(tabs, 'bob');
+  expect(await everyTab(tabs, (tab) => get(tab))).toEqual(
+    tabs.map(() => expect.objectContaining({ subject: 'bob' })),
+  );
+  await expectInEveryTab(tabs, { version: 1 });
+});

@@ -1,0 +1,60 @@
+// The token war: every tab finds the same token expired in the same moment. One request, one new pair, everywhere.
+import { everyTab, expectInEveryTab, expectPeace, signIn, snapshotOf } from './harness/ask.js';
+import { expect, test } from './fixtures.js';
+
+const LIFE_SECONDS = 2;
+
+test.use({ serverOptions: { accessTokenTtl: LIFE_SECONDS } });
+
+for (const { tabs: count, expiries } of [
+  { tabs: 2, expiries: 3 },
+  { tabs: 5, expiries: 3 },
+  { tabs: 10, expiries: 20 },
+]) {
+  test(`${count} tabs ask twice each at ${expiries} expiries: one request per expiry`, async ({
+    server,
+    newTabs,
+  }) => {
+    test.setTimeout((expiries * LIFE_SECONDS + 60) * 1000);
+    const tabs = await newTabs(count, { proactive: 'never' });
+    await signIn(tabs);
+
+    for (let expiry = 1; expiry <= expiries; expiry++) {
+      const answers = await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.getAtExpiry(2)));
+      const tokens = answers.flat().map((answer) => ('tokenId' in answer ? answer.tokenId : answer));
+      expect(new Set(tokens).size, JSON.stringify(answers)).toBe(1);
+      expect(tokens[0]).toEqual(expect.any(String));
+
+      const versions = (await everyTab(tabs, snapshotOf)).map((snapshot) => snapshot.version);
+      expect(versions).toEqual(tabs.map(() => expiry + 1));
+    }
+    expectPeace(server, expiries);
+  });
+}
+
+test('10 tabs that nobody calls: 20 expiries ahead of time by one leader', async ({ server, newTabs }) => {
+  const expiries = 20;
+  test.setTimeout((expiries * LIFE_SECONDS + 60) * 1000);
+  const tabs = await newTabs(10);
+  // The last pair lives long, so that the count stands still when it is read.
+  server.log.subscribe(() => {
+    if (server.log.refreshes().length === expiries) server.settings.accessTokenTtl = 3600;
+  });
+  await signIn(tabs);
+  await expectInEveryTab(tabs, { version: expiries + 1 }, expiries * LIFE_SECONDS * 1000);
+
+  expectPeace(server, expiries);
+  const histories = await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.history));
+  for (const history of histories) {
+    const signedIn = history.filter((state) => state.status === 'signed-in');
+    const versions = [...new Set(signedIn.map((state) => state.version))];
+    expect(versions, 'every tab saw every version, in order').toEqual(
+      Array.from({ length: expiries + 1 }, (_, i) => i + 1),
+    );
+    expect(new Set(signedIn.map((state) => state.shows)), 'no tab was ever without a live token').toEqual(
+      new Set(['alice']),
+    );
+  }
+  const senders = new Set(server.log.refreshes().map((request) => request.debug['x_tab']));
+  expect(senders.size, 'the leader did not change').toBe(1);
+});

@@ -1,0 +1,170 @@
+// Failure is not loss: whatever the token endpoint does, the session stays, a live access token is still served, callers learn what is
+// going on, and when the fault is over nobody has to do anything.
+import type { Breakage } from '../demo/server/faults.js';
+import { everyTab, expectInEveryTab, expectPeace, get, signIn, snapshotOf } from './harness/ask.js';
+import { expect, test, type Tab } from './fixtures.js';
+
+test.use({ tabOptions: { proactive: 'never', refreshTimeoutMs: 1_000 } });
+
+const faults: { name: string; answer: Breakage }[] = [
+  { name: '503', answer: { status: 503, body: 'overloaded' } },
+  { name: '429 with Retry-After', answer: tooManyRequests(2) },
+  { name: 'connection reset', answer: 'reset' },
+  { name: 'no answer before the deadline', answer: 'hang' },
+  { name: 'HTML instead of JSON', answer: 'html' },
+  { name: 'JSON without access_token', answer: 'no-access-token' },
+];
+
+function tooManyRequests(seconds: number): Breakage {
+  return { status: 429, headers: { 'retry-after': String(seconds) }, body: { error: 'slow_down' } };
+}
+
+const alice = expect.objectContaining({ subject: 'alice' });
+
+for (const { name, answer } of faults) {
+  test(`${name}: the session stays, errors are typed, recovery is automatic`, async ({ server, newTabs }) => {
+    const tabs = await newTabs(3);
+    await signIn(tabs);
+    const [first, second] = tabs as [Tab, Tab];
+    const token = await get(first);
+    server.faults.add({ instead: answer, times: 'always' });
+
+    // One caller has time enough to see the fault through.
+    const patient = get(first, { forceRefresh: true, timeoutMs: 30_000 });
+    await expect
+      .poll(() => get(second, { forceRefresh: true, timeoutMs: 10 }))
+      .toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE', retryAfterMs: expect.any(Number) });
+    await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'paused', version: 1 });
+    expect(await second.evaluate(() => window.lab.coordinator.getSnapshot().error?.code)).toBe(
+      'ERR_REFRESH_UNAVAILABLE',
+    );
+    expect(
+      await everyTab(tabs, (tab) => get(tab, { minValidityMs: 3_600_000 })),
+      'a live token is served',
+    ).toEqual(tabs.map(() => expect.objectContaining({ tokenId: 'tokenId' in token && token.tokenId })));
+
+    server.faults.clear();
+    expect(await patient).toMatchObject({ subject: 'alice' });
+    await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'idle', version: 2 });
+    expect(await second.evaluate(() => window.lab.coordinator.getSnapshot().error?.code ?? null)).toBeNull();
+
+    const requests = server.log.refreshes();
+    expect(requests.filter((request) => request.decided).map((request) => request.sent)).toEqual([
+      { status: 200 },
+    ]);
+    expect(
+      new Set(requests.map((request) => request.spent)).size,
+      'the same token was offered each time',
+    ).toBe(1);
+  });
+}
+
+test('Retry-After is kept to, by all tabs together', async ({ server, newTabs }) => {
+  const tabs = await newTabs(3);
+  await signIn(tabs);
+  server.faults.add({ instead: tooManyRequests(2) });
+  const patient = get(tabs[0] as Tab, { forceRefresh: true });
+  await expectInEveryTab(tabs, { refreshStatus: 'paused' });
+
+  const hurried = await get(tabs[1] as Tab, { forceRefresh: true, timeoutMs: 500 });
+  expect(hurried).toMatchObject({ code: 'ERR_REFRESH_UNAVAILABLE' });
+  expect('retryAfterMs' in hurried && hurried.retryAfterMs).toBeLessThanOrEqual(2_000);
+  expect('retryAfterMs' in hurried && hurried.retryAfterMs).toBeGreaterThan(500);
+  expect(hurried.ms, 'nobody waits for what cannot come in time').toBeLessThan(400);
+
+  expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual(tabs.map(() => alice));
+  expect(await patient).toEqual(alice);
+  const [refused, served, ...more] = server.log.refreshes();
+  expect(more).toEqual([]);
+  expect(Number(served?.receivedAt) - Number(refused?.answeredAt)).toBeGreaterThanOrEqual(1_990);
+});
+
+for (const answer of ['reset', 'hang', 'html', 'no-access-token', { status: 503 }] satisfies Breakage[]) {
+  const name = typeof answer === 'string' ? answer : String(answer.status);
+  test.describe(`the server had rotated, its answer became: ${name}`, () => {
+    test.use({ serverOptions: { forgiveReplayForMs: 10_000 } });
+
+    test('a forgiving server gives it again', async ({ server, newTabs }) => {
+      const tabs = await newTabs(3);
+      await signIn(tabs);
+      server.faults.add({ afterwards: answer });
+      expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual(tabs.map(() => alice));
+      await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'idle', version: 2 });
+      const requests = server.log.refreshes();
+      expect(requests.map((request) => request.replayed ?? false)).toEqual([false, true]);
+      expect(new Set(requests.map((request) => request.spent)).size).toBe(1);
+
+      // And the pair that came the second time is a good one.
+      await get(tabs[1] as Tab, { forceRefresh: true });
+      await expectInEveryTab(tabs, { version: 3 });
+    });
+  });
+}
+
+test('an answer later than the deadline still counts', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2);
+  await signIn(tabs);
+  server.faults.add({ answerDelayMs: 1_500 });
+  // The deadline is one second: callers are told, the request goes on.
+  expect(await get(tabs[0] as Tab, { forceRefresh: true, timeoutMs: 1_200 })).toMatchObject({
+    code: expect.stringMatching(/^ERR_(REFRESH_UNAVAILABLE|TIMEOUT)$/),
+  });
+  await expectInEveryTab(tabs, { status: 'signed-in', version: 2 });
+  expectPeace(server, 1);
+});
+
+test('a fault of configuration is said, and heals when it is mended', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2);
+  await signIn(tabs);
+  server.faults.add({ instead: { status: 401, body: { error: 'invalid_client' } }, times: 'always' });
+  expect(await get(tabs[0] as Tab, { forceRefresh: true })).toMatchObject({
+    code: 'ERR_REFRESH_REJECTED',
+    error: 'invalid_client',
+  });
+  await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'paused', version: 1 });
+  expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => alice));
+  const asked = server.log.refreshes().length;
+
+  server.faults.clear();
+  expect(await get(tabs[1] as Tab, { forceRefresh: true })).toEqual(alice);
+  await expectInEveryTab(tabs, { refreshStatus: 'idle', version: 2 });
+  expect(server.log.refreshes().length - asked).toBe(1);
+});
+
+test('the server refuses a refresh token that was not used twice: signed out with the true reason', async ({
+  server,
+  newTabs,
+}) => {
+  const tabs = await newTabs(3);
+  await signIn(tabs);
+  server.faults.add({ instead: { status: 400, body: { error: 'invalid_grant' } }, times: 'always' });
+  const answers = await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }));
+  expect(answers).toEqual(
+    tabs.map(() => expect.objectContaining({ code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' })),
+  );
+  await expectInEveryTab(tabs, { status: 'reauth-required' });
+  const events = (await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.events))).flat();
+  expect(events.filter((event) => event.type === 'reauth-required')).toEqual([
+    expect.objectContaining({ reason: 'refresh_rejected' }),
+  ]);
+  expect(server.log.refreshes().length, 'one word from the server is enough').toBe(1);
+});
+
+test.describe('nobody calls', () => {
+  test.use({ serverOptions: { accessTokenTtl: 3 }, tabOptions: { refreshTimeoutMs: 1_000 } });
+
+  test('the refresh ahead of time goes on by itself after a fault', async ({ server, newTabs }) => {
+    const tabs = await newTabs(3);
+    server.faults.add({ instead: { status: 503 }, times: 3 });
+    await signIn(tabs);
+    server.settings.accessTokenTtl = 3600;
+    await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'idle', version: 2 }, 20_000);
+    expect(server.log.refreshes().map((request) => request.decided?.status)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      200,
+    ]);
+    expect((await snapshotOf(tabs[0] as Tab)).expiresAt).toBeGreaterThan(Date.now() + 3_000_000);
+  });
+});
