@@ -40,7 +40,6 @@ interface TestFixtures {
 export const test = base.extend<TestFixtures, { app: BuiltApp }>({
   app: [
     // Playwright reads the names of the fixtures needed from this pattern.
-    // oxlint-disable-next-line no-empty-pattern
     async ({}, use) => {
       await use(await buildApp());
     },

@@ -29,14 +29,18 @@ export function createApi({ issuer, audience }: ApiOptions): Api {
       send(res, 200, {
         user: payload.sub,
         name: findUser(payload.sub)?.name,
-        tokenIssuedAt: Number(payload.iat) * 1000,
-        tokenExpiresAt: Number(payload.exp) * 1000,
+        tokenIssuedAt: toIso(payload.iat),
+        tokenExpiresAt: toIso(payload.exp),
       });
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) throw error;
       send(res, 401, { error: error.code }, 'Bearer error="invalid_token"');
     }
   };
+}
+
+function toIso(seconds: number | undefined): string {
+  return new Date(Number(seconds) * 1000).toISOString();
 }
 
 function send(res: http.ServerResponse, status: number, body: object, challenge?: string): void {

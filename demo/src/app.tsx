@@ -1,0 +1,112 @@
+import { useState, useSyncExternalStore } from 'react';
+import { TokenCoordinatorError, type TokenCoordinator } from 'one-refresh';
+import { useAccessToken } from 'one-refresh/react';
+import { Actions } from './components/actions.js';
+import { ApiResult, type ApiCall } from './components/api-result.js';
+import { Crown } from './components/crown.js';
+import { Happenings } from './components/happenings.js';
+import { ReauthPrompt } from './components/reauth-prompt.js';
+import { ServerView } from './components/server-view.js';
+import { ThisTab } from './components/this-tab.js';
+import { Trouble } from './components/trouble.js';
+import { Welcome } from './components/welcome.js';
+import type { DemoConfig } from './coordinator.js';
+import { nameOf, type Diary } from './events.js';
+import { useServerLog } from './server-log.js';
+import { startSignIn } from './sign-in.js';
+import type { TabName } from './tab-name.js';
+
+interface AppProps {
+  config: DemoConfig;
+  coordinator: TokenCoordinator;
+  diary: Diary;
+  tab: TabName;
+}
+
+export function App({ config, coordinator, diary, tab }: AppProps) {
+  const snapshot = useSyncExternalStore(coordinator.subscribe, coordinator.getSnapshot);
+  const { status, signOut, getAccessToken } = useAccessToken();
+  const announced = useSyncExternalStore(diary.subscribe, diary.wasAsked);
+  const log = useServerLog(coordinator);
+  const [call, setCall] = useState<ApiCall>();
+
+  const signIn = () => {
+    startSignIn(config).catch(() =>
+      diary.note({ kind: 'bad', text: 'The authorization server cannot be reached' }),
+    );
+  };
+  const report = (error: unknown) => diary.note({ kind: 'bad', text: describe(error).message });
+
+  const callApi = async () => {
+    setCall({ state: 'waiting' });
+    const startedAt = performance.now();
+    try {
+      const headers = await coordinator.getAuthorizationHeaders({
+        url: new URL('/api/me', location.href).href,
+      });
+      const response = await fetch('/api/me', { headers });
+      const body: unknown = await response.json();
+      setCall({ state: 'answered', status: response.status, body, ms: performance.now() - startedAt });
+    } catch (error) {
+      setCall({ state: 'failed', ...describe(error) });
+    }
+  };
+
+  const makeTrouble = async (label: string, rule: object) => {
+    const response = await fetch('/__lab/faults', { method: 'POST', body: JSON.stringify(rule) });
+    if (response.ok) diary.note({ kind: 'plain', text: `Trouble ahead: ${label.toLowerCase()}` });
+  };
+
+  return (
+    <>
+      <header className="top">
+        <p className="logo">
+          <Crown /> one-refresh
+        </p>
+        <nav aria-label="Account">
+          {status === 'signed-in' && (
+            <button type="button" className="link" onClick={signIn}>
+              Switch user
+            </button>
+          )}
+        </nav>
+      </header>
+      <main>
+        {status === 'loading' && <p className="hint loading">Reading the store…</p>}
+        {status === 'signed-out' && <Welcome onSignIn={signIn} />}
+        {status === 'reauth-required' && (
+          <ReauthPrompt
+            announced={announced}
+            reason={snapshot.error?.reason}
+            subject={nameOf(snapshot.subject)}
+            onSignIn={signIn}
+          />
+        )}
+        {(status === 'signed-in' || status === 'reauth-required') && (
+          <div className="grid">
+            <ThisTab snapshot={snapshot} tab={tab} lifeMs={(log?.accessTokenTtl ?? 30) * 1000} />
+            <div className="column">
+              <Actions
+                onOpenTab={() => window.open('/', '_blank', 'noopener')}
+                onCallApi={() => void callApi()}
+                onRefresh={() => void getAccessToken({ forceRefresh: true }).catch(report)}
+                onSignOut={() => void signOut().catch(report)}
+              />
+              <ApiResult call={call} />
+            </div>
+            <div className="column wide">
+              <ServerView log={log} />
+              <Happenings diary={diary} />
+            </div>
+            <Trouble onAsk={(label, rule) => void makeTrouble(label, rule)} />
+          </div>
+        )}
+      </main>
+    </>
+  );
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof TokenCoordinatorError) return { code: error.code, message: error.message };
+  return { code: 'error', message: error instanceof Error ? error.message : 'Something went wrong' };
+}

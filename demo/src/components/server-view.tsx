@@ -1,0 +1,47 @@
+import type { ServerLog, ServerRequest } from '../server-log.js';
+
+const SHOWN = 60;
+
+/** Every refresh the authorization server received, from all tabs together: the proof. */
+export function ServerView({ log }: { log: ServerLog | undefined }) {
+  const refreshes = log?.refreshes ?? [];
+  const conflicts = refreshes.filter((request) => request.decided?.error !== undefined).length;
+  return (
+    <section className="card server-view" aria-labelledby="server-view">
+      <h2 id="server-view">What the authorization server saw</h2>
+      <p className="figures">
+        <span>
+          <b data-testid="server-requests">{refreshes.length}</b> refresh requests, from all tabs
+        </span>
+        <span data-bad={conflicts > 0 || undefined}>
+          <b>{conflicts}</b> refused
+        </span>
+      </p>
+      <ul className="dots" aria-label="Refresh requests, oldest first">
+        {refreshes.slice(-SHOWN).map((request) => (
+          <li key={request.id} data-outcome={outcomeOf(request)} title={describe(request)}>
+            <span className="visually-hidden">{describe(request)}</span>
+          </li>
+        ))}
+      </ul>
+      <p className="hint">
+        Refresh tokens work once here, and a replay ends the whole session
+        {log === undefined ? '' : `; access tokens live ${log.accessTokenTtl} seconds`}.
+      </p>
+    </section>
+  );
+}
+
+function outcomeOf({ decided, sent }: ServerRequest): 'good' | 'bad' | 'lost' | 'open' {
+  if (decided?.error !== undefined) return 'bad';
+  if (typeof sent === 'object' && sent.status === 200) return 'good';
+  return sent === undefined ? 'open' : 'lost';
+}
+
+function describe(request: ServerRequest): string {
+  const { sent, decided, faults } = request;
+  const answer = typeof sent === 'object' ? `answered ${sent.status}` : (sent ?? 'not answered yet');
+  const rotated =
+    decided?.status === 200 && !(typeof sent === 'object' && sent.status === 200) ? ', had rotated' : '';
+  return [`Request ${request.id}: ${answer}${rotated}`, ...faults].join(', ');
+}

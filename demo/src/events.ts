@@ -1,0 +1,87 @@
+// What happened in this tab, in words. Kept outside React: events come whether or not anything is on the screen.
+import type { CoordinatorEvent, EventType, TokenCoordinator } from 'one-refresh';
+
+export interface Happening {
+  id: number;
+  at: number;
+  kind: 'good' | 'bad' | 'plain';
+  text: string;
+}
+
+const KEPT = 60;
+
+type Sentence = (
+  event: CoordinatorEvent<EventType>,
+  coordinator: TokenCoordinator,
+) => Omit<Happening, 'id' | 'at'>;
+
+const sentences: Record<EventType, Sentence> = {
+  'session-started': (_event, { getSnapshot }) => good(`${nameOf(getSnapshot().subject)} signed in`),
+  'signed-out': () => plain('Signed out, in every tab'),
+  'reauth-required': ({ reason }) =>
+    bad(
+      reason === 'response_lost'
+        ? 'The answer was lost: sign in again'
+        : 'The server ended the session: sign in again',
+    ),
+  'leader-changed': ({ term }, { getSnapshot }) =>
+    getSnapshot().role === 'leader'
+      ? good(`This tab leads now (term ${term})`)
+      : plain(`Another tab leads (term ${term})`),
+  'refresh-started': ({ attempt }) =>
+    plain(`Asking the server for a new pair${(attempt ?? 1) > 1 ? `, attempt ${attempt}` : ''}`),
+  'refresh-succeeded': ({ version, durationMs }) =>
+    good(`Version ${version} is here, after ${Math.round(durationMs ?? 0)} ms`),
+  'refresh-failed': ({ reason }) => bad(`No new pair (${reason ?? 'unknown'}); the session stays`),
+  conflict: ({ reason }) => bad(`The server saw a conflict (${reason ?? 'unknown'})`),
+  'in-doubt': () => bad('Nobody knows whether the server rotated; asking again'),
+  takeover: () => plain('A silent tab was relieved of its lock'),
+  'storage-changed': (_event, { getSnapshot }) =>
+    getSnapshot().storage === 'memory'
+      ? bad('No storage here: working from memory')
+      : good('Storage is back'),
+};
+
+const good = (text: string) => ({ kind: 'good', text }) as const;
+const bad = (text: string) => ({ kind: 'bad', text }) as const;
+const plain = (text: string) => ({ kind: 'plain', text }) as const;
+
+export function nameOf(subject: string | undefined): string {
+  return subject === undefined ? 'Somebody' : subject.charAt(0).toUpperCase() + subject.slice(1);
+}
+
+export interface Diary {
+  /** Newest first; a new array after each change. */
+  getSnapshot: () => readonly Happening[];
+  subscribe: (listener: () => void) => () => void;
+  /** Whether this is the tab in which the request to sign in again was made. */
+  wasAsked: () => boolean;
+  note: (happening: Omit<Happening, 'id' | 'at'>) => void;
+}
+
+export function keepDiary(coordinator: TokenCoordinator): Diary {
+  let happenings: readonly Happening[] = [];
+  let asked = false;
+  let ids = 0;
+  const listeners = new Set<() => void>();
+  const note: Diary['note'] = (happening) => {
+    happenings = [{ ...happening, id: ++ids, at: Date.now() }, ...happenings].slice(0, KEPT);
+    for (const listener of listeners) listener();
+  };
+  for (const type of Object.keys(sentences) as EventType[]) {
+    coordinator.on(type, (event) => {
+      if (type === 'reauth-required') asked = true;
+      if (type === 'session-started' || type === 'signed-out') asked = false;
+      note(sentences[type](event, coordinator));
+    });
+  }
+  return {
+    getSnapshot: () => happenings,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    wasAsked: () => asked,
+    note,
+  };
+}

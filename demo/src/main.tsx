@@ -1,0 +1,37 @@
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { TokenCoordinatorProvider } from 'one-refresh/react';
+import { App } from './app.js';
+import { createDemoCoordinator, loadConfig } from './coordinator.js';
+import { keepDiary } from './events.js';
+import { finishSignIn } from './sign-in.js';
+import { followInTabIcon } from './tab-icon.js';
+import { tabName } from './tab-name.js';
+
+const config = await loadConfig();
+const coordinator = createDemoCoordinator(config);
+const diary = keepDiary(coordinator);
+const tab = tabName();
+followInTabIcon(coordinator, tab);
+import.meta.hot?.dispose(() => void coordinator.close());
+
+const root = document.getElementById('root');
+if (root === null) throw new Error('index.html has lost its root element');
+
+// Before the first render, so that the page never shows "signed out" to somebody who has just signed in.
+try {
+  await finishSignIn(config, coordinator);
+} catch (error) {
+  diary.note({
+    kind: 'bad',
+    text: `Signing in did not work: ${error instanceof Error ? error.message : 'unknown'}`,
+  });
+}
+
+createRoot(root).render(
+  <StrictMode>
+    <TokenCoordinatorProvider coordinator={coordinator}>
+      <App config={config} coordinator={coordinator} diary={diary} tab={tab} />
+    </TokenCoordinatorProvider>
+  </StrictMode>,
+);
