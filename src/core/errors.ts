@@ -1,0 +1,117 @@
+/**
+ * Every error that the library hands to a caller is a {@link TokenCoordinatorError} with a literal `code`;
+ * compare codes, not classes (two bundles on one page have two classes). A refresh function speaks by
+ * throwing one of the three `Refresh…Error`s, which are recognised by a literal brand for the same reason.
+ */
+
+/** What went wrong, as a literal that never changes. */
+export type ErrorCode =
+  | 'ERR_SIGNED_OUT'
+  | 'ERR_REAUTH_REQUIRED'
+  | 'ERR_REFRESH_REJECTED'
+  | 'ERR_REFRESH_UNAVAILABLE'
+  | 'ERR_TIMEOUT'
+  | 'ERR_ABORTED'
+  | 'ERR_STORAGE'
+  | 'ERR_UNSUPPORTED'
+  | 'ERR_CLOSED'
+  | 'ERR_CONFIGURATION';
+
+/** Why a session was lost: the server refused a refresh token, or it had answered and nobody heard it. */
+export type LossReason = 'refresh_rejected' | 'response_lost';
+
+/** What an error carries besides its code, where it applies. Never a token, a request or a response. */
+export interface ErrorDetails {
+  /** Of `ERR_REAUTH_REQUIRED`. */
+  reason?: LossReason | undefined;
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2). */
+  error?: string | undefined;
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`. */
+  errorDescription?: string | undefined;
+  /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
+  retryAfterMs?: number | undefined;
+  /** What caused it; kept out of enumeration, as every `cause` is. */
+  cause?: unknown;
+}
+
+/** The one base class of all errors handed to callers. */
+export class TokenCoordinatorError extends Error {
+  override readonly name = 'TokenCoordinatorError';
+  /** What went wrong, as a literal. */
+  readonly code: ErrorCode;
+  declare readonly reason?: LossReason;
+  declare readonly error?: string;
+  declare readonly errorDescription?: string;
+  declare readonly retryAfterMs?: number;
+
+  /**
+   * @param code - the literal that callers compare
+   * @param message - one sentence for the developer; never contains a token
+   * @param details - what applies to this code
+   */
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const { cause, ...rest } = details;
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    for (const [key, value] of Object.entries(rest)) {
+      if (value !== undefined) Object.defineProperty(this, key, { value, enumerable: true });
+    }
+  }
+}
+
+/** The server refused the refresh with an OAuth error (RFC 6749 §5.2); `invalid_grant` ends the session after reconciliation. */
+export class RefreshRejectedError extends Error {
+  override readonly name = 'RefreshRejectedError';
+  /** Literal brand; minifiers and second bundles do not change it. */
+  readonly refreshOutcome = 'rejected';
+  readonly error: string;
+  readonly errorDescription: string | undefined;
+  readonly status: number | undefined;
+
+  /** @param details - the OAuth `error`, its description and the HTTP status, as the server sent them */
+  constructor(details: {
+    error: string;
+    errorDescription?: string | undefined;
+    status?: number | undefined;
+  }) {
+    super(`The token endpoint refused the refresh: ${details.error}`);
+    this.error = details.error;
+    this.errorDescription = details.errorDescription;
+    this.status = details.status;
+  }
+}
+
+/** No usable answer: network, deadline, 5xx, 429, 408. The session stays; the coordinator tries again. */
+export class RefreshUnavailableError extends Error {
+  override readonly name = 'RefreshUnavailableError';
+  /** Literal brand; minifiers and second bundles do not change it. */
+  readonly refreshOutcome = 'unavailable';
+  readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
+
+  /** @param details - milliseconds to wait if the server said so, the HTTP status (429 means: nothing was spent), the cause */
+  constructor(
+    details: { retryAfterMs?: number | undefined; status?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(
+      'The token endpoint gave no usable answer',
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
+    this.retryAfterMs = details.retryAfterMs;
+    this.status = details.status;
+  }
+}
+
+/** The server holds a newer version than the one that was sent (409 `version_conflict`); nothing was spent. */
+export class RefreshConflictError extends Error {
+  override readonly name = 'RefreshConflictError';
+  /** Literal brand; minifiers and second bundles do not change it. */
+  readonly refreshOutcome = 'conflict';
+  readonly currentVersion: number | undefined;
+
+  /** @param details - the server's `current_version`, if it said one */
+  constructor(details: { currentVersion?: number | undefined } = {}) {
+    super('The server holds a newer version of this session');
+    this.currentVersion = details.currentVersion;
+  }
+}

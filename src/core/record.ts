@@ -1,0 +1,164 @@
+import type { LossReason } from './errors.js';
+import type { TokenResponse } from './types.js';
+
+/** Grows when an older bundle could no longer write the record safely; it then reads, but never leads. */
+export const SCHEMA = 1;
+
+/** One access token and what is known of its life. */
+export interface AccessToken {
+  readonly token: string;
+  readonly type: string;
+  /** The version whose refresh fetched it. */
+  readonly version: number;
+  /** When its request was sent, epoch milliseconds. */
+  readonly obtainedAt: number;
+  /** Epoch milliseconds; absent if the server did not say. */
+  readonly expiresAt?: number;
+}
+
+/** Which API a token is for (RFC 8707 resource, RFC 6749 scope); the empty audience is the one of the sign-in. */
+export interface Audience {
+  readonly resource?: string | undefined;
+  readonly scope?: string | undefined;
+}
+
+/** The durable note "the refresh token of this version was sent", committed before the request leaves. */
+export interface Journal extends Audience {
+  readonly attempt: number;
+  /** The participant that sent it. */
+  readonly by: string;
+  readonly term: number;
+  /** When it was built, epoch milliseconds. */
+  readonly at: number;
+  /** Earlier attempts whose outcome nobody knows. */
+  readonly doubts: number;
+  /** Failures in a row, for the backoff. */
+  readonly failures: number;
+  /** How the attempt failed: all tabs wait `retryInMs` from `at`. Absent while nobody knows. */
+  readonly failure?: {
+    readonly at: number;
+    readonly retryInMs: number;
+    /** The server said that nothing was spent. */
+    readonly unspent: boolean;
+    /** An OAuth error that waiting does not heal (RFC 6749 §5.2). */
+    readonly error?: string | undefined;
+    readonly errorDescription?: string | undefined;
+  };
+}
+
+/** A pair that a late answer brought for a version already advanced: used only if the server refuses the other one. */
+export interface Spare {
+  readonly refreshToken?: string | undefined;
+  readonly audience: string;
+  readonly accessToken: AccessToken;
+}
+
+/** All that is stored of a session; one record per coordinator name. */
+export interface SessionRecord {
+  readonly schema: number;
+  /** When the session began: epoch milliseconds, made larger than its predecessor's. Of two sessions the later one counts. */
+  readonly startedAt: number;
+  /** The fencing token: +1 at every write-ahead, election and claim. */
+  readonly term: number;
+  readonly leader?: string | undefined;
+  readonly sessionId: string;
+  readonly version: number;
+  readonly subject?: string | undefined;
+  readonly refreshToken?: string | undefined;
+  readonly idToken?: string | undefined;
+  readonly accessTokens: { readonly [audience: string]: AccessToken };
+  readonly journal?: Journal | undefined;
+  readonly spares?: readonly Spare[] | undefined;
+  /** `signed-out` is final; `reauth-required` ends when a late answer brings a pair. */
+  readonly ended?:
+    | { readonly kind: 'signed-out' }
+    | { readonly kind: 'reauth-required'; readonly reason: LossReason }
+    | undefined;
+}
+
+/** The key of an audience in `accessTokens`; the order of scopes does not matter (RFC 6749 §3.3). */
+export function audienceKey({ resource, scope }: Audience): string {
+  if (resource === undefined && scope === undefined) return '';
+  return JSON.stringify([resource ?? '', (scope ?? '').split(' ').filter(Boolean).sort()]);
+}
+
+/** One per session and version, the same for all attempts: a server that knows it replays its answer. */
+export function idempotencyKey({ sessionId, version }: Pick<SessionRecord, 'sessionId' | 'version'>): string {
+  return `${sessionId}.${version}`;
+}
+
+/** The lock that a sender holds from before its journal is committed until its answer, `pagehide`, or 2T. Never stolen. */
+export function attemptLock(record: Pick<SessionRecord, 'sessionId' | 'version'>, number: number): string {
+  return `attempt:${idempotencyKey(record)}#${number}`;
+}
+
+/** Whether the session can still be used or brought back. */
+export function isOpen(record: SessionRecord | undefined): record is SessionRecord {
+  return record !== undefined && record.ended?.kind !== 'signed-out';
+}
+
+/**
+ * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then a term.
+ * Every tab that joins the same records ends with the same one, whatever the order (a store that lost or rolled back
+ * a write is healed by the next one).
+ */
+export function newer(
+  stored: SessionRecord | undefined,
+  mine: SessionRecord | undefined,
+): SessionRecord | undefined {
+  if (!mine || !stored) return stored ?? mine;
+  if (mine.sessionId !== stored.sessionId) {
+    const later = mine.startedAt - stored.startedAt || (mine.sessionId > stored.sessionId ? 1 : -1);
+    return later > 0 ? mine : stored;
+  }
+  if (!isOpen(mine) || !isOpen(stored)) return isOpen(stored) ? mine : stored;
+  return (mine.version - stored.version || mine.term - stored.term) > 0 ? mine : stored;
+}
+
+/** Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over. */
+export function fingerprint(record: SessionRecord): string {
+  const { sessionId, version, term, journal } = record;
+  return [sessionId, version, term, journal?.attempt, journal?.failure?.at].join();
+}
+
+/** The access token of a response. `at` is when its request was sent; `life`, from its claims, counts only without `expires_in`. */
+export function toAccessToken(
+  tokens: TokenResponse,
+  version: number,
+  at: number,
+  life: number | undefined,
+): AccessToken {
+  const seconds = Number(tokens.expires_in ?? life);
+  return {
+    token: tokens.access_token,
+    type: tokens.token_type ?? 'Bearer',
+    version,
+    obtainedAt: at,
+    ...(seconds >= 0 && { expiresAt: at + seconds * 1000 }),
+  };
+}
+
+const has = (value: Record<string, unknown>, type: string, ...keys: string[]): boolean =>
+  keys.every((key) => typeof value[key] === type);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
+
+/** Reads a record that any script of the origin, or another version of the app, may have written. Malformed is absent. */
+export function parseRecord(value: unknown): SessionRecord | undefined {
+  if (!isObject(value)) return undefined;
+  const { accessTokens, journal, refreshToken } = value;
+  const sound =
+    has(value, 'number', 'schema', 'startedAt', 'term', 'version') &&
+    has(value, 'string', 'sessionId') &&
+    (refreshToken === undefined || typeof refreshToken === 'string') &&
+    isObject(accessTokens) &&
+    Object.values(accessTokens).every(
+      (token) =>
+        isObject(token) &&
+        has(token, 'string', 'token', 'type') &&
+        has(token, 'number', 'version', 'obtainedAt'),
+    ) &&
+    (journal === undefined ||
+      (isObject(journal) && has(journal, 'number', 'attempt', 'term', 'at') && has(journal, 'string', 'by')));
+  return sound ? (value as unknown as SessionRecord) : undefined;
+}

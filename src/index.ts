@@ -1,0 +1,65 @@
+import { decodeJwt } from 'jose/jwt/decode';
+import { nativeChannel } from './browser/broadcast-channel.js';
+import { browserClock } from './browser/clock.js';
+import { fallbackChannel } from './browser/fallback-channel.js';
+import { indexedDbStore } from './browser/indexed-db.js';
+import { pageLifecycle } from './browser/lifecycle.js';
+import { webLocks } from './browser/web-locks.js';
+import { createCoordinator, createInertCoordinator } from './coordinator.js';
+import { checkOptions } from './options.js';
+import type { TokenCoordinator, TokenCoordinatorOptions } from './types.js';
+
+export {
+  RefreshConflictError,
+  RefreshRejectedError,
+  RefreshUnavailableError,
+  TokenCoordinatorError,
+} from './core/errors.js';
+export type { ErrorCode, ErrorDetails, LossReason } from './core/errors.js';
+export type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
+export type {
+  AccessTokenOptions,
+  RefreshFunction,
+  RefreshRequest,
+  SessionOptions,
+  TokenClient,
+  TokenCoordinator,
+  TokenCoordinatorOptions,
+  TokenSelector,
+} from './types.js';
+
+/**
+ * Makes this tab one participant in the coordination of one login: of all tabs that use the same `name`, exactly one
+ * refreshes at a time, and all of them have the result. Never throws for a missing browser API; where there is neither
+ * a document nor a worker (server rendering), it stays `loading` and opens nothing.
+ *
+ * @param options - name, refresh function, and durations in milliseconds with their defaults
+ * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change
+ */
+export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenCoordinator {
+  const checked = checkOptions(options);
+  if (typeof document === 'undefined') return createInertCoordinator();
+  const prefix = `one-refresh:${options.name}`;
+  const native = nativeChannel(prefix);
+  return createCoordinator(
+    { ...checked, answers: native !== undefined },
+    {
+      locks: webLocks(`${prefix}:`),
+      channel: native ?? fallbackChannel(prefix),
+      store: indexedDbStore(options.name),
+      clock: browserClock,
+      lifecycle: pageLifecycle,
+    },
+    lifeOfJwt,
+  );
+}
+
+/** Seconds from `iat` to `exp` (RFC 7519), never measured against the local clock. */
+function lifeOfJwt(token: string): number | undefined {
+  try {
+    const { exp, iat } = decodeJwt(token);
+    return exp !== undefined && iat !== undefined ? exp - iat : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,128 @@
+import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
+
+/** One request for a new token pair, as a {@link RefreshFunction} receives it. */
+export interface RefreshRequest {
+  /** Absent where it lives in an HttpOnly cookie: a session without one still refreshes. */
+  readonly refreshToken?: string;
+  /** RFC 8707 resource indicator of the API that the access token is for, if one was asked for. */
+  readonly resource?: string;
+  /** RFC 6749 §3.3 scope, if one was asked for. */
+  readonly scope?: string;
+  readonly sessionId: string;
+  /** The version of the pair being spent. */
+  readonly version: number;
+  /** 1 for the first request of a version, +1 for each repetition. */
+  readonly attempt: number;
+  /** One per session and version, the same for all attempts. */
+  readonly idempotencyKey: string;
+  /** For your own clean-up: aborted only when nobody is left to use the answer. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Asks the server for a new token pair. Speaks by throwing `RefreshRejectedError`, `RefreshUnavailableError`
+ * or `RefreshConflictError`; any other throw counts as "unavailable". May not call its own coordinator.
+ */
+export type RefreshFunction = (request: RefreshRequest) => Promise<TokenResponse>;
+
+/** What sign-out and proofs need beyond a function; `refreshTokenGrant()` returns one. */
+export interface TokenClient {
+  readonly refresh: RefreshFunction;
+  /** Revokes a token (RFC 7009), best effort. */
+  revoke?(token: string, hint: 'refresh_token' | 'access_token'): Promise<void>;
+  /** The headers that authorize one request; default: `Authorization: Bearer …` (RFC 6750 §2.1). */
+  authorize?(request: { url: string; method: string; accessToken: string }): Promise<Record<string, string>>;
+}
+
+/** Options of `createTokenCoordinator`. Durations are milliseconds. */
+export interface TokenCoordinatorOptions {
+  /** Scopes locks, channel and store record: one name, one login. */
+  readonly name: string;
+  /** Your own function, or `refreshTokenGrant()` of `one-refresh/oauth`. */
+  readonly refresh: RefreshFunction | TokenClient;
+  /** How long before expiry to refresh ahead; default `min(60_000, 20 % of the token's life)`; never in the first half of its life. */
+  readonly refreshBeforeMs?: number | undefined;
+  /** Least life of a token handed out; default `min(10_000, 10 % of its life)`. */
+  readonly minValidityMs?: number | undefined;
+  /** Refresh ahead of expiry: by visible tabs (default), by any, or only on demand. */
+  readonly proactive?: 'visible' | 'always' | 'never' | undefined;
+  /** Deadline of one token request; default 30_000. */
+  readonly refreshTimeoutMs?: number | undefined;
+  /** A leader that leaves a ping unanswered this long is replaced; default 1_500. */
+  readonly leaderTimeoutMs?: number | undefined;
+  /** What followers are sent after a refresh; default `pair`. `access-token` keeps the refresh token off the channel. */
+  readonly broadcast?: 'pair' | 'access-token' | undefined;
+  /** For servers that say "this refresh token is dead" in their own way. */
+  readonly isSessionLost?: ((error: unknown) => boolean) | undefined;
+  /** A service worker that refreshes where closing a tab cannot stop it (`one-refresh/worker`). */
+  readonly worker?:
+    string | URL | { readonly url: string | URL; readonly scope?: string | undefined } | undefined;
+}
+
+/** Which access token: of a further API of the same session, its own access token but the same refresh token (RFC 8707). */
+export interface TokenSelector {
+  readonly resource?: string | undefined;
+  readonly scope?: string | undefined;
+}
+
+/** Options of `getAccessToken`. */
+export interface AccessTokenOptions extends TokenSelector {
+  /** Least life of the token, for this call; milliseconds. */
+  readonly minValidityMs?: number | undefined;
+  /** A version newer than the one this tab holds. */
+  readonly forceRefresh?: boolean | undefined;
+  /** Longest wait; default `refreshTimeoutMs + 5_000`. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of `setSession`. */
+export interface SessionOptions {
+  /** Who signed in, if known; shown in the snapshot. */
+  readonly subject?: string | undefined;
+  /** Only the first of several tabs wins; the others adopt its session. */
+  readonly ifSignedOut?: boolean | undefined;
+  /** The DPoP key that the tokens are bound to (RFC 9449). */
+  readonly dpopKeyPair?: CryptoKeyPair | undefined;
+}
+
+/** Many tabs, one refresh. Every method can be destructured. */
+export interface TokenCoordinator {
+  /** The store has been read once; never rejects. */
+  readonly ready: Promise<void>;
+  /**
+   * Begins a session in every tab, replacing any other.
+   * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
+   */
+  setSession(tokens: TokenResponse, options?: SessionOptions): Promise<void>;
+  /**
+   * A fresh access token: from memory, else from the store, else by the one refresh that all tabs share.
+   * @throws `ERR_SIGNED_OUT`, `ERR_REAUTH_REQUIRED`, `ERR_REFRESH_REJECTED`, `ERR_REFRESH_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_ABORTED`,
+   * `ERR_STORAGE`, `ERR_UNSUPPORTED`, `ERR_CLOSED`, `ERR_CONFIGURATION` (also when called from within `refresh`)
+   */
+  getAccessToken(options?: AccessTokenOptions): Promise<string>;
+  /** The access token in memory, or `undefined` once expired. Never refreshes, never throws. */
+  peekAccessToken(options?: TokenSelector): string | undefined;
+  /** The ID token of the session, if the server gave one. Not verified. */
+  peekIdToken(): string | undefined;
+  /**
+   * The headers that authorize one request: Bearer (RFC 6750) or DPoP (RFC 9449).
+   * @throws what `getAccessToken` throws
+   */
+  getAuthorizationHeaders(
+    request: { readonly url: string; readonly method?: string | undefined } & TokenSelector,
+  ): Promise<Record<string, string>>;
+  /** Frozen, the same object until something changes; never a token in it. */
+  getSnapshot(): Snapshot;
+  /** Calls `listener` after every change of the snapshot. Returns how to stop. */
+  subscribe(listener: () => void): () => void;
+  /** Calls `listener` for every event of this type in this tab. Returns how to stop. */
+  on<T extends EventType>(type: T, listener: (event: CoordinatorEvent<T>) => void): () => void;
+  /**
+   * Ends the session in every tab. Resolves when that is committed; revocation is best effort and never rejects it.
+   * @throws `ERR_STORAGE` if it could not be committed (this tab is signed out all the same), `ERR_CLOSED`, `ERR_UNSUPPORTED`
+   */
+  signOut(options?: { readonly revoke?: boolean | undefined }): Promise<void>;
+  /** Leaves: this tab only; idempotent; frees the name at once. The session stays. */
+  close(): Promise<void>;
+}
