@@ -1,0 +1,54 @@
+import { TokenCoordinatorError } from '../core/errors.js';
+import type { TokenSelector } from '../types.js';
+
+/** An origin that may see the token; with which access token, where an app has several. */
+export type AllowedOrigin =
+  | string
+  | { readonly origin: string; readonly resource?: string | undefined; readonly scope?: string | undefined };
+
+/**
+ * Reads the list once, and answers for each URL which token may go there.
+ *
+ * @param list - default: the page's own origin; none on a server, or in a page without one (sandboxed, `file:`)
+ * @returns a function: the token's selector for a URL of an allowed origin, `undefined` for any other
+ * @throws `ERR_CONFIGURATION` if an entry is not an origin
+ */
+export function readAllowedOrigins(
+  list: readonly AllowedOrigin[] | undefined,
+): (url: URL) => TokenSelector | undefined {
+  const selectors = new Map<string, TokenSelector>();
+  if (list !== undefined && !Array.isArray(list)) throw configurationError('allowedOrigins must be a list.');
+  for (const entry of list ?? ownOrigin()) {
+    const { origin, resource, scope } =
+      typeof entry === 'object' && entry !== null ? entry : { origin: entry };
+    const normalized = readOrigin(origin);
+    if (selectors.has(normalized)) throw configurationError(`${normalized} is listed twice; list it once.`);
+    selectors.set(normalized, { resource, scope });
+  }
+  // blob: URLs have an origin too, but lead to no server; "null" is the origin of everything that has none.
+  return (url) => (/^https?:$/.test(url.protocol) ? selectors.get(url.origin) : undefined);
+}
+
+function ownOrigin(): string[] {
+  const { origin } = (globalThis as { location?: { origin?: string } }).location ?? {};
+  return origin === undefined || origin === 'null' ? [] : [origin];
+}
+
+function readOrigin(value: unknown): string {
+  let url: URL | undefined;
+  try {
+    url = new URL(String(value));
+  } catch {
+    // Said below.
+  }
+  if (!url || !/^https?:$/.test(url.protocol) || (url.href !== `${url.origin}/` && url.href !== url.origin)) {
+    throw configurationError(
+      `allowedOrigins must list origins such as https://api.example.com, without a path or a wildcard; ${JSON.stringify(value)} is none.`,
+    );
+  }
+  return url.origin;
+}
+
+function configurationError(message: string): TokenCoordinatorError {
+  return new TokenCoordinatorError('ERR_CONFIGURATION', `createFetch: ${message}`);
+}

@@ -1,0 +1,362 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createFakeSession, type FakeSession } from '../../test/support/fake-session.js';
+import {
+  json,
+  startLoopbackServer,
+  type Answer,
+  type LoopbackServer,
+} from '../../test/support/loopback-server.js';
+import { createFetch } from './index.js';
+
+let api: LoopbackServer;
+let session: FakeSession;
+let authFetch: typeof globalThis.fetch;
+beforeAll(async () => {
+  api = await startLoopbackServer();
+});
+afterAll(() => api.close());
+beforeEach(() => {
+  session = createFakeSession();
+  authFetch = createFetch(session, { allowedOrigins: [api.origin] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** An API that takes only this token, and says so with this challenge. */
+const accepting =
+  (token: string, challenge = 'Bearer error="invalid_token"'): Answer =>
+  (request, response) =>
+    request.headers.authorization === `Bearer ${token}`
+      ? json(200, { fine: true })(request, response)
+      : json(401, { refused: true }, { 'www-authenticate': challenge })(request, response);
+const authorizations = (): unknown[] => api.received.map(({ headers }) => headers.authorization);
+
+describe('an ordinary request', () => {
+  test('carries the token, and everything the caller gave', async () => {
+    api.answer(json(200, { fine: true }));
+    const init = { method: 'put', headers: { 'x-mine': '1' }, body: 'hello' };
+    const response = await authFetch(`${api.origin}/path?query#hash`, init);
+    expect(await response.json()).toEqual({ fine: true });
+    expect(api.received).toMatchObject([
+      {
+        method: 'PUT',
+        url: '/path?query',
+        body: 'hello',
+        headers: { authorization: 'Bearer first-1', 'x-mine': '1' },
+      },
+    ]);
+    expect(init.headers).toEqual({ 'x-mine': '1' });
+  });
+
+  test('may be given as a URL or as a Request, with members to replace', async () => {
+    api.answer(json(200, {}));
+    const request = new Request(`${api.origin}/b`, {
+      method: 'POST',
+      body: 'old',
+      headers: { 'x-old': '1' },
+    });
+    await authFetch(new URL('/a', api.origin));
+    await authFetch(request, { body: 'new', headers: { 'x-new': '1' } });
+    await authFetch(
+      `${api.origin}/c`,
+      new Request(api.origin, { method: 'DELETE', headers: { 'x-init': '1' } }),
+    );
+    expect(api.received).toMatchObject([
+      { method: 'GET', url: '/a', headers: { authorization: 'Bearer first-1' } },
+      { method: 'POST', url: '/b', body: 'new', headers: { authorization: 'Bearer first-1', 'x-new': '1' } },
+      { method: 'DELETE', url: '/c', headers: { authorization: 'Bearer first-1', 'x-init': '1' } },
+    ]);
+    expect(api.received[1]?.headers).not.toHaveProperty('x-old');
+    expect(request.headers.has('authorization')).toBe(false);
+  });
+
+  test('is what it was when fetch was called, though it leaves later', async () => {
+    api.answer(json(200, {}));
+    const headers = new Headers({ 'x-mine': 'before' });
+    const form = new URLSearchParams('a=before');
+    const bytes = new TextEncoder().encode('before');
+    const data = new FormData();
+    data.set('a', 'before');
+    const sent = [form, bytes, bytes.buffer, data].map((body) =>
+      authFetch(api.origin, { method: 'POST', headers, body }),
+    );
+    headers.set('x-mine', 'after');
+    form.set('a', 'after');
+    bytes.fill(0);
+    data.set('a', 'after');
+    await Promise.all(sent);
+    expect(api.received).toHaveLength(4);
+    for (const { body, headers } of api.received) {
+      expect(body).toContain('before');
+      expect(headers['x-mine']).toBe('before');
+    }
+  });
+
+  test('names the token of the API it goes to', async () => {
+    api.answer(json(200, {}));
+    const asked = vi.spyOn(session, 'getAuthorizationHeaders');
+    const entry = { origin: api.origin, resource: 'https://api.example', scope: 'read' };
+    await createFetch(session, { allowedOrigins: [entry] })(`${api.origin}/x`, { method: 'patch' });
+    expect(asked).toHaveBeenCalledWith({
+      url: `${api.origin}/x`,
+      method: 'patch',
+      resource: 'https://api.example',
+      scope: 'read',
+    });
+  });
+
+  test('fails as fetch does', async () => {
+    await expect(authFetch('no url')).rejects.toBeInstanceOf(TypeError);
+    await expect(authFetch(api.origin, { headers: { 'no header': '' } })).rejects.toBeInstanceOf(TypeError);
+    await expect(authFetch(new Request(api.origin), { method: 'no method' })).rejects.toBeInstanceOf(
+      TypeError,
+    );
+  });
+
+  test('without a session is not sent', async () => {
+    api.answer(json(200, {}));
+    session.start(undefined);
+    await expect(authFetch(api.origin)).rejects.toMatchObject({ code: 'ERR_SIGNED_OUT' });
+    expect(api.received).toEqual([]);
+  });
+
+  test('with an Authorization header of its own is not touched, whatever the answer', async () => {
+    session.start(undefined);
+    api.answer(json(401, {}));
+    const headers = { authorization: 'Basic eA==' };
+    expect((await authFetch(api.origin, { headers })).status).toBe(401);
+    expect((await authFetch(new Request(api.origin, { headers }))).status).toBe(401);
+    expect(authorizations()).toEqual(['Basic eA==', 'Basic eA==']);
+  });
+});
+
+describe('after a 401', () => {
+  test('one refresh, one more try', async () => {
+    api.answer(accepting('first-2'));
+    const response = await authFetch(api.origin, { method: 'POST', body: 'hello' });
+    expect(response.status).toBe(200);
+    expect(authorizations()).toEqual(['Bearer first-1', 'Bearer first-2']);
+    expect(api.received.map(({ body }) => body)).toEqual(['hello', 'hello']);
+    expect(session.refreshes).toBe(1);
+  });
+
+  test('no refresh if the token was outdated by then', async () => {
+    api.answer((...call) => {
+      if (api.received.length === 1) session.advance();
+      return accepting('first-2')(...call);
+    });
+    expect((await authFetch(api.origin)).status).toBe(200);
+    expect(authorizations()).toEqual(['Bearer first-1', 'Bearer first-2']);
+    expect(session.refreshes).toBe(0);
+  });
+
+  test('fifty at once share one refresh, and those that come late cause none', async () => {
+    api.answer(async (request, response) => {
+      if (api.received.length % 2) await new Promise((resolve) => setTimeout(resolve, 30));
+      await accepting('first-2')(request, response);
+    });
+    const responses = await Promise.all(Array.from({ length: 50 }, () => authFetch(api.origin)));
+    expect(responses.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200));
+    expect(session.refreshes).toBe(1);
+  });
+
+  test('a second 401 is the answer', async () => {
+    api.answer(accepting('never'));
+    const response = await authFetch(api.origin);
+    expect([response.status, await response.json()]).toEqual([401, { refused: true }]);
+    expect(api.received).toHaveLength(2);
+  });
+
+  test('if the refresh fails, the 401 itself, body intact', async () => {
+    api.answer(accepting('never'));
+    session.beforeRefresh = () => Promise.reject(new Error('offline'));
+    const response = await authFetch(api.origin);
+    expect([response.status, response.bodyUsed, await response.json()]).toEqual([
+      401,
+      false,
+      { refused: true },
+    ]);
+    expect(api.received).toHaveLength(1);
+  });
+
+  test('if the refresh brings the same token again, the 401 itself', async () => {
+    api.answer(accepting('never'));
+    vi.spyOn(session, 'getAccessToken').mockResolvedValue('first-1');
+    expect((await authFetch(api.origin)).status).toBe(401);
+    expect(api.received).toHaveLength(1);
+  });
+
+  test('a signed-out session stays signed out', async () => {
+    api.answer((...call) => {
+      session.start(undefined);
+      return accepting('never')(...call);
+    });
+    expect((await authFetch(api.origin)).status).toBe(401);
+    expect(session.refreshes).toBe(0);
+  });
+
+  test.each(['before the answer', 'during the refresh'])(
+    'a request of one user is not repeated for another who signs in %s',
+    async (moment) => {
+      const signIn = (): void => session.start('second');
+      session.beforeRefresh = () => Promise.resolve(signIn());
+      api.answer((...call) => {
+        if (moment === 'before the answer') signIn();
+        return accepting('never')(...call);
+      });
+      expect((await authFetch(api.origin)).status).toBe(401);
+      expect(authorizations()).toEqual(['Bearer first-1']);
+    },
+  );
+
+  test.each([
+    'Bearer error="insufficient_scope"',
+    'Bearer error="insufficient_user_authentication"',
+    'Basic realm="x"',
+    'Negotiate',
+  ])('no refresh for what another token cannot mend: %s', async (challenge) => {
+    api.answer(accepting('never', challenge));
+    const response = await authFetch(api.origin);
+    expect([response.status, await response.json()]).toEqual([401, { refused: true }]);
+    expect([session.refreshes, api.received.length]).toEqual([0, 1]);
+  });
+
+  test.each([403, 400, 500])('no refresh for a %i', async (status) => {
+    api.answer(json(status, {}));
+    expect((await authFetch(api.origin)).status).toBe(status);
+    expect(session.refreshes).toBe(0);
+  });
+});
+
+describe('bodies', () => {
+  const form = (): FormData => {
+    const data = new FormData();
+    data.set('name', 'value');
+    data.set('file', new Blob(['content']), 'file.txt');
+    return data;
+  };
+  const bodies: [string, () => BodyInit][] = [
+    ['a string', () => 'content'],
+    ['a Blob', () => new Blob(['content'], { type: 'text/x-test' })],
+    ['bytes', () => new TextEncoder().encode('content')],
+    ['a part of a buffer', () => new TextEncoder().encode('no content').subarray(3)],
+    ['URLSearchParams', () => new URLSearchParams({ name: 'content' })],
+    ['FormData', form],
+  ];
+  describe.each(bodies)('%s', (_name, body) => {
+    test.each(['init', 'Request'])('is sent again, given in %s', async (where) => {
+      api.answer(accepting('first-2'));
+      const init = { method: 'POST', body: body() };
+      const sent = where === 'init' ? authFetch(api.origin, init) : authFetch(new Request(api.origin, init));
+      expect((await sent).status).toBe(200);
+      const [first, second] = api.received.map(({ body, headers }) => ({
+        body: body.replaceAll(/-+formdata-\S+/g, '--'),
+        type: headers['content-type']?.replace(/boundary=.*/, ''),
+      }));
+      expect(first?.body).toContain('content');
+      expect(first?.body).not.toContain('no content');
+      expect(second).toEqual(first);
+    });
+  });
+
+  test('a stream is sent once; the 401 is the answer, and nothing is refreshed for it', async () => {
+    api.answer(accepting('first-2'));
+    let pulled = 0;
+    const body = new ReadableStream({
+      pull(controller) {
+        if (pulled++ === 3) controller.close();
+        else controller.enqueue(new TextEncoder().encode(`part ${pulled} `));
+      },
+    });
+    const response = await authFetch(api.origin, { method: 'POST', body, duplex: 'half' } as RequestInit);
+    expect(response.status).toBe(401);
+    expect(api.received.map((request) => request.body)).toEqual(['part 1 part 2 part 3 ']);
+    expect(session.refreshes).toBe(0);
+  });
+});
+
+describe('signals', () => {
+  test('aborted before: nothing is asked for', async () => {
+    api.answer(json(200, {}));
+    const asked = vi.spyOn(session, 'getAuthorizationHeaders');
+    const reason = new Error('mine');
+    await expect(authFetch(api.origin, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(asked).not.toHaveBeenCalled();
+  });
+
+  test('aborted while waiting for a token', async () => {
+    vi.spyOn(session, 'getAuthorizationHeaders').mockReturnValue(new Promise(() => undefined));
+    const controller = new AbortController();
+    const sent = authFetch(new Request(api.origin, { signal: controller.signal }));
+    setTimeout(() => controller.abort(), 5);
+    await expect(sent).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  test('aborted while the answer is awaited', async () => {
+    api.answer(() => undefined);
+    const controller = new AbortController();
+    const sent = authFetch(api.origin, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 20);
+    await expect(sent).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  test('aborted during the refresh after a 401', async () => {
+    api.answer(accepting('never'));
+    session.beforeRefresh = () => new Promise(() => undefined);
+    const controller = new AbortController();
+    const sent = authFetch(api.origin, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 50);
+    await expect(sent).rejects.toMatchObject({ name: 'AbortError' });
+    expect(api.received).toHaveLength(1);
+  });
+});
+
+describe('an API that refuses every token', () => {
+  test('causes one refresh per pause, not one per call', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    api.answer(accepting('never'));
+    const call = async (times: number): Promise<number> => {
+      for (let i = 0; i < times; i++) expect((await authFetch(`${api.origin}/${i}`)).status).toBe(401);
+      return session.refreshes;
+    };
+    expect(await call(10)).toBe(1);
+    vi.advanceTimersByTime(29_000);
+    expect(await call(3)).toBe(1);
+    vi.advanceTimersByTime(1_000);
+    expect(await call(3)).toBe(2);
+    vi.advanceTimersByTime(59_000);
+    expect(await call(3)).toBe(2);
+    vi.advanceTimersByTime(1_000);
+    expect(await call(3)).toBe(3);
+    vi.advanceTimersByTime(3_600_000);
+    expect(await call(3)).toBe(4);
+    vi.advanceTimersByTime(300_000);
+    expect(await call(3)).toBe(5);
+  });
+
+  test('is forgiven as soon as a newer token helps', async () => {
+    api.answer(accepting('never'));
+    await authFetch(api.origin);
+    expect(session.refreshes).toBe(1);
+    // Refused with the version before, accepted with the one that another tab fetched meanwhile.
+    api.answer((...call) => {
+      if (api.received.length === 1) session.advance();
+      return accepting('first-3')(...call);
+    });
+    expect((await authFetch(api.origin)).status).toBe(200);
+    api.answer(accepting('first-4'));
+    expect((await authFetch(api.origin)).status).toBe(200);
+    expect(session.refreshes).toBe(2);
+  });
+
+  test('does not stop another origin', async () => {
+    const other = await startLoopbackServer('localhost');
+    authFetch = createFetch(session, { allowedOrigins: [api.origin, other.origin] });
+    api.answer(accepting('never'));
+    other.answer(accepting('first-3'));
+    await authFetch(api.origin);
+    expect((await authFetch(other.origin)).status).toBe(200);
+    await other.close();
+  });
+});

@@ -1,0 +1,3 @@
+export { createFetch } from './create-fetch.js';
+export type { CreateFetchOptions } from './create-fetch.js';
+export type { AllowedOrigin } from './allowed-origins.js';

@@ -1,0 +1,101 @@
+/** A request as it was when `fetch` was called, to be sent once or, with other headers, again. */
+export interface OutgoingRequest {
+  readonly url: URL;
+  readonly method: string;
+  readonly signal: AbortSignal | undefined;
+  /** `false` if its body is a stream: that can be sent once only. */
+  readonly replayable: boolean;
+  /** Sends it with these headers added. */
+  readonly send: (headers: Readonly<Record<string, string>>) => Promise<Response>;
+}
+
+type Fetch = typeof globalThis.fetch;
+type Input = Parameters<Fetch>[0];
+
+/** The URL that `fetch` would request, or `undefined` if it would throw. */
+export function resolveUrl(input: Input): URL | undefined {
+  const page = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
+  try {
+    return new URL(
+      input instanceof Request ? input.url : String(input),
+      page.document?.baseURI ?? page.location?.href,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the caller has set this header. */
+export function hasHeader(input: Input, init: RequestInit | undefined, name: string): boolean {
+  const headers = init?.headers ?? (input instanceof Request ? input.headers : undefined);
+  return new Headers(headers).has(name);
+}
+
+/**
+ * Takes the request over from the caller, at once, as `fetch` does: what the caller changes in headers or body afterwards is not
+ * seen, though the request leaves later. Nothing of the caller's is changed either; a header set on their `Request`
+ * would go wherever they send a copy of it.
+ *
+ * @param url - what `resolveUrl` made of `input`; it is this URL that is requested, not one resolved later
+ */
+export function takeRequest(fetch: Fetch, url: URL, input: Input, init: RequestInit = {}): OutgoingRequest {
+  // `fetch(url, request)` is legal; its members are getters, which cannot be spread.
+  const plain = [Object.prototype, null].includes(Object.getPrototypeOf(init) as object | null);
+  return input instanceof Request || !plain
+    ? takeRequestObject(fetch, new Request(input instanceof Request ? input : url, init), init)
+    : takeInit(fetch, url, init);
+}
+
+function takeRequestObject(fetch: Fetch, request: Request, { body }: RequestInit): OutgoingRequest {
+  const replayable = !isStream(body);
+  return {
+    url: new URL(request.url),
+    method: request.method,
+    signal: request.signal,
+    replayable,
+    send(headers) {
+      const copy = replayable ? request.clone() : request;
+      for (const [name, value] of Object.entries(headers)) copy.headers.set(name, value);
+      return fetch(copy);
+    },
+  };
+}
+
+function takeInit(fetch: Fetch, url: URL, init: RequestInit): OutgoingRequest {
+  const { method = 'GET' } = init;
+  const taken = { ...init };
+  if (init.body) taken.body = copyBody(init.body);
+  const own = new Headers(init.headers);
+  return {
+    url,
+    // The methods that `fetch` writes in capitals; "patch" it leaves alone.
+    method: /^(?:delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method,
+    signal: init.signal ?? undefined,
+    replayable: !isStream(init.body),
+    send(headers) {
+      const merged = new Headers(own);
+      for (const [name, value] of Object.entries(headers)) merged.set(name, value);
+      return fetch(url.href, { ...taken, headers: merged });
+    },
+  };
+}
+
+/** Node's `fetch` takes any async iterable; a `Blob` or a form is none. */
+function isStream(body: unknown): boolean {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    (body instanceof ReadableStream || Symbol.asyncIterator in body)
+  );
+}
+
+/** The same content, out of reach of later changes. Strings and blobs cannot change; a stream cannot be copied. */
+function copyBody(body: BodyInit): BodyInit {
+  if (body instanceof URLSearchParams) return new URLSearchParams(body);
+  if (body instanceof ArrayBuffer) return body.slice(0);
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
+  if (!(body instanceof FormData)) return body;
+  const copy = new FormData();
+  for (const [name, value] of body) copy.append(name, value);
+  return copy;
+}
