@@ -15,7 +15,8 @@ export interface Tab {
     argument: Argument,
   ): Promise<Result>;
   evaluate<Result>(run: () => Result | Promise<Result>): Promise<Result>;
-  goto(url: string): Promise<unknown>;
+  /** Resolves when the page there is ready to be asked. */
+  goto(url: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +37,8 @@ interface TestFixtures {
   /** SIGKILL for the tab's process. */
   kill: (tab: Tab) => Promise<void>;
 }
+
+const pages = new WeakMap<Tab, Page>();
 
 export const test = base.extend<TestFixtures, { app: BuiltApp }>({
   app: [
@@ -73,9 +76,18 @@ export const test = base.extend<TestFixtures, { app: BuiltApp }>({
       const query = new URLSearchParams({ tab: id });
       for (const [name, value] of Object.entries({ ...tabOptions, ...options }))
         query.set(name, String(value));
-      await page.goto(`${server.url}/?${query}`);
-      await page.waitForFunction(() => 'lab' in window);
-      return Object.assign(page, { id });
+      const tab: Tab = {
+        id,
+        evaluate: page.evaluate.bind(page),
+        close: () => page.close(),
+        async goto(url) {
+          await page.goto(url);
+          await page.waitForFunction(() => 'lab' in window);
+        },
+      };
+      pages.set(tab, page);
+      await tab.goto(`${server.url}/?${query}`);
+      return tab;
     });
     expect(complaints, 'errors that nobody caught, in any tab').toEqual([]);
   },
@@ -87,7 +99,9 @@ export const test = base.extend<TestFixtures, { app: BuiltApp }>({
   kill: async ({ browserName }, use) => {
     await use(async (tab) => {
       expect(browserName, 'how to kill a tab is known for this engine').toBe('chromium');
-      await killTab(tab as Tab & Page);
+      const page = pages.get(tab);
+      if (page === undefined) throw new Error('This tab was not opened by newTab');
+      await killTab(page);
     });
   },
 });
