@@ -21,6 +21,8 @@ export interface Ports {
   readonly store: StorePort;
   readonly clock: ClockPort;
   readonly lifecycle: LifecyclePort;
+  /** Sees every step before its effects run; for the simulator, which checks invariants on it. */
+  readonly observe?: ((event: Event, state: State, effects: readonly Effect[]) => void) | undefined;
 }
 
 /** What the coordinator does for the runtime: all that concerns promises, listeners and the user's own code. */
@@ -61,6 +63,7 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [after, effects] = step(state, next, now());
       state = after;
+      ports.observe?.(next, state, effects);
       for (const effect of effects) run(effect);
     }
     running = false;
