@@ -1,0 +1,23 @@
+import type { JWTPayload } from 'jose';
+import type { TokenCoordinatorError } from '../core/errors.js';
+import type { Snapshot } from '../core/types.js';
+import type { TokenCoordinator } from '../types.js';
+
+/** What `useAccessToken` returns: frozen, the same object until something changes. */
+export interface AccessTokenState extends Pick<Snapshot, 'status' | 'refreshStatus' | 'role'> {
+  /** The access token of this moment; `undefined` without a session and once it has expired. */
+  readonly accessToken: string | undefined;
+  /** When the access token expires; epoch milliseconds, `undefined` if the server did not say. */
+  readonly expiresAt: number | undefined;
+  /**
+   * The ID token's claims, decoded when first read. They are **not verified**: fit for showing a name, not for deciding what a
+   * user may do. `undefined` without an ID token, or if it cannot be decoded.
+   */
+  readonly claims: JWTPayload | undefined;
+  /** Why refreshing does not work at the moment, or why the session was lost. */
+  readonly error: TokenCoordinatorError | undefined;
+  /** The coordinator's own. */
+  readonly getAccessToken: TokenCoordinator['getAccessToken'];
+  /** The coordinator's own. */
+  readonly signOut: TokenCoordinator['signOut'];
+}
