@@ -1,109 +1,137 @@
-import { requiredLife } from './core/calls.js';
-import type { ErrorCode } from './core/errors.js';
+import { fault, requiredLife, standingError } from './core/calls.js';
 import { TokenCoordinatorError } from './core/errors.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
 import type { AccessToken } from './core/record.js';
-import { audienceKey, isOpen } from './core/record.js';
-import type { Effect, Outcome, State } from './core/state.js';
+import { audienceKey, idempotencyKey, isOpen } from './core/record.js';
+import type { Outcome, State } from './core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
 import type { CheckedOptions } from './options.js';
 import { outcomeOf } from './outcome.js';
 import type { Ports } from './runtime.js';
 import { createRuntime } from './runtime.js';
-import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from './types.js';
+import type { AccessTokenOptions, TokenCoordinator } from './types.js';
 
-interface Pending {
-  resolve(token: string): void;
-  reject(error: unknown): void;
-}
-
-const loading: Snapshot = Object.freeze({
-  status: 'loading',
-  refreshStatus: 'idle',
-  role: 'none',
-  storage: 'memory',
-  version: 0,
-});
+/** Seconds that a token lives by its own claims (JWT), if it says so. */
+export type ReadLife = (token: string) => Promise<number | undefined>;
 
 /** Promises, snapshots and listeners on top of one participant. */
 export function createCoordinator(
   options: CheckedOptions,
   ports: Ports,
-  lifeOfJwt: (token: string) => number | undefined,
+  readLife: ReadLife,
 ): TokenCoordinator {
   const { client, isSessionLost, ...core } = options;
-  const pending = new Map<number, Pending>();
+  const { clock } = ports;
+  const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
   const controllers = new Map<number, AbortController>();
   const subscribers = new Set<() => void>();
-  const listeners = new Map<EventType, Set<(event: never) => void>>();
+  const listeners = new Map<EventType, Set<(event: CoordinatorEvent) => void>>();
+  /** Errors of our own that callers were given: one that comes back out of `refresh` tells that it called us. */
+  const own = new WeakSet<object>();
+  let sending = false;
   let nextCall = 1;
-  let snapshot: Snapshot = loading;
+  let snapshot = initialSnapshot;
   let seen: State | undefined;
+  let announceReady = (): void => {};
+  const ready = new Promise<void>((resolve) => (announceReady = resolve));
+  /** The token in memory with its instants of death, on the wall clock; until the next step, or the clock turns back. */
   let fast: { readonly token: AccessToken; readonly fresh: number; readonly dead: number } | undefined;
   let lastWall = 0;
-  let announceReady: () => void;
-  const ready = new Promise<void>((resolve) => (announceReady = resolve));
 
   const { dispatch, state, now } = createRuntime(ports, core, {
     send({ attempt, refreshToken }) {
+      const { tag, sessionId, version, resource, scope } = attempt;
       const controller = new AbortController();
-      controllers.set(attempt.tag, controller);
-      const { sessionId, version, resource, scope } = attempt;
-      const request = {
-        sessionId,
-        version,
-        attempt: attempt.number,
-        idempotencyKey: `${sessionId}.${version}`,
-        signal: controller.signal,
-        ...(refreshToken !== undefined && { refreshToken }),
-        ...(resource !== undefined && { resource }),
-        ...(scope !== undefined && { scope }),
-      };
-      const answer = (outcome: Outcome, life?: number): void => {
-        controllers.delete(attempt.tag);
-        dispatch({ type: 'answered', attempt: attempt.tag, outcome, life });
-      };
-      void (async () => client.refresh(request))().then(
-        (tokens) => {
-          if (typeof (tokens as TokenResponse | undefined)?.access_token !== 'string') {
-            return answer({ kind: 'unavailable', unspent: false });
-          }
-          answer({ kind: 'tokens', tokens }, lifeOf(tokens));
-        },
-        (error: unknown) => answer(outcomeOf(error, isSessionLost)),
-      );
+      controllers.set(tag, controller);
+      // Needed again, most likely: so that nothing stands between the answer and its commit.
+      const last = tokenOf(state(), audienceKey(attempt));
+      if (last?.claimed) void readLife(last.token);
+      const cancelWatch = watchForMisuse();
+      sending = true;
+      const answer = (async () =>
+        client.refresh({
+          refreshToken,
+          resource,
+          scope,
+          sessionId,
+          version,
+          attempt: attempt.attempt,
+          idempotencyKey: idempotencyKey(attempt),
+          signal: controller.signal,
+        }))();
+      sending = false;
+      void answer
+        .then(
+          async (tokens) =>
+            typeof (tokens as TokenResponse | undefined)?.access_token === 'string'
+              ? ({ outcome: { kind: 'tokens', tokens }, life: await lifeOf(tokens) } as const)
+              : { outcome: outcomeOf(undefined, undefined) },
+          (error: unknown) => ({
+            outcome: isOwn(error) ? { kind: 'misuse' as const } : outcomeOf(error, isSessionLost),
+          }),
+        )
+        .then((result: { outcome: Outcome; life?: number | undefined }) => {
+          cancelWatch();
+          controllers.delete(tag);
+          dispatch({ type: 'answered', tag, ...result });
+        });
     },
-    abort: (attempt) => controllers.get(attempt)?.abort(),
-    revoke: (token) => void client.revoke?.(token, 'refresh_token').catch(() => {}),
-    settle({ id, token, error }) {
-      const call = pending.get(id);
-      pending.delete(id);
-      if (error) call?.reject(error);
-      else call?.resolve(token ?? '');
+    deliver(effect) {
+      switch (effect.type) {
+        case 'settle': {
+          const { id, token, error } = effect;
+          const call = pending.get(id);
+          pending.delete(id);
+          if (error) own.add(error);
+          return error ? call?.reject(error) : call?.resolve(token!);
+        }
+        case 'emit':
+          return listeners
+            .get(effect.event.type)
+            ?.forEach((listener) => guarded(() => listener(effect.event)));
+        case 'revoke':
+          return void client.revoke?.(effect.token, 'refresh_token').catch(() => {});
+        case 'abort':
+          return controllers.get(effect.tag)?.abort();
+      }
     },
-    emit: ({ event }) => {
-      for (const listener of listeners.get(event.type) ?? []) guarded(() => listener(event as never));
+    changed(after) {
+      if (after === seen) return;
+      const next = snapshotOf(after, seen, snapshot);
+      seen = after;
+      fast = undefined;
+      if (after.loaded || after.closed) announceReady();
+      if (Object.keys(next).every((key) => next[key as keyof Snapshot] === snapshot[key as keyof Snapshot]))
+        return;
+      snapshot = Object.freeze(next);
+      subscribers.forEach(guarded);
     },
-    changed,
   });
 
-  /** Life by the claims of a JWT (RFC 9068), for servers that leave out `expires_in`. */
-  function lifeOf(tokens: TokenResponse): number | undefined {
-    return tokens.expires_in === undefined ? lifeOfJwt(tokens.access_token) : undefined;
+  /**
+   * `refresh` may not call its own coordinator: it would wait for itself. Nothing tells such a call from any other, so
+   * shortly before the deadline the calls made during the request are let go; if their error comes back out of
+   * `refresh`, it was one of them.
+   */
+  function watchForMisuse(): () => void {
+    const first = nextCall;
+    const { refreshTimeoutMs } = core;
+    return clock.setTimer(refreshTimeoutMs - Math.min(100, refreshTimeoutMs / 10), () => {
+      for (const id of pending.keys()) {
+        if (id >= first) dispatch({ type: 'cancel', id, error: fault('ERR_REFRESH_UNAVAILABLE') });
+      }
+    });
   }
 
-  function changed(after: State): void {
-    if (after === seen) return;
-    seen = after;
-    if (after.loaded) announceReady();
-    fast = undefined;
-    const next = snapshotOf(after);
-    if (same(next, snapshot)) return;
-    snapshot = Object.freeze(next);
-    for (const subscriber of subscribers) guarded(subscriber);
+  function isOwn(error: unknown): boolean {
+    for (let cause = error; cause instanceof Error; cause = cause.cause) if (own.has(cause)) return true;
+    return false;
   }
 
-  /** The token in memory with its instants of death, on the wall clock; computed anew only after a step or a clock turned back. */
+  function lifeOf(tokens: TokenResponse): Promise<number | undefined> | undefined {
+    return tokens.expires_in === undefined ? readLife(tokens.access_token) : undefined;
+  }
+
   function inMemory(wall: number): typeof fast {
     if (!fast || wall < lastWall) {
       const token = tokenOf(state(), '');
@@ -115,83 +143,69 @@ export function createCoordinator(
     return fast;
   }
 
-  function ask<T = string>(
-    start: (id: number) => void,
-    { signal }: Pick<AccessTokenOptions, 'signal'> = {},
-  ): Promise<T> {
-    if (state().closed) return Promise.reject(failure('ERR_CLOSED', 'This coordinator was closed'));
-    if (signal?.aborted) return Promise.reject(aborted(signal));
-    const id = nextCall++;
-    return new Promise<T>((resolve, reject) => {
-      const abort = (): void => dispatch({ type: 'cancel', id, error: aborted(signal!) });
+  function ask(start: (id: number) => void, signal?: AbortSignal): Promise<string> {
+    const refused = state().closed ? 'ERR_CLOSED' : sending ? 'ERR_CONFIGURATION' : undefined;
+    return new Promise((resolve, reject) => {
+      const fail = (error: TokenCoordinatorError): void => {
+        own.add(error);
+        reject(error);
+      };
+      const aborted = (): TokenCoordinatorError =>
+        new TokenCoordinatorError('ERR_ABORTED', 'The call was aborted by its signal', {
+          cause: signal?.reason,
+        });
+      if (refused) return fail(fault(refused));
+      if (signal?.aborted) return fail(aborted());
+      const id = nextCall++;
+      const abort = (): void => dispatch({ type: 'cancel', id, error: aborted() });
       const stop = (): void => signal?.removeEventListener('abort', abort);
       signal?.addEventListener('abort', abort);
       pending.set(id, {
-        resolve: (value) => (stop(), resolve(value as T)),
-        reject: (error) => (stop(), reject(error as Error)),
+        resolve: (token) => (stop(), resolve(token)),
+        reject: (error) => (stop(), reject(error)),
       });
       start(id);
     });
   }
 
   function getAccessToken(asked?: AccessTokenOptions): Promise<string> {
-    if (!asked) {
-      const wall = ports.clock.wall();
-      if (wall >= lastWall && !state().closed) {
-        const known = inMemory(wall);
-        if (known && wall < known.fresh) return Promise.resolve(known.token.token);
-      }
+    const wall = clock.wall();
+    if (wall < lastWall) dispatch({ type: 'lifecycle', change: 'clock' });
+    if (!asked && !state().closed) {
+      const known = inMemory(wall);
+      if (known && wall < known.fresh) return Promise.resolve(known.token.token);
     }
-    const { minValidityMs, forceRefresh = false, timeoutMs, resource, scope, signal } = asked ?? {};
+    const { minValidityMs, forceRefresh: force = false, resource, scope, signal } = asked ?? {};
+    const timeoutMs = asked?.timeoutMs ?? core.refreshTimeoutMs + 5_000;
     return ask(
-      (id) =>
-        dispatch({
-          type: 'call',
-          id,
-          audience: { resource, scope },
-          force: forceRefresh,
-          minValidityMs,
-          timeoutMs: timeoutMs ?? core.refreshTimeoutMs + 5_000,
-        }),
-      { signal },
+      (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, timeoutMs }),
+      signal,
     );
   }
 
   const coordinator: TokenCoordinator = {
     ready,
 
-    setSession(tokens, { subject, ifSignedOut = false } = {}) {
-      if (typeof (tokens as TokenResponse | undefined)?.access_token !== 'string' || !tokens.access_token) {
-        const message = 'setSession() takes a token response (RFC 6749 §5.1) with an access_token';
-        return Promise.reject(failure('ERR_CONFIGURATION', message));
+    async setSession(tokens, { subject, ifSignedOut = false } = {}) {
+      if (typeof (tokens as TokenResponse | undefined)?.access_token !== 'string') {
+        const message = 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`';
+        throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
       }
-      const { clock } = ports;
-      return ask((call) =>
-        dispatch({
-          type: 'session',
-          operation: {
-            kind: 'session',
-            call,
-            sessionId: clock.id(),
-            tokens,
-            subject,
-            ifSignedOut,
-            life: lifeOf(tokens),
-            at: clock.wall(),
-          },
-        }),
-      ).then(() => {});
+      const at = clock.wall();
+      const life = await lifeOf(tokens);
+      const sessionId = clock.id();
+      await ask((id) => dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at }));
     },
 
     getAccessToken,
 
-    peekAccessToken(selector?: TokenSelector) {
-      if (selector?.resource === undefined && selector?.scope === undefined) {
-        const wall = ports.clock.wall();
+    peekAccessToken({ resource, scope } = {}) {
+      const wall = clock.wall();
+      if (resource === undefined && scope === undefined) {
         const known = inMemory(wall);
         return known && wall < known.dead ? known.token.token : undefined;
       }
-      const key = audienceKey(selector);
+      const key = audienceKey({ resource, scope });
       return lifeLeft(state(), key, now()) > 0 ? tokenOf(state(), key)?.token : undefined;
     },
 
@@ -201,17 +215,14 @@ export function createCoordinator(
     },
 
     async getAuthorizationHeaders({ url, method = 'GET', resource, scope }) {
-      const accessToken = await getAccessToken(
-        resource === undefined && scope === undefined ? undefined : { resource, scope },
-      );
-      if (client.authorize) return client.authorize({ url, method, accessToken });
-      return { Authorization: `Bearer ${accessToken}` };
+      const accessToken = await getAccessToken({ resource, scope });
+      return client.authorize?.({ url, method, accessToken }) ?? { Authorization: `Bearer ${accessToken}` };
     },
 
     getSnapshot: () => snapshot,
 
     subscribe(listener) {
-      // A set of wrappers: one function subscribed twice is two subscriptions.
+      // One function subscribed twice is two subscriptions.
       const subscriber = (): void => listener();
       subscribers.add(subscriber);
       return () => void subscribers.delete(subscriber);
@@ -224,13 +235,12 @@ export function createCoordinator(
       return () => void all.delete(wrapped);
     },
 
-    signOut: ({ revoke = true } = {}) =>
-      ask((call) => dispatch({ type: 'sign-out', call, revoke })).then(() => {}),
+    async signOut({ revoke = true } = {}) {
+      await ask((id) => dispatch({ type: 'sign-out', id, revoke }));
+    },
 
-    close() {
+    async close() {
       dispatch({ type: 'close' });
-      announceReady();
-      return Promise.resolve();
     },
   };
 
@@ -238,65 +248,54 @@ export function createCoordinator(
   return coordinator;
 }
 
+const initialSnapshot: Snapshot = Object.freeze({
+  status: 'loading',
+  refreshStatus: 'idle',
+  role: 'none',
+  storage: 'memory',
+  version: 0,
+});
+
 /** Where there is neither a document nor a worker (server rendering): opens nothing, promises nothing. */
 export function createInertCoordinator(): TokenCoordinator {
-  const refuse = (): Promise<never> =>
-    Promise.reject(
-      failure('ERR_UNSUPPORTED', 'Tokens are coordinated in browsers; there is no document or worker here'),
-    );
+  const refuse = async (): Promise<never> => {
+    throw new TokenCoordinatorError('ERR_UNSUPPORTED', 'Tokens are coordinated in browsers only');
+  };
+  const nothing = (): undefined => undefined;
   return {
     ready: Promise.resolve(),
     setSession: refuse,
     getAccessToken: refuse,
-    peekAccessToken: () => undefined,
-    peekIdToken: () => undefined,
+    peekAccessToken: nothing,
+    peekIdToken: nothing,
     getAuthorizationHeaders: refuse,
-    getSnapshot: () => loading,
-    subscribe: () => () => {},
-    on: () => () => {},
+    getSnapshot: () => initialSnapshot,
+    subscribe: () => nothing,
+    on: () => nothing,
     signOut: refuse,
-    close: () => Promise.resolve(),
+    close: async () => {},
   };
 }
 
-function snapshotOf(s: State): Snapshot {
-  const { record, loaded, closed } = s;
-  const open = loaded && isOpen(record);
-  const expiresAt = tokenOf(s, '')?.expiresAt;
-  const flying = s.flight && s.flight.phase !== 'electing' && open && !record.ended && !s.elect;
-  const lost = open && record.ended?.kind === 'reauth-required' ? record.ended.reason : undefined;
-  const error = lost
-    ? failure('ERR_REAUTH_REQUIRED', 'The server ended the session; the user has to sign in again', {
-        reason: lost,
-      })
-    : s.pause?.error;
+function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snapshot {
+  const { record, pause } = s;
+  const open = s.loaded && isOpen(record);
+  const { ended, version, sessionId, subject } = open
+    ? record
+    : ({ version: 0 } as Partial<NonNullable<typeof record>>);
+  const unchanged = before && pause === before.pause && ended?.reason === before.record?.ended?.reason;
+  const busy = s.flight && s.flight.phase !== 'electing' && open && !ended;
   return {
-    status: !loaded ? 'loading' : !open ? 'signed-out' : lost ? 'reauth-required' : 'signed-in',
-    refreshStatus: flying ? 'refreshing' : s.pause ? 'paused' : 'idle',
-    role: !open || closed ? 'none' : leads(s) ? 'leader' : 'follower',
+    status: !s.loaded ? 'loading' : !open ? 'signed-out' : ended ? 'reauth-required' : 'signed-in',
+    refreshStatus: busy ? 'refreshing' : pause ? 'paused' : 'idle',
+    role: !open || s.closed ? 'none' : leads(s) ? 'leader' : 'follower',
     storage: s.storage,
-    version: open ? record.version : 0,
-    ...(open && { sessionId: record.sessionId }),
-    ...(open && record.subject !== undefined && { subject: record.subject }),
-    ...(open && expiresAt !== undefined && { expiresAt }),
-    ...(error && { error }),
+    version: version!,
+    sessionId,
+    subject,
+    expiresAt: tokenOf(s, '')?.expiresAt,
+    error: unchanged ? shown.error : open ? standingError(s) : undefined,
   };
-}
-
-function same(a: Snapshot, b: Snapshot): boolean {
-  const keys = Object.keys(a) as (keyof Snapshot)[];
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => a[key] === b[key] || (key === 'error' && a.error?.message === b.error?.message))
-  );
-}
-
-function failure(code: ErrorCode, message: string, details?: object): TokenCoordinatorError {
-  return new TokenCoordinatorError(code, message, details);
-}
-
-function aborted(signal: AbortSignal): TokenCoordinatorError {
-  return failure('ERR_ABORTED', 'The call was aborted by its signal', { cause: signal.reason as unknown });
 }
 
 /** A listener's fault is its own: reported as uncaught, it stops nobody else. */

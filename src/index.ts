@@ -1,7 +1,6 @@
-import { decodeJwt } from 'jose/jwt/decode';
 import { nativeChannel } from './browser/broadcast-channel.js';
 import { browserClock } from './browser/clock.js';
-import { fallbackChannel } from './browser/fallback-channel.js';
+import { lazyChannel } from './browser/lazy-channel.js';
 import { indexedDbStore } from './browser/indexed-db.js';
 import { pageLifecycle } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
@@ -45,20 +44,21 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
     { ...checked, answers: native !== undefined },
     {
       locks: webLocks(`${prefix}:`),
-      channel: native ?? fallbackChannel(prefix),
+      channel: native ?? lazyChannel(prefix),
       store: indexedDbStore(options.name),
       clock: browserClock,
       lifecycle: pageLifecycle,
     },
-    lifeOfJwt,
+    readLife,
   );
 }
 
-/** Seconds from `iat` to `exp` (RFC 7519), never measured against the local clock. */
-function lifeOfJwt(token: string): number | undefined {
+/** Seconds from `iat` to `exp` (RFC 7519), never measured against the local clock. Loaded only for servers that leave out `expires_in`. */
+async function readLife(token: string): Promise<number | undefined> {
   try {
-    const { exp, iat } = decodeJwt(token);
-    return exp !== undefined && iat !== undefined ? exp - iat : undefined;
+    const { decodeJwt } = await import('jose/jwt/decode');
+    const { exp = NaN, iat = NaN } = decodeJwt(token);
+    return exp - iat;
   } catch {
     return undefined;
   }

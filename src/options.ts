@@ -13,56 +13,50 @@ export interface CheckedOptions extends Omit<CoreOptions, 'locks'> {
  * @throws `ERR_CONFIGURATION` with a sentence that says what to change
  */
 export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
-  if (typeof options !== 'object' || (options as unknown) === null) return reject('options', 'an object');
-  const { name, refresh, isSessionLost, worker } = options;
-  if (typeof name !== 'string' || name === '') reject('name', 'a non-empty string');
+  const given: TokenCoordinatorOptions = Object(options);
+  const { refresh, isSessionLost, worker } = given;
   const client = typeof refresh === 'function' ? { refresh } : refresh;
-  if (typeof client?.refresh !== 'function') {
-    reject('refresh', 'a function, or a client such as refreshTokenGrant() returns');
-  }
-  if (isSessionLost !== undefined && typeof isSessionLost !== 'function')
-    reject('isSessionLost', 'a function');
-  const url: unknown = worker instanceof Object && 'url' in worker ? worker.url : worker;
-  if (url !== undefined && typeof url !== 'string' && !(url instanceof URL)) {
-    reject('worker', 'a URL, or { url, scope }');
-  }
 
+  const check = (key: keyof TokenCoordinatorOptions, sound: boolean, expected: string): void => {
+    if (!sound) throw new TokenCoordinatorError('ERR_CONFIGURATION', `\`${key}\` must be ${expected}`);
+  };
+  const duration = (
+    key: 'refreshBeforeMs' | 'minValidityMs' | 'refreshTimeoutMs' | 'leaderTimeoutMs',
+    least: number,
+  ): number | undefined => {
+    const value = given[key];
+    const sound = value === undefined || (typeof value === 'number' && value >= least && value < 2 ** 31);
+    check(key, sound, `a number of milliseconds, at least ${least} and below 2^31`);
+    return value;
+  };
+  const oneOf = <K extends 'proactive' | 'broadcast'>(
+    key: K,
+    ...values: CoreOptions[K][]
+  ): CoreOptions[K] => {
+    const value = (given[key] ?? values[0]) as CoreOptions[K];
+    check(key, values.includes(value), `'${values.join("' or '")}'`);
+    return value;
+  };
+
+  check('name', typeof given.name === 'string' && given.name !== '', 'a non-empty string');
+  check('refresh', typeof client?.refresh === 'function', 'a function, or what refreshTokenGrant() returns');
+  check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost), 'a function');
+  const url: unknown =
+    Object(worker) === worker && 'url' in (worker as object) ? (worker as { url: unknown }).url : worker;
+  check(
+    'worker',
+    url === undefined || typeof url === 'string' || url instanceof URL,
+    'a URL, or { url, scope }',
+  );
   return {
     client,
     isSessionLost,
-    refreshBeforeMs: duration(options, 'refreshBeforeMs', 0),
-    minValidityMs: duration(options, 'minValidityMs', 0),
-    refreshTimeoutMs: duration(options, 'refreshTimeoutMs', 1) ?? 30_000,
-    leaderTimeoutMs: duration(options, 'leaderTimeoutMs', 1) ?? 1_500,
-    proactive: oneOf(options, 'proactive', ['visible', 'always', 'never']),
-    broadcast: oneOf(options, 'broadcast', ['pair', 'access-token']),
+    refreshBeforeMs: duration('refreshBeforeMs', 0),
+    minValidityMs: duration('minValidityMs', 0),
+    refreshTimeoutMs: duration('refreshTimeoutMs', 1) ?? 30_000,
+    leaderTimeoutMs: duration('leaderTimeoutMs', 1) ?? 1_500,
+    proactive: oneOf('proactive', 'visible', 'always', 'never'),
+    broadcast: oneOf('broadcast', 'pair', 'access-token'),
     answers: true,
   };
-}
-
-function duration(
-  options: TokenCoordinatorOptions,
-  key: 'refreshBeforeMs' | 'minValidityMs' | 'refreshTimeoutMs' | 'leaderTimeoutMs',
-  least: number,
-): number | undefined {
-  const value: unknown = options[key];
-  if (value === undefined || (typeof value === 'number' && value >= least && value < 2 ** 31)) return value;
-  return reject(key, `a number of milliseconds from ${least} to 2147483647`);
-}
-
-function oneOf<T extends string>(
-  options: TokenCoordinatorOptions,
-  key: 'proactive' | 'broadcast',
-  values: readonly [T, ...T[]],
-): T {
-  const value = options[key] as T | undefined;
-  if (value === undefined) return values[0];
-  return values.includes(value) ? value : reject(key, `one of '${values.join("', '")}'`);
-}
-
-function reject(key: string, expected: string): never {
-  throw new TokenCoordinatorError(
-    'ERR_CONFIGURATION',
-    `createTokenCoordinator: \`${key}\` must be ${expected}`,
-  );
 }

@@ -1,35 +1,28 @@
 import type { Outcome } from './core/state.js';
 
-/** What a refresh function said by throwing; the table of the README. Brands, not classes: two bundles have two classes. */
+/** What a refresh function said by throwing. Brands, not classes: two bundles have two classes. */
 export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): Outcome {
-  const thrown = (error ?? {}) as Record<string, unknown> & { name?: string };
-  if (saysLost(error, isSessionLost)) return { kind: 'lost' };
-  switch (thrown['refreshOutcome']) {
-    case 'rejected': {
-      const code = String(thrown['error']);
-      if (code === 'invalid_grant') return { kind: 'lost' };
-      const description = thrown['errorDescription'];
-      return {
-        kind: 'rejected',
-        error: code,
-        ...(typeof description === 'string' && { errorDescription: description }),
-      };
-    }
-    case 'conflict':
-      return { kind: 'conflict', currentVersion: thrown['currentVersion'] as number | undefined };
-    case 'unavailable': {
-      const retryAfterMs = thrown['retryAfterMs'] as number | undefined;
-      // 429: refused before anything was looked at (RFC 6585 §4).
-      return { kind: 'unavailable', retryAfterMs, unspent: thrown['status'] === 429 };
-    }
-    default:
-      return { kind: 'unavailable', unspent: false };
+  const { refreshOutcome, error: code, errorDescription, retryAfterMs, status } = Object(error) as Thrown;
+  if ((refreshOutcome === 'rejected' && code === 'invalid_grant') || saysLost(error, isSessionLost)) {
+    return { kind: 'lost' };
   }
+  if (refreshOutcome === 'rejected') return { kind: 'rejected', error: String(code), errorDescription };
+  if (refreshOutcome === 'conflict') return { kind: 'conflict' };
+  // 429: refused before anything was looked at (RFC 6585 §4).
+  return { kind: 'unavailable', retryAfterMs, unspent: status === 429 };
+}
+
+interface Thrown {
+  readonly refreshOutcome?: 'rejected' | 'unavailable' | 'conflict';
+  readonly error?: string;
+  readonly errorDescription?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly status?: number | undefined;
 }
 
 function saysLost(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): boolean {
   try {
-    return isSessionLost?.(error) === true;
+    return !!isSessionLost?.(error);
   } catch {
     return false;
   }

@@ -10,8 +10,8 @@ import type {
 } from './core/ports.js';
 import { parseMessage, toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
-import { newer, parseRecord, SCHEMA } from './core/record.js';
-import type { CoreOptions, Effect, Event, State } from './core/state.js';
+import { newer, parseRecord } from './core/record.js';
+import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
 import { initialState } from './core/state.js';
 
 /** The world, as the runtime knows it. */
@@ -21,20 +21,18 @@ export interface Ports {
   readonly store: StorePort;
   readonly clock: ClockPort;
   readonly lifecycle: LifecyclePort;
-  /** Sees every step before its effects run; for the simulator, which checks invariants on it. */
-  readonly observe?: ((event: Event, state: State, effects: readonly Effect[]) => void) | undefined;
 }
+
+type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 
 /** What the coordinator does for the runtime: all that concerns promises, listeners and the user's own code. */
 export interface Hooks {
   /** Starts the request in the same task; its end comes back as an `answered` event. */
-  send(effect: Extract<Effect, { type: 'send' }>): void;
-  abort(attempt: number): void;
-  revoke(token: string): void;
-  settle(effect: Extract<Effect, { type: 'settle' }>): void;
-  emit(effect: Extract<Effect, { type: 'emit' }>): void;
-  /** After each batch of steps, outside of all of them. */
-  changed(state: State): void;
+  readonly send: (effect: Of<'send'>) => void;
+  /** What can wait until this participant is consistent again; it may dispatch. */
+  readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke' | 'abort'>) => void;
+  /** After each batch of steps and deliveries. */
+  readonly changed: (state: State) => void;
 }
 
 export interface Runtime {
@@ -48,11 +46,10 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
   const { locks, channel, store, clock, lifecycle } = ports;
   const held = new Map<number, () => void>();
   const queue: Event[] = [];
-  const outbox: (() => void)[] = [];
   let running = false;
-  let state = initialState(clock.id(), { ...options, locks: locks !== undefined }, lifecycle.state());
-  let cancelTimer: (() => void) | undefined;
+  let state = initialState(clock.id(), { ...options, locks: !!locks }, lifecycle.state());
   let wakeAt = Infinity;
+  let cancelTimer = (): void => {};
 
   const now = (): Now => ({ wall: clock.wall(), mono: clock.monotonic(), random: clock.random() });
 
@@ -60,27 +57,35 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
     queue.push(event);
     if (running) return;
     running = true;
+    const deliveries: Parameters<Hooks['deliver']>[0][] = [];
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [after, effects] = step(state, next, now());
       state = after;
-      ports.observe?.(next, state, effects);
-      for (const effect of effects) run(effect);
+      for (const effect of effects) {
+        switch (effect.type) {
+          case 'settle':
+          case 'emit':
+          case 'revoke':
+          case 'abort':
+            deliveries.push(effect);
+            break;
+          default:
+            run(effect);
+        }
+      }
     }
     running = false;
     arm();
-    // User code comes last, when this participant is consistent again; it may dispatch.
-    for (const deliver of outbox.splice(0)) deliver();
+    deliveries.forEach(hooks.deliver);
     hooks.changed(state);
   }
 
-  function run(effect: Effect): void {
+  function run(effect: Exclude<Effect, Parameters<Hooks['deliver']>[0]>): void {
     switch (effect.type) {
       case 'lock': {
-        const { tag, name, mode } = effect;
-        held.set(
-          tag,
-          locks!.request(name, mode, (outcome) => dispatch({ type: 'lock', tag, outcome })),
-        );
+        const { tag, name, mode, then } = effect;
+        const release = locks!.request(name, mode, (outcome) => dispatch({ type: 'lock', outcome, then }));
+        held.set(tag, release);
         return;
       }
       case 'unlock':
@@ -91,23 +96,10 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
         return void access(effect);
       case 'send':
         return hooks.send(effect);
-      case 'abort':
-        return hooks.abort(effect.attempt);
       case 'post':
         return channel.post(toEnvelope(effect.message, state.me));
       case 'channel':
-        if (effect.open) channel.open(receive);
-        else channel.close();
-        return;
-      case 'settle':
-        outbox.push(() => hooks.settle(effect));
-        return;
-      case 'emit':
-        outbox.push(() => hooks.emit(effect));
-        return;
-      case 'revoke':
-        outbox.push(() => hooks.revoke(effect.token));
-        return;
+        return effect.open ? channel.open(receive) : channel.close();
       case 'dispose':
         stopListening();
         channel.close();
@@ -120,50 +112,43 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
   }
 
   /** One atomic read-modify-write on the newer of store and memory; what the store lacks is written along the way. */
-  async function access({ operation, change }: Extract<Effect, { type: 'store' }>): Promise<void> {
+  async function access({ change, real, then }: Of<'store'>): Promise<void> {
     let before: SessionRecord | undefined;
     let record: SessionRecord | undefined;
-    let won = false;
+    let changed: SessionRecord | undefined;
     const apply = (stored: unknown): SessionRecord | undefined => {
       before = parseRecord(stored);
-      record = newer(before, state.record);
-      const changed = change?.(record);
-      won = changed !== undefined;
-      record = changed ?? record;
-      // Of a newer schema only an end and a pair may be written: both keep what they do not know.
-      const foreign =
-        (before?.schema ?? 0) > SCHEMA && operation.kind !== 'commit' && operation.kind !== 'sign-out';
-      if (foreign) {
-        won = false;
-        record = before;
-      }
+      const base = newer(before, state.record);
+      changed = change?.(base);
+      record = changed ?? base;
       return record === before ? undefined : record;
     };
-    const real = operation.kind === 'load' && operation.real === true;
+    let failed: StoreResult['failed'];
     try {
       if (state.storage === 'memory' && !real) apply(state.record);
       else if (change) await store.update(apply);
       else record = before = parseRecord(await store.read());
     } catch (error) {
-      const unusable = (error as Partial<StoreOpenError> | undefined)?.storeUnusable === true;
-      return dispatch({ type: 'store-failed', operation, unusable });
+      failed = (error as Partial<StoreOpenError> | undefined)?.storeUnusable ? 'for-good' : 'once';
     }
-    dispatch({ type: 'stored', operation, record, before, won });
+    const result: StoreResult = failed
+      ? { failed, won: false }
+      : { record, before, won: changed !== undefined };
+    dispatch({ type: 'stored', result, real, then });
   }
 
+  /** One timer for everything. */
   function arm(): void {
     const instant = now();
     const next = state.disposed ? Infinity : nextWake(state, instant);
     if (next === wakeAt) return;
-    cancelTimer?.();
+    cancelTimer();
     wakeAt = next;
-    cancelTimer =
-      next === Infinity
-        ? undefined
-        : clock.setTimer(Math.max(0, next - instant.mono), () => {
-            wakeAt = Infinity;
-            dispatch({ type: 'tick' });
-          });
+    if (next === Infinity) return;
+    cancelTimer = clock.setTimer(Math.max(0, next - instant.mono), () => {
+      wakeAt = Infinity;
+      dispatch({ type: 'tick' });
+    });
   }
 
   const stopListening = lifecycle.listen((change) => dispatch({ type: 'lifecycle', change }));

@@ -3,11 +3,11 @@ import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './cor
 /** One request for a new token pair, as a {@link RefreshFunction} receives it. */
 export interface RefreshRequest {
   /** Absent where it lives in an HttpOnly cookie: a session without one still refreshes. */
-  readonly refreshToken?: string;
+  readonly refreshToken?: string | undefined;
   /** RFC 8707 resource indicator of the API that the access token is for, if one was asked for. */
-  readonly resource?: string;
+  readonly resource?: string | undefined;
   /** RFC 6749 §3.3 scope, if one was asked for. */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   readonly sessionId: string;
   /** The version of the pair being spent. */
   readonly version: number;
@@ -29,9 +29,13 @@ export type RefreshFunction = (request: RefreshRequest) => Promise<TokenResponse
 export interface TokenClient {
   readonly refresh: RefreshFunction;
   /** Revokes a token (RFC 7009), best effort. */
-  revoke?(token: string, hint: 'refresh_token' | 'access_token'): Promise<void>;
+  readonly revoke?: (token: string, hint: 'refresh_token' | 'access_token') => Promise<void>;
   /** The headers that authorize one request; default: `Authorization: Bearer …` (RFC 6750 §2.1). */
-  authorize?(request: { url: string; method: string; accessToken: string }): Promise<Record<string, string>>;
+  readonly authorize?: (request: {
+    url: string;
+    method: string;
+    accessToken: string;
+  }) => Promise<Record<string, string>>;
 }
 
 /** Options of `createTokenCoordinator`. Durations are milliseconds. */
@@ -94,35 +98,35 @@ export interface TokenCoordinator {
    * Begins a session in every tab, replacing any other.
    * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
-  setSession(tokens: TokenResponse, options?: SessionOptions): Promise<void>;
+  readonly setSession: (tokens: TokenResponse, options?: SessionOptions) => Promise<void>;
   /**
    * A fresh access token: from memory, else from the store, else by the one refresh that all tabs share.
    * @throws `ERR_SIGNED_OUT`, `ERR_REAUTH_REQUIRED`, `ERR_REFRESH_REJECTED`, `ERR_REFRESH_UNAVAILABLE`, `ERR_TIMEOUT`, `ERR_ABORTED`,
    * `ERR_STORAGE`, `ERR_UNSUPPORTED`, `ERR_CLOSED`, `ERR_CONFIGURATION` (also when called from within `refresh`)
    */
-  getAccessToken(options?: AccessTokenOptions): Promise<string>;
+  readonly getAccessToken: (options?: AccessTokenOptions) => Promise<string>;
   /** The access token in memory, or `undefined` once expired. Never refreshes, never throws. */
-  peekAccessToken(options?: TokenSelector): string | undefined;
+  readonly peekAccessToken: (options?: TokenSelector) => string | undefined;
   /** The ID token of the session, if the server gave one. Not verified. */
-  peekIdToken(): string | undefined;
+  readonly peekIdToken: () => string | undefined;
   /**
    * The headers that authorize one request: Bearer (RFC 6750) or DPoP (RFC 9449).
    * @throws what `getAccessToken` throws
    */
-  getAuthorizationHeaders(
+  readonly getAuthorizationHeaders: (
     request: { readonly url: string; readonly method?: string | undefined } & TokenSelector,
-  ): Promise<Record<string, string>>;
+  ) => Promise<Record<string, string>>;
   /** Frozen, the same object until something changes; never a token in it. */
-  getSnapshot(): Snapshot;
+  readonly getSnapshot: () => Snapshot;
   /** Calls `listener` after every change of the snapshot. Returns how to stop. */
-  subscribe(listener: () => void): () => void;
+  readonly subscribe: (listener: () => void) => () => void;
   /** Calls `listener` for every event of this type in this tab. Returns how to stop. */
-  on<T extends EventType>(type: T, listener: (event: CoordinatorEvent<T>) => void): () => void;
+  readonly on: <T extends EventType>(type: T, listener: (event: CoordinatorEvent<T>) => void) => () => void;
   /**
    * Ends the session in every tab. Resolves when that is committed; revocation is best effort and never rejects it.
    * @throws `ERR_STORAGE` if it could not be committed (this tab is signed out all the same), `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
-  signOut(options?: { readonly revoke?: boolean | undefined }): Promise<void>;
+  readonly signOut: (options?: { readonly revoke?: boolean | undefined }) => Promise<void>;
   /** Leaves: this tab only; idempotent; frees the name at once. The session stays. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }

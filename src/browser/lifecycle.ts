@@ -7,25 +7,25 @@ export const pageLifecycle: LifecyclePort = {
     visible: document.visibilityState === 'visible',
   }),
   listen(listener) {
-    const stops: (() => void)[] = [];
-    const on = (target: EventTarget, type: string, change: () => LifecycleChange | undefined): void => {
-      const handler = (): void => {
-        const now = change();
-        if (now) listener(now);
-      };
-      target.addEventListener(type, handler);
-      stops.push(() => target.removeEventListener(type, handler));
-    };
-    let left = false;
-    on(window, 'pagehide', () => ((left = true), 'leave'));
-    // The first `pageshow` of a page is its load, which is no return.
-    on(window, 'pageshow', () => (left ? ((left = false), 'return') : undefined));
+    const stop = new AbortController();
+    const on = (target: EventTarget, type: string, change: (event: Event) => LifecycleChange | false): void =>
+      target.addEventListener(
+        type,
+        (event) => {
+          const now = change(event);
+          if (now) listener(now);
+        },
+        stop,
+      );
+    on(window, 'pagehide', () => 'leave');
+    // Other shows of a page are its load, which is no return.
+    on(window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && 'return');
+    on(window, 'online', () => 'online');
+    on(window, 'focus', () => 'focus');
     on(document, 'freeze', () => 'freeze');
     on(document, 'resume', () => 'return');
     on(document, 'prerenderingchange', () => 'return');
-    on(document, 'visibilitychange', () => (document.visibilityState === 'visible' ? 'visible' : 'hidden'));
-    on(window, 'online', () => 'online');
-    on(window, 'focus', () => 'focus');
-    return () => stops.forEach((stop) => stop());
+    on(document, 'visibilitychange', () => document.visibilityState);
+    return () => stop.abort();
   },
 };

@@ -1,10 +1,40 @@
+import type { ErrorCode } from './errors.js';
 import { TokenCoordinatorError } from './errors.js';
 import { lifeOf, minValidity } from './expiry.js';
 import type { Now } from './expiry.js';
+import { lifeLeft, tokenOf } from './knowledge.js';
 import type { AccessToken } from './record.js';
 import { audienceKey, isOpen } from './record.js';
-import { lifeLeft, tokenOf } from './knowledge.js';
 import type { Caller, Event, State, Turn } from './state.js';
+
+/** What each code says to a developer who reads it in a log. */
+const texts: Partial<Record<ErrorCode, string>> = {
+  ERR_SIGNED_OUT: 'Nobody is signed in, or the session was replaced',
+  ERR_REAUTH_REQUIRED: 'The server ended the session; the user has to sign in again',
+  ERR_REFRESH_REJECTED: "The token endpoint refused the refresh; check the client's configuration",
+  ERR_REFRESH_UNAVAILABLE: 'The token endpoint gave no usable answer; the session is kept',
+  ERR_TIMEOUT: 'No token within the time limit of this call',
+  ERR_STORAGE: 'The store did not take or give the session; it is tried again',
+  ERR_UNSUPPORTED: 'A newer version of this app keeps the session; reload the page to go on refreshing',
+  ERR_CLOSED: 'This coordinator was closed',
+  ERR_CONFIGURATION: '`refresh` called its own coordinator and so waited for itself; use a plain fetch in it',
+};
+
+/** An error of this code with its standard text. */
+export function fault(code: ErrorCode, details?: object): TokenCoordinatorError {
+  return new TokenCoordinatorError(code, texts[code]!, details);
+}
+
+/** The error that a snapshot shows, and that callers get who cannot be served. */
+export function standingError(
+  { record, pause }: State,
+  retryAfterMs?: number,
+): TokenCoordinatorError | undefined {
+  if (isOpen(record) && record.ended) return fault('ERR_REAUTH_REQUIRED', { reason: record.ended.reason });
+  if (!pause) return undefined;
+  const { error, errorDescription } = pause.failure ?? {};
+  return fault(pause.code, { error, errorDescription, retryAfterMs });
+}
 
 /** Least life of a token handed out without a word about it. */
 export function requiredLife(s: State, token: AccessToken): number {
@@ -13,77 +43,51 @@ export function requiredLife(s: State, token: AccessToken): number {
 
 /** Takes on somebody who needs a token; `settleCallers` answers, perhaps in this very step. */
 export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
-  const { id, audience, force, minValidityMs, timeoutMs } = event;
-  const until = t.now.mono + timeoutMs;
-  const caller = { ...audience, id, key: audienceKey(audience), force, minValidityMs, until };
-  t.s.callers = [...t.s.callers, caller];
+  const { s, now } = t;
+  s.callers = [...s.callers, { ...event, key: audienceKey(event), until: now.mono + event.timeoutMs }];
   // What waiting does not heal may have been healed by a person meanwhile: a forced call tries again.
-  if (force && t.s.pause?.until === Infinity) t.s.pause = undefined;
+  if (event.force && s.pause?.until === Infinity) s.pause = undefined;
 }
 
 /** Answers everybody who can be answered with what is known now. */
 export function settleCallers(t: Turn): void {
-  if (t.s.callers.length === 0) return;
+  const { s, now } = t;
+  if (s.callers.length === 0) return;
   const waiting: Caller[] = [];
-  for (const caller of t.s.callers) {
-    const known = caller.asked ? caller : question(t.s, caller);
-    const answer = verdict(t.s, known, t.now);
-    if (answer === undefined) waiting.push(known);
-    else if (typeof answer === 'string') t.effects.push({ type: 'settle', id: caller.id, token: answer });
-    else t.effects.push({ type: 'settle', id: caller.id, error: answer });
+  for (let caller of s.callers) {
+    // What is asked for is fixed when the store has been read: under which session, newer than which version.
+    if (s.loaded && caller.version === undefined) {
+      caller = { ...caller, sessionId: s.record?.sessionId, version: tokenOf(s, caller.key)?.version ?? 0 };
+    }
+    const answer = verdict(s, caller, now);
+    if (!answer) waiting.push(caller);
+    else t.effects.push({ type: 'settle', id: caller.id, ...answer });
   }
-  t.s.callers = waiting;
+  s.callers = waiting;
 }
 
-/** Fixes what a caller asks for: under which session, and something newer than which version. */
-function question(s: State, caller: Caller): Caller {
-  if (!s.loaded || !isOpen(s.record)) return caller;
-  return {
-    ...caller,
-    asked: { sessionId: s.record.sessionId, version: tokenOf(s, caller.key)?.version ?? 0 },
-  };
-}
-
-function verdict(s: State, caller: Caller, now: Now): string | TokenCoordinatorError | undefined {
+function verdict(
+  s: State,
+  caller: Caller,
+  now: Now,
+): { token: string } | { error: TokenCoordinatorError } | undefined {
   const { record, pause } = s;
-  const late = now.mono >= caller.until;
-  if (!s.loaded) return late ? timeout() : undefined;
-  if (!isOpen(record)) return new TokenCoordinatorError('ERR_SIGNED_OUT', 'Nobody is signed in');
-  if (caller.asked?.sessionId !== record.sessionId) {
-    return new TokenCoordinatorError(
-      'ERR_SIGNED_OUT',
-      'The session was replaced while waiting for its token',
-    );
-  }
+  const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
+  if (!s.loaded) return late;
+  if (!isOpen(record) || caller.sessionId !== record.sessionId) return { error: fault('ERR_SIGNED_OUT') };
 
   const token = tokenOf(s, caller.key);
   if (token) {
     const left = lifeLeft(s, caller.key, now);
+    const served = { token: token.token };
     // Anything newer than what was found wanting will do, or a short-lived token would never be handed out.
-    if (token.version > caller.asked.version && (left > 0 || token.version === s.received))
-      return token.token;
-    if (!caller.force) {
-      const least = caller.minValidityMs ?? requiredLife(s, token);
-      // No better one is to be had for now, so a live one is served.
-      if (left > (pause || record.ended ? 0 : least)) return token.token;
-    }
+    if (token.version > caller.version! && (left > 0 || token.version === s.received)) return served;
+    // No better one is to be had for now, so a live one is served.
+    const least = pause || record.ended ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
+    if (!caller.force && left > least) return served;
   }
-  if (record.ended) {
-    const { reason } = record.ended as { reason: 'refresh_rejected' | 'response_lost' };
-    const message = 'The server ended the session; the user has to sign in again';
-    return new TokenCoordinatorError('ERR_REAUTH_REQUIRED', message, { reason });
-  }
-  if (pause && pause.until >= caller.until) {
-    if (pause.until === Infinity) return pause.error;
-    const retryAfterMs = Math.ceil(pause.until - now.mono);
-    return new TokenCoordinatorError(pause.error.code, pause.error.message, {
-      retryAfterMs,
-      cause: pause.error,
-    });
-  }
-  return late ? timeout() : undefined;
-}
-
-function timeout(): TokenCoordinatorError {
-  return new TokenCoordinatorError('ERR_TIMEOUT', 'No token within the time limit of this call');
+  const waits = pause && pause.until < caller.until && !record.ended;
+  const retryInMs = pause ? pause.until - now.mono : Infinity;
+  const error = waits ? undefined : standingError(s, retryInMs < Infinity ? Math.ceil(retryInMs) : undefined);
+  return error ? { error } : late;
 }

@@ -1,28 +1,48 @@
 import { endAttempt, finish } from './flight.js';
-import { adopt, emit, post, see, store } from './knowledge.js';
+import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { isOpen, toAccessToken } from './record.js';
-import type { Attempt, Event, Operation, Turn } from './state.js';
+import { audienceKey, isOpen, toAccessToken } from './record.js';
+import type { Attempt, Turn } from './state.js';
 import type { TokenResponse } from './types.js';
 
-type Commit = Extract<Operation, { kind: 'commit' }>;
+/** When a write that failed is tried again, milliseconds. */
+export const SAVE_AGAIN_MS = 1_000;
 
-/** The next thing that happens after a successful answer. */
+/**
+ * The next thing that happens after a successful answer: one transaction, pair in, journal out. Durable, then the locks
+ * go, then one broadcast, then callbacks. If the write fails, the broadcast comes first, and the locks stay for one more try.
+ */
 export function commit(
   t: Turn,
   attempt: Attempt,
   tokens: TokenResponse,
   life: number | undefined,
-  again: boolean,
+  again = false,
 ): void {
-  const operation: Commit = { kind: 'commit', attempt, tokens, again, life };
-  store(t, operation, (base) => withPair(base, operation));
+  // Its life counts from the request, not from an answer that a freeze may have held up.
+  const key = audienceKey(attempt);
+  see(t, key, attempt.version + 1, attempt.sent.mono);
+  const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
+    withPair(base, attempt, tokens, life);
+  access(t, change, (turn, { won, failed, record }) => {
+    const unsaved = failed && !again ? change(turn.s.record) : undefined;
+    if (unsaved) adopt(turn, unsaved);
+    else land(turn, attempt);
+    const pair = won ? record : unsaved;
+    if (pair?.accessTokens[key]?.token === tokens.access_token) announce(turn, attempt, pair, !won);
+    if (unsaved) return commit(turn, attempt, tokens, life, true);
+    if (failed) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
+    // Signed out or replaced meanwhile: nobody may use this pair. (Otherwise it is only a repetition of what is there.)
+    else if (!won && (record?.sessionId !== attempt.sessionId || !isOpen(record)) && tokens.refresh_token) {
+      turn.effects.push({ type: 'revoke', token: tokens.refresh_token });
+    }
+  });
 }
 
 /**
- * One transaction: pair in, journal out. It compares session and version, never term or attempt: the server has
- * rotated, so whatever it gave counts, whoever leads by now, and the first answer of a version wins. A pair that comes
- * too late for its version is kept as a spare: of two pairs for one version nobody but the server knows which one lives.
+ * Compares session and version, never term or attempt: the server has rotated, so whatever it gave counts, whoever
+ * leads by now, and the first answer of a version wins. A pair that comes too late for its version is kept as a spare:
+ * of two pairs for one version nobody but the server knows which one lives.
  *
  *     A  attempt 1 ───────────── T ──────────────────────▶ pair P1: version moved on, spare
  *     B                            attempt 2 ──▶ pair P2: committed as version + 1
@@ -30,102 +50,56 @@ export function commit(
  */
 function withPair(
   base: SessionRecord | undefined,
-  { attempt, tokens, life }: Commit,
+  attempt: Attempt,
+  tokens: TokenResponse,
+  life: number | undefined,
 ): SessionRecord | undefined {
   if (base?.sessionId !== attempt.sessionId || !isOpen(base)) return undefined;
+  const audience = audienceKey(attempt);
   const refreshToken = tokens.refresh_token ?? base.refreshToken;
-  if (base.version > attempt.version && !base.ended) {
-    if (tokens.refresh_token === undefined || tokens.refresh_token === base.refreshToken) return undefined;
-    const accessToken = toAccessToken(tokens, base.version, attempt.sent.wall, life);
-    return {
-      ...base,
-      spares: [...(base.spares ?? []), { refreshToken, audience: attempt.key, accessToken }],
-    };
-  }
   const version = base.version + 1;
   const accessToken = toAccessToken(tokens, version, attempt.sent.wall, life);
+  if (base.version > attempt.version && !base.ended) {
+    const known = refreshToken === base.refreshToken;
+    return known
+      ? undefined
+      : { ...base, spares: [...(base.spares ?? []), { refreshToken, audience, accessToken }] };
+  }
   return {
     ...base,
     version,
     refreshToken,
     idToken: tokens.id_token ?? base.idToken,
-    accessTokens: { ...base.accessTokens, [attempt.key]: accessToken },
+    accessTokens: { ...base.accessTokens, [audience]: accessToken },
     journal: undefined,
     spares: undefined,
     ended: undefined,
   };
 }
 
-/** Whether this answer's pair is the one of its record, rather than a spare. */
-function isPairOf(record: SessionRecord | undefined, { attempt, tokens }: Commit): boolean {
-  const token = record?.accessTokens[attempt.key];
-  return token?.token === tokens.access_token && token.obtainedAt === attempt.sent.wall;
-}
-
-/** Durable: then the locks go, then one broadcast, then callbacks. */
-export function committed(t: Turn, event: Extract<Event, { type: 'stored' }>): void {
-  const operation = event.operation as Commit;
-  const { attempt, tokens } = operation;
-  if (!event.won) {
-    adopt(t, event.record);
-    // Signed out or replaced meanwhile: nobody may use this pair. (Or it is only a repetition of what is there.)
-    const gone = event.record?.sessionId !== attempt.sessionId || !isOpen(event.record);
-    if (gone && !operation.again && tokens.refresh_token !== undefined) {
-      t.effects.push({ type: 'revoke', token: tokens.refresh_token });
-    }
-    return land(t, attempt);
-  }
-  take(t, operation, event.record!);
-  land(t, attempt);
-  if (isPairOf(event.record, operation)) announce(t, operation, event.record!, false);
-}
-
-/** The pair is in memory alone: say it first, keep the locks for one more try. */
-export function commitFailed(t: Turn, operation: Commit): void {
-  const { s, now } = t;
-  const { attempt } = operation;
-  const record = operation.again ? undefined : withPair(s.record, operation);
-  if (!record) {
-    s.saveAt = now.mono + 1000;
-    return land(t, attempt);
-  }
-  take(t, operation, record);
-  announce(t, operation, record, true);
-  commit(t, attempt, operation.tokens, operation.life, true);
-}
-
-function take(t: Turn, { attempt, again }: Commit, record: SessionRecord): void {
-  if (!again) {
-    t.s.received = record.version;
-    // Its life counts from the request, not from an answer that a freeze may have held up.
-    if (record.sessionId === t.s.record?.sessionId) see(t, attempt.key, record.version, attempt.sent.mono);
-  }
-  adopt(t, record);
-}
-
 /** The attempt is over, and the flight that sent it, if it still flies. */
 function land(t: Turn, attempt: Attempt): void {
   const { flight } = t.s;
-  const flying = flight?.attempt === attempt.tag && flight.phase === 'committing';
   endAttempt(t, attempt);
-  if (flying) finish(t);
+  if (flight?.attempt === attempt.tag && flight.phase === 'committing') finish(t);
 }
 
-function announce(t: Turn, { attempt, again }: Commit, record: SessionRecord, unsaved: boolean): void {
-  tell(t, record, unsaved);
-  if (again) return;
-  const durationMs = t.now.mono - attempt.sent.mono;
-  emit(t, 'refresh-succeeded', { version: record.version, attempt: attempt.number, durationMs });
+function announce(t: Turn, { attempt, sent }: Attempt, record: SessionRecord, unsaved: boolean): void {
+  t.s.received = record.version;
+  tell(t, 'pair', record, unsaved);
+  emit(t, 'refresh-succeeded', { version: record.version, attempt, durationMs: t.now.mono - sent.mono });
 }
 
-/** The one broadcast of a refresh; it names leader and term as well. */
-export function tell(t: Turn, { spares: _, ...record }: SessionRecord, unsaved = false): void {
+/** The one broadcast of a refresh, of a sign-in or of an answer; it names leader and term as well. */
+export function tell(
+  t: Turn,
+  type: 'pair' | 'session-started' | 'signed-out',
+  { spares: _, ...record }: SessionRecord,
+  unsaved: boolean,
+): void {
   const { storage, options } = t.s;
-  const withheld = storage === 'indexeddb' && options.broadcast === 'access-token';
-  post(t, {
-    type: 'pair',
-    record: withheld ? { ...record, refreshToken: undefined } : record,
-    ...(withheld && { withheld }),
-    ...((unsaved || storage === 'memory') && { unsaved: true }),
-  });
+  const memory = storage === 'memory';
+  const withheld = !memory && options.broadcast === 'access-token';
+  const shown = withheld ? { ...record, refreshToken: undefined } : record;
+  post(t, { type, record: shown, unsaved: unsaved || memory, withheld });
 }

@@ -1,134 +1,165 @@
-import { adopt, emit, store } from './knowledge.js';
-import type { Attempt, Event, Flight, State, Turn } from './state.js';
-import { fingerprint } from './record.js';
+import { access, emit, pause } from './knowledge.js';
+import { attemptLock, fingerprint } from './record.js';
+import type { Attempt, Continuation, Phase, State, Turn } from './state.js';
+import type { LockMode, LockOutcome } from './ports.js';
 
 /** How long a lock holder may wait for another attempt's answer after a refusal; milliseconds. */
-export function reconcileMs(s: State): number {
-  return Math.min(s.options.refreshTimeoutMs, 5_000);
+export function reconcileMs({ options }: State): number {
+  return Math.min(options.refreshTimeoutMs, 5_000);
 }
 
-/** A number that names one lock, attempt or flight of this participant. */
-export function nextTag(t: Turn): number {
-  return t.s.nextTag++;
+/** Asks for a lock. Returns its tag. */
+export function lock(t: Turn, name: string, mode: LockMode, then: Continuation<LockOutcome>): number {
+  const tag = t.s.nextTag++;
+  t.effects.push({ type: 'lock', tag, name, mode, then });
+  return tag;
 }
 
-/** Changes the flight in progress. */
-export function hold(t: Turn, change: Partial<Flight>): void {
-  t.s.flight = { ...t.s.flight!, until: Infinity, ...change };
+/** Lets a lock go, or the place in its queue. */
+export function unlock(t: Turn, tag: number | undefined): void {
+  if (tag !== undefined) t.effects.push({ type: 'unlock', tag });
 }
 
-/** The time a queued participant gives the holder before it takes over, from the last sign of life. */
-function patience(t: Turn): number {
-  return t.now.mono + t.s.options.refreshTimeoutMs + reconcileMs(t.s);
+/** Moves the flight in progress into another phase, which may end by itself. */
+export function hold(t: Turn, phase: Phase, change: Partial<State['flight']> = {}): void {
+  t.s.flight = { ...t.s.flight!, until: Infinity, expire: undefined, phase, ...change };
 }
 
-/** Queues for the refresh lock, and reads the store meanwhile: a broadcast may have been missed. */
-export function begin(t: Turn, refreshing: boolean): void {
-  const { s } = t;
-  const tag = nextTag(t);
-  const { locks } = s.options;
-  s.flight = {
-    tag,
-    phase: 'queued',
-    held: !locks,
-    until: patience(t),
-    seen: fingerprint(s.record!),
-    number: 0,
-    asked: false,
-    others: [],
+/** Goes on only if the flight in progress is still the same: its lock may be lost, its session gone, its tab frozen. */
+export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> {
+  const { tag } = t.s.flight!;
+  return (turn, result) => {
+    if (turn.s.flight?.tag === tag) then(turn, result);
   };
-  if (locks) t.effects.push({ type: 'lock', tag, name: 'refresh', mode: 'wait' });
-  if (refreshing && s.storage === 'indexeddb') store(t, { kind: 'load' });
+}
+
+/** Queues for the refresh lock; `then` is what its holder does. */
+export function begin(t: Turn, then: Continuation): void {
+  const { s } = t;
+  if (!s.options.locks) {
+    s.flight = { tag: s.nextTag++, phase: 'queued', until: Infinity, seen: '' };
+    return then(t);
+  }
+  const tag = lock(t, 'refresh', 'wait', onRefreshLock(s.nextTag, then));
+  s.flight = { tag, phase: 'queued', until: Infinity, seen: '' };
+  requeue(t, then);
+}
+
+function onRefreshLock(tag: number, then: Continuation): Continuation<LockOutcome> {
+  return (t, outcome) => {
+    const { s } = t;
+    if (s.flight?.tag !== tag) return;
+    if (outcome === 'granted') {
+      hold(t, 'queued');
+      return then(t);
+    }
+    // Stolen: whatever was sent goes on, and its answer counts; everything else starts again.
+    finish(t);
+    // Locks are refused altogether (no storage access, an opaque origin): the journal is the mutex.
+    if (outcome === 'failed' && s.active) s.options = { ...s.options, locks: false };
+  };
 }
 
 /** Lets the refresh lock go, or the place in its queue, and an attempt lock that nothing was sent under. */
 export function finish(t: Turn): void {
-  const { flight } = t.s;
-  if (!flight) return;
-  // It was answered; whoever refreshes next will hear the same.
-  const refused = flight.phase === 'checking' && t.s.attempts.find(({ tag }) => tag === flight.attempt);
-  if (refused) endAttempt(t, refused);
+  const { s } = t;
+  if (!s.flight) return;
   dropAttemptLock(t);
-  if (t.s.options.locks) {
-    if (flight.checking !== undefined) t.effects.push({ type: 'unlock', tag: flight.checking });
-    t.effects.push({ type: 'unlock', tag: flight.tag });
-  }
-  t.s.flight = undefined;
+  unlock(t, s.flight.waiting);
+  unlock(t, s.flight.tag);
+  s.flight = undefined;
 }
 
 /** Releases the attempt lock that this flight holds or waits for, unless a request travels under it. */
-export function dropAttemptLock(t: Turn): void {
-  const tag = t.s.flight?.attempt;
-  if (tag === undefined) return;
-  if (t.s.options.locks && !t.s.attempts.some((attempt) => attempt.tag === tag)) {
-    t.effects.push({ type: 'unlock', tag });
-  }
+export function dropAttemptLock({ s, effects }: Turn): void {
+  const tag = s.flight!.attempt;
+  if (tag !== undefined && !s.attempts.some((attempt) => attempt.tag === tag))
+    effects.push({ type: 'unlock', tag });
 }
 
 /** An attempt is over: its lock goes. */
 export function endAttempt(t: Turn, { tag }: Attempt): void {
-  releaseAttemptLock(t, tag);
+  unlock(t, tag);
   t.s.attempts = t.s.attempts.filter((attempt) => attempt.tag !== tag);
 }
 
 /** The lock of an attempt goes while its answer may still come; whatever it brings counts. */
-export function releaseAttemptLock(t: Turn, tag: number): void {
-  const { s } = t;
-  const attempt = s.attempts.find((one) => one.tag === tag);
-  if (!attempt || attempt.until === Infinity) return;
-  if (s.options.locks) t.effects.push({ type: 'unlock', tag });
-  s.attempts = s.attempts.map((one) => (one.tag === tag ? { ...one, until: Infinity } : one));
+export function releaseAttemptLock(t: Turn, { tag }: Attempt): void {
+  unlock(t, tag);
+  t.s.attempts = t.s.attempts.map((one) => (one.tag === tag ? { ...one, until: Infinity } : one));
 }
 
-/** While queued: as long as anything moves, somebody lives and works. */
-export function watchQueue(t: Turn): void {
-  const { flight, record } = t.s;
-  if (flight?.phase !== 'queued' || !record) return;
-  const seen = fingerprint(record);
-  if (seen !== flight.seen) hold(t, { seen, until: patience(t) });
+/** One failed operation is a short pause, not a change of mode. */
+export function giveUp(t: Turn): void {
+  pause(t, 'storage', 250 * 2 ** t.s.storeFailures, 'ERR_STORAGE');
+  t.s.elect = undefined;
+  finish(t);
+}
+
+/** Gives the holder the time of a refresh, counted from the last sign of life. */
+function requeue(t: Turn, then: Continuation): void {
+  const { s, now } = t;
+  const until = now.mono + s.options.refreshTimeoutMs + reconcileMs(s);
+  hold(t, 'queued', { seen: fingerprint(s.record!), until, expire: (turn) => expired(turn, then) });
 }
 
 /**
- * Nothing moved for a refresh's whole time: claim before steal. One compare-and-set from exactly the state that
+ * Nothing was heard for a refresh's whole time: claim before steal. One compare-and-set from exactly the state that
  * stood still; only its winner steals, so one silent tab causes one steal.
  *
  *     A (holder)  ██ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ AbortError on waking: steps down
  *     B (waiter)     T + R of silence ─▶ claim term+1 ✓ ─▶ steal ─▶ refresh
  *     C (waiter)     T + R of silence ─▶ claim ✗ (term moved) ─▶ counts again, hears B's pair
  */
-export function claim(t: Turn): void {
+function expired(t: Turn, then: Continuation): void {
   const { s } = t;
-  const flight = s.flight!;
-  hold(t, { phase: 'claiming' });
-  store(t, { kind: 'claim', flight: flight.tag }, (base) =>
-    base && fingerprint(base) === flight.seen ? { ...base, term: base.term + 1, leader: s.me } : undefined,
+  const { seen } = s.flight!;
+  if (fingerprint(s.record!) !== seen) return requeue(t, then);
+  hold(t, 'claiming');
+  access(
+    t,
+    (base) =>
+      base && fingerprint(base) === seen ? { ...base, term: base.term + 1, leader: s.me } : undefined,
+    whileFlying(t, (turn, { won }) => {
+      if (!won) return requeue(turn, then);
+      if (turn.s.storage !== 'memory') return steal(turn, then);
+      // There is no common record to compare with: a lock that nobody waits for arbitrates.
+      const tag = lock(
+        turn,
+        'takeover',
+        'try',
+        whileFlying(turn, (later, outcome) => {
+          unlock(later, tag);
+          if (outcome === 'granted') steal(later, then);
+          else requeue(later, then);
+        }),
+      );
+    }),
   );
 }
 
-export function claimed(t: Turn, event: Extract<Event, { type: 'stored' | 'store-failed' }>): void {
+function steal(t: Turn, then: Continuation): void {
   const { s } = t;
-  const won = event.type === 'stored' && event.won;
-  if (event.type === 'stored') adopt(t, event.record);
-  if (!won) return requeue(t);
-  const tag = s.flight!.tag;
-  // Memory mode has no common record to compare with: a lock that nobody waits for arbitrates.
-  if (s.storage === 'memory') {
-    const attempt = nextTag(t);
-    hold(t, { attempt });
-    t.effects.push({ type: 'lock', tag: attempt, name: 'takeover', mode: 'try' });
-    return;
-  }
-  steal(t, tag);
-}
-
-export function steal(t: Turn, queued: number): void {
-  const tag = nextTag(t);
   emit(t, 'takeover');
-  hold(t, { phase: 'stealing', tag });
-  t.effects.push({ type: 'unlock', tag: queued }, { type: 'lock', tag, name: 'refresh', mode: 'steal' });
+  unlock(t, s.flight!.tag);
+  const tag = lock(t, 'refresh', 'steal', onRefreshLock(s.nextTag, then));
+  hold(t, 'stealing', { tag });
 }
 
-/** Back to counting: somebody else acted. */
-export function requeue(t: Turn): void {
-  hold(t, { phase: 'queued', seen: fingerprint(t.s.record!), until: patience(t) });
+/** Waits, under the refresh lock, until an attempt is over (its lock is free) or overdue. */
+export function awaitAttempt(
+  t: Turn,
+  phase: Phase,
+  key: string,
+  attempt: number,
+  ms: number,
+  then: Continuation,
+): void {
+  const { s } = t;
+  const go: Continuation<unknown> = (turn) => {
+    unlock(turn, tag);
+    then(turn);
+  };
+  const tag = s.options.locks ? lock(t, attemptLock(key, attempt), 'wait', whileFlying(t, go)) : undefined;
+  hold(t, phase, { until: t.now.mono + Math.max(0, ms), expire: go as Continuation, waiting: tag });
 }

@@ -1,38 +1,15 @@
-import { call, settleCallers } from './calls.js';
-import { commitFailed, committed } from './commit.js';
-import { announceLoss, electionDue, elected, hello, planElection, resign } from './election.js';
-import { TokenCoordinatorError } from './errors.js';
+import { answered } from './answer.js';
+import { call, fault, settleCallers } from './calls.js';
+import { SAVE_AGAIN_MS } from './commit.js';
+import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import {
-  begin,
-  claim,
-  claimed,
-  dropAttemptLock,
-  finish,
-  hold,
-  releaseAttemptLock,
-  requeue,
-  steal,
-  watchQueue,
-} from './flight.js';
-import { adopt, emit, proactiveDue, store } from './knowledge.js';
+import { begin, finish, releaseAttemptLock } from './flight.js';
+import { access, adopt, emit, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import type { LifecycleChange } from './ports.js';
-import { checked, pauseForStorage, reconcileFailed, reconciled } from './reconcile.js';
 import { isOpen, newer } from './record.js';
-import {
-  answered,
-  attemptLocked,
-  clear,
-  failed,
-  journaled,
-  journalFailed,
-  overdue,
-  proceed,
-  restored,
-  wanted,
-} from './refresh.js';
-import { beginSession, buried, bury, buryFailed, endSession, sessionBegun } from './session.js';
+import { proceed, wanted } from './refresh.js';
+import { beginSession, endSession } from './session.js';
 import type { Effect, Event, State, Turn } from './state.js';
 
 /** So many store operations failing in a row make the store unusable. */
@@ -42,7 +19,8 @@ const HELLO_MS = 300;
 
 /**
  * One step of one participant: what it knows next, and what is to be done. Pure: time, chance and identifiers come in
- * with the event. Everything that is waited for comes back as another event, and is checked again before acting on it.
+ * with the event. Everything that is waited for comes back as another event, with how to go on, and is checked again
+ * before acting on it.
  */
 export function step(state: State, event: Event, now: Now): [State, Effect[]] {
   const t: Turn = { s: { ...state, received: undefined }, now, effects: [] };
@@ -56,7 +34,7 @@ function handle(t: Turn, event: Event): void {
   switch (event.type) {
     case 'start':
       t.effects.push({ type: 'channel', open: true });
-      return store(t, { kind: 'load' });
+      return load(t);
     case 'tick':
       return;
     case 'lifecycle':
@@ -66,23 +44,20 @@ function handle(t: Turn, event: Event): void {
     case 'call':
       return call(t, event);
     case 'cancel':
-      if (s.callers.some(({ id }) => id === event.id)) {
-        s.callers = s.callers.filter(({ id }) => id !== event.id);
-        t.effects.push({ type: 'settle', id: event.id, error: event.error });
-      }
+      if (!s.callers.some(({ id }) => id === event.id)) return;
+      s.callers = s.callers.filter(({ id }) => id !== event.id);
+      t.effects.push({ type: 'settle', id: event.id, error: event.error });
       return;
     case 'session':
-      return beginSession(t, event.operation);
+      return beginSession(t, event);
     case 'sign-out':
       return endSession(t, event);
     case 'close':
       return close(t);
     case 'lock':
-      return lock(t, event);
+      return event.then(t, event.outcome);
     case 'stored':
       return stored(t, event);
-    case 'store-failed':
-      return storeFailed(t, event);
     case 'answered':
       return answered(t, event);
   }
@@ -92,41 +67,39 @@ function handle(t: Turn, event: Event): void {
 function conclude(t: Turn): void {
   const { s, now } = t;
   if (s.pause && s.pause.until <= now.mono) s.pause = undefined;
-  if (!s.loaded && s.helloUntil !== undefined && s.helloUntil <= now.mono) loaded(t);
+  if (s.helloUntil && s.helloUntil <= now.mono) s.loaded = true;
+  if (s.loaded) s.helloUntil = undefined;
   planElection(t);
   settleCallers(t);
   announceLoss(t);
   for (const attempt of s.attempts) {
     if (attempt.until > now.mono) continue;
-    releaseAttemptLock(t, attempt.tag);
-    if (s.closed) {
-      t.effects.push({ type: 'abort', attempt: attempt.tag });
-      s.attempts = s.attempts.filter(({ tag }) => tag !== attempt.tag);
-    }
+    releaseAttemptLock(t, attempt);
+    if (!s.closed) continue;
+    t.effects.push({ type: 'abort', tag: attempt.tag });
+    s.attempts = s.attempts.filter(({ tag }) => tag !== attempt.tag);
   }
-  deadlines(t);
-  watchQueue(t);
+  const { until = Infinity, expire } = s.flight ?? {};
+  if (until <= now.mono) {
+    s.flight = { ...s.flight!, until: Infinity, expire: undefined };
+    expire?.(t);
+  }
   if (s.flight && needless(t)) finish(t);
-  if (mayBegin(t)) {
-    begin(t, wanted(t) !== undefined);
-    if (s.flight?.held) proceed(t);
+  if (!s.flight && mayFly(s) && (electionDue(t) || (wanted(t) && (s.delegated ?? 0) <= now.mono))) {
+    // A broadcast may have been missed: read while queueing.
+    if (wanted(t)) load(t);
+    begin(t, proceed);
   }
-  if (s.saveAt !== undefined && s.saveAt <= now.mono) {
-    s.saveAt = undefined;
-    store(t, { kind: 'save' }, () => undefined);
-  }
+  if (s.saveAt !== undefined && s.saveAt <= now.mono) save(t);
   if (s.closed && !s.disposed && s.attempts.length === 0) {
     s.disposed = true;
     t.effects.push({ type: 'dispose' });
   }
 }
 
-/** The lock is asked for on demand, and never to be kept. */
-function mayBegin(t: Turn): boolean {
-  const { s, now } = t;
-  if (s.flight || !s.active || s.closed || !s.loaded || !isOpen(s.record)) return false;
-  if (electionDue(t)) return true;
-  return (s.delegatedUntil ?? 0) <= now.mono && wanted(t) !== undefined;
+/** Whether this tab may ask for locks: on demand, and never while it is frozen, cached or prerendering. */
+function mayFly({ active, closed, loaded, record }: State): boolean {
+  return active && !closed && loaded && isOpen(record);
 }
 
 /** Whatever this flight was for has come about, or its session has gone. */
@@ -134,47 +107,69 @@ function needless(t: Turn): boolean {
   const { s } = t;
   const { phase, attempt: tag } = s.flight!;
   if (phase === 'queued' || phase === 'probing' || phase === 'asking') return !wanted(t) && !electionDue(t);
-  const attempt = s.attempts.find((one) => one.tag === tag);
-  return phase === 'sending' && (!isOpen(s.record) || s.record.sessionId !== attempt?.sessionId);
-}
-
-function deadlines(t: Turn): void {
-  const { s, now } = t;
-  if (!s.flight || s.flight.until > now.mono) return;
-  switch (s.flight.phase) {
-    case 'queued':
-      return claim(t);
-    case 'asking':
-      return proceed(t);
-    case 'probing':
-      return clear(t);
-    case 'sending':
-      return overdue(t);
-    case 'checking':
-      return checked(t);
-  }
+  const sent = s.attempts.find((attempt) => attempt.tag === tag);
+  return phase === 'sending' && (!isOpen(s.record) || s.record.sessionId !== sent?.sessionId);
 }
 
 /** When `step` wants to be called next, on the monotonic clock, if nothing else happens. One timer per tab. */
 export function nextWake(s: State, now: Now): number {
-  let wake = Infinity;
-  const at = (time: number | undefined): void => {
-    if (time !== undefined && time < wake) wake = time;
-  };
-  for (const { until } of s.callers) at(until);
-  for (const { until } of s.attempts) at(until);
-  at(s.helloUntil);
-  at(s.saveAt);
-  if (s.flight) at(s.flight.until);
-  if (s.pause && s.pause.until !== Infinity) at(s.pause.until);
-  else if (s.active && !s.closed && s.loaded && !s.flight && isOpen(s.record)) {
-    at(now.mono + proactiveDue(s, now));
+  const { pause, flight, elect, delegated, saveAt, helloUntil } = s;
+  const times = [saveAt, helloUntil, flight?.until, pause?.until];
+  for (const { until } of s.callers) times.push(until);
+  for (const { until } of s.attempts) times.push(until);
+  if (mayFly(s) && !flight) {
+    times.push(elect?.at, delegated);
+    if (!pause) times.push(now.mono + Math.max(proactiveDue(s, now), (delegated ?? 0) - now.mono));
   }
-  if (s.active && !s.flight) {
-    at(s.elect?.at);
-    at(s.delegatedUntil);
-  }
-  return wake;
+  return Math.min(...times.map((time) => time ?? Infinity));
+}
+
+/** Reads the store, to learn of what was missed; what memory knows better is written. */
+function load(t: Turn, real = false): void {
+  access(
+    t,
+    undefined,
+    (turn, { failed, record }) => {
+      const { s, now } = turn;
+      if (failed) {
+        if (s.loaded) return;
+        // An unread store is not an empty one: again, or without it.
+        if (s.storage !== 'memory') return load(turn);
+        s.helloUntil = now.mono + HELLO_MS;
+        return hello(turn);
+      }
+      const starting = !s.loaded;
+      s.loaded = true;
+      if (starting && s.active) hello(turn);
+      if (newer(record, s.record) !== record) s.saveAt = now.mono;
+    },
+    real,
+  );
+}
+
+function save(t: Turn): void {
+  t.s.saveAt = undefined;
+  // The runtime writes what memory knows better, whatever the change.
+  access(
+    t,
+    () => undefined,
+    ({ s, now }, { failed }) => {
+      if (failed && s.storage !== 'memory') s.saveAt = now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
+    },
+  );
+}
+
+/** Keeps account of the store's health; one failed operation is not a change of mode. */
+function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored' }>): void {
+  const { s } = t;
+  const { storage } = s;
+  if (!result.failed) {
+    if (real) s.storage = 'indexeddb';
+    if (s.storage !== 'memory') s.storeFailures = 0;
+    adopt(t, result.record);
+  } else if (++s.storeFailures >= STORE_FAILURES || result.failed === 'for-good') s.storage = 'memory';
+  if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
+  then(t, result);
 }
 
 function lifecycle(t: Turn, change: LifecycleChange): void {
@@ -186,15 +181,13 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
       return;
     case 'leave':
     case 'freeze':
-      if (!s.active) return;
       // No place in a queue is kept: a frozen waiter would be granted the lock and starve everyone.
       finish(t);
-      resign(t);
+      if (s.active) resign(t);
       s.active = false;
-      if (change === 'leave') {
-        for (const { tag } of s.attempts) releaseAttemptLock(t, tag);
-        t.effects.push({ type: 'channel', open: false });
-      }
+      if (change === 'freeze') return;
+      s.attempts.forEach((attempt) => releaseAttemptLock(t, attempt));
+      t.effects.push({ type: 'channel', open: false });
       return;
     case 'return':
       s.active = true;
@@ -206,144 +199,23 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
     case 'online':
       s.pause = undefined;
       break;
+    case 'focus':
+    case 'clock':
   }
   // A wake-up: messages may have been missed, and what waiting did not heal may be healed.
   if (s.pause?.until === Infinity) s.pause = undefined;
   if (!s.active) return;
-  store(t, { kind: 'load', real: true });
-  if (change !== 'focus' && change !== 'online') hello(t);
+  load(t, true);
+  if (change === 'return' || change === 'visible') hello(t);
 }
 
 function close(t: Turn): void {
   const { s } = t;
   if (s.closed) return;
-  for (const { id } of s.callers) {
-    const error = new TokenCoordinatorError('ERR_CLOSED', 'This coordinator was closed');
-    t.effects.push({ type: 'settle', id, error });
-  }
+  for (const { id } of s.callers) t.effects.push({ type: 'settle', id, error: fault('ERR_CLOSED') });
   s.callers = [];
   finish(t);
   resign(t);
   s.closed = true;
   s.saveAt = s.helloUntil = s.pause = undefined;
-}
-
-function lock(t: Turn, { tag, outcome }: Extract<Event, { type: 'lock' }>): void {
-  const { s } = t;
-  const { flight } = s;
-  if (!flight) return;
-  if (outcome === 'failed') {
-    // Locks are refused altogether (no storage access, an opaque origin): the journal is the mutex.
-    finish(t);
-    if (s.active) s.options = { ...s.options, locks: false };
-  } else if (tag === flight.tag) {
-    // Stolen: whatever was sent goes on, and its answer counts; everything else starts again.
-    if (outcome === 'lost') return finish(t);
-    s.flight = { ...flight, phase: 'queued', held: true, until: Infinity };
-    proceed(t);
-  } else if (tag === flight.attempt) {
-    const granted = outcome === 'granted';
-    if (flight.phase === 'locking') attemptLocked(t, granted);
-    else if (flight.phase === 'probing') clear(t);
-    else if (flight.phase === 'claiming') {
-      dropAttemptLock(t);
-      hold(t, { attempt: undefined });
-      if (granted) steal(t, flight.tag);
-      else requeue(t);
-    }
-  } else if (tag === flight.checking) checked(t);
-}
-
-function loaded(t: Turn): void {
-  t.s.loaded = true;
-  t.s.helloUntil = undefined;
-}
-
-function stored(t: Turn, event: Extract<Event, { type: 'stored' }>): void {
-  const { s, now } = t;
-  const { operation, record } = event;
-  const real = operation.kind === 'load' && operation.real === true;
-  if (s.storage === 'indexeddb' || real) {
-    s.storeFailures = 0;
-    s.storeWorked = true;
-    if (s.storage === 'memory') {
-      s.storage = 'indexeddb';
-      emit(t, 'storage-changed', { reason: 'indexeddb' });
-    }
-  }
-  const { flight } = s;
-  switch (operation.kind) {
-    case 'load':
-    case 'save':
-      adopt(t, record);
-      if (!s.loaded) {
-        loaded(t);
-        if (s.active) hello(t);
-      }
-      // Memory knows more than the store: a write was lost, or the store was.
-      if (operation.kind === 'load' && newer(record, s.record) !== record) s.saveAt = now.mono;
-      return;
-    case 'claim':
-      return flight?.tag === operation.flight ? claimed(t, event) : adopt(t, record);
-    case 'elect':
-      return flight?.tag === operation.flight ? elected(t, event) : adopt(t, record);
-    case 'journal':
-      return journaled(t, event);
-    case 'restore':
-      return restored(t, event);
-    case 'reconcile':
-      return reconciled(t, event);
-    case 'commit':
-      return committed(t, event);
-    case 'fail':
-      return failed(t, operation, record);
-    case 'session':
-      return sessionBegun(t, event);
-    case 'sign-out':
-      return buried(t, event);
-  }
-}
-
-function storeFailed(t: Turn, { operation, unusable }: Extract<Event, { type: 'store-failed' }>): void {
-  const { s, now } = t;
-  const { kind } = operation;
-  s.storeFailures++;
-  if (s.storage === 'indexeddb' && (unusable || s.storeFailures >= STORE_FAILURES)) {
-    s.storage = 'memory';
-    emit(t, 'storage-changed', { reason: 'memory' });
-  }
-  const memory = s.storage === 'memory';
-  const flying = 'flight' in operation && s.flight?.tag === operation.flight;
-  switch (kind) {
-    case 'load':
-      if (s.loaded) return;
-      if (!memory) return store(t, { kind: 'load' });
-      s.helloUntil = now.mono + HELLO_MS;
-      return hello(t);
-    case 'save':
-      s.saveAt = memory ? undefined : now.mono + 1000 * 2 ** s.storeFailures;
-      return;
-    case 'commit':
-      return commitFailed(t, operation);
-    case 'fail':
-      return failed(t, operation);
-    case 'session':
-      return beginSession(t, operation);
-    case 'sign-out':
-      if (memory && s.storeWorked) return buryFailed(t, operation);
-      return bury(t, operation);
-    case 'claim':
-      if (flying) requeue(t);
-      return;
-    case 'reconcile':
-      return reconcileFailed(t, operation);
-    case 'journal':
-    case 'elect':
-    case 'restore':
-      if (kind === 'journal') journalFailed(t, operation);
-      if (!flying) return;
-      pauseForStorage(t);
-      s.elect = undefined;
-      return finish(t);
-  }
 }

@@ -52,9 +52,10 @@ export interface ClockPort {
 
 /**
  * What the platform says of this participant's life. `leave`: the page goes (perhaps into the back/forward cache);
- * `freeze`: it stands still; `return`: it is back from either, or from prerendering.
+ * `freeze`: it stands still; `return`: it is back from either, or from prerendering; `clock`: the wall clock turned back.
  */
-export type LifecycleChange = 'leave' | 'freeze' | 'return' | 'visible' | 'hidden' | 'online' | 'focus';
+export type LifecycleChange =
+  'leave' | 'freeze' | 'return' | 'visible' | 'hidden' | 'online' | 'focus' | 'clock';
 
 export interface LifecyclePort {
   /** Whether requests may be made now (not prerendering) and whether a user can see the page. */

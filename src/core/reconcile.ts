@@ -1,14 +1,9 @@
 import { tell } from './commit.js';
-import { endAttempt, finish, hold, nextTag, reconcileMs } from './flight.js';
-import { adopt, pause, post, store } from './knowledge.js';
-import { TokenCoordinatorError } from './errors.js';
 import type { LossReason } from './errors.js';
-import type { SessionRecord } from './record.js';
-import { attemptLock } from './record.js';
-import type { Attempt, Event, Operation, Turn } from './state.js';
-
-type Reconciling = Extract<Operation, { kind: 'reconcile' }>;
-type Stored = Extract<Event, { type: 'stored' }>;
+import { awaitAttempt, endAttempt, finish, giveUp, hold, reconcileMs } from './flight.js';
+import { access, post } from './knowledge.js';
+import { idempotencyKey } from './record.js';
+import type { Attempt, Turn } from './state.js';
 
 /**
  * The server says that the refresh token is dead. That proves nothing yet: another attempt may have spent it and be
@@ -16,91 +11,56 @@ type Stored = Extract<Event, { type: 'stored' }>;
  * out, in one compare-and-set, is the session lost; and only the winner of it says so.
  */
 export function reconcile(t: Turn, attempt: Attempt): void {
-  const journal = t.s.record?.journal;
   // Attempts that may still be answered: the one before (overdue, or of a frozen tab), and any sent since by a thief.
   const others: number[] = [];
-  for (let n = Math.max(1, attempt.number - 1); n <= (journal?.attempt ?? 0); n++) {
-    if (n !== attempt.number) others.push(n);
+  for (let n = Math.max(1, attempt.attempt - 1); n <= (t.s.record!.journal?.attempt ?? 0); n++) {
+    if (n !== attempt.attempt) others.push(n);
   }
-  hold(t, { phase: 'reconciling', others });
-  compare(t, attempt, others.length === 0);
+  compare(t, attempt, others);
 }
 
-function compare(t: Turn, attempt: Attempt, final: boolean): void {
+function compare(t: Turn, attempt: Attempt, others: number[]): void {
   const { s } = t;
+  const { tag } = s.flight!;
   const leader = s.visible ? s.me : undefined;
-  store(t, { kind: 'reconcile', flight: s.flight!.tag, attempt }, (base) => {
-    if (base?.sessionId !== attempt.sessionId || base.version !== attempt.version || base.ended)
-      return undefined;
-    const [spare, ...spares] = base.spares ?? [];
-    const term = base.term + 1;
-    if (spare) {
-      const version = base.version + 1;
-      const { refreshToken, audience, accessToken } = spare;
-      const accessTokens = { ...base.accessTokens, [audience]: { ...accessToken, version } };
-      return { ...base, term, version, refreshToken, accessTokens, journal: undefined, spares };
-    }
-    if (!final) return undefined;
-    const reason: LossReason = (base.journal?.doubts ?? 0) > 0 ? 'response_lost' : 'refresh_rejected';
-    return { ...base, term, leader, ended: { kind: 'reauth-required', reason } };
-  });
+  hold(t, 'reconciling');
+  access(
+    t,
+    (base) => {
+      if (base?.sessionId !== attempt.sessionId || base.version !== attempt.version || base.ended)
+        return undefined;
+      const [spare, ...spares] = base.spares ?? [];
+      const term = base.term + 1;
+      if (spare) {
+        const version = base.version + 1;
+        const { refreshToken, audience, accessToken } = spare;
+        const accessTokens = { ...base.accessTokens, [audience]: { ...accessToken, version } };
+        return { ...base, term, version, refreshToken, accessTokens, journal: undefined, spares };
+      }
+      if (others.length > 0) return undefined;
+      const reason: LossReason = base.journal?.doubts ? 'response_lost' : 'refresh_rejected';
+      return { ...base, term, leader, ended: { kind: 'reauth-required', reason } };
+    },
+    (turn, { won, failed, record }) => {
+      const flying = turn.s.flight?.tag === tag;
+      // The session stands, but other attempts may still bring a pair: wait for the next of them, under the lock.
+      if (flying && others.length > 0 && !won && !failed && current(turn, attempt)) {
+        const [number, ...rest] = others;
+        const key = idempotencyKey(attempt);
+        return awaitAttempt(turn, 'checking', key, number!, reconcileMs(turn.s), (later) =>
+          compare(later, attempt, rest),
+        );
+      }
+      endAttempt(turn, attempt);
+      // Without a word from the store nothing is concluded: the next attempt will hear the same.
+      if (flying) (failed ? giveUp : finish)(turn);
+      if (!won) return;
+      if (record!.ended) post(turn, { type: 'reauth-required', reason: record!.ended.reason! });
+      else tell(turn, 'pair', record!, false);
+    },
+  );
 }
 
-export function reconciled(t: Turn, event: Stored): void {
-  const { s } = t;
-  const { attempt, flight } = event.operation as Reconciling;
-  adopt(t, event.record);
-  const flying = s.flight?.tag === flight;
-  const open =
-    s.record?.sessionId === attempt.sessionId && s.record.version === attempt.version && !s.record.ended;
-  if (flying && open && !event.won) return checkNext(t);
-  endAttempt(t, attempt);
-  if (flying) finish(t);
-  if (event.won) announceOutcome(t, event.record!);
-}
-
-function announceOutcome(t: Turn, record: SessionRecord): void {
-  const { sessionId, version, term, leader, ended } = record;
-  if (ended?.kind === 'reauth-required') {
-    post(t, { type: 'reauth-required', sessionId, version, term, leader, reason: ended.reason });
-  } else tell(t, record);
-}
-
-/** Waits, under the refresh lock and for a bounded time, until the other attempts are over; then compares again. */
-export function checkNext(t: Turn): void {
-  const { s, now } = t;
-  const flight = s.flight!;
-  const [number, ...others] = flight.others;
-  const attempt = s.attempts.find(({ tag }) => tag === flight.attempt)!;
-  if (number === undefined) {
-    hold(t, { phase: 'reconciling' });
-    return compare(t, attempt, true);
-  }
-  const checking = nextTag(t);
-  hold(t, { phase: 'checking', others, checking, until: now.mono + reconcileMs(s) });
-  if (s.options.locks) {
-    t.effects.push({ type: 'lock', tag: checking, name: attemptLock(attempt, number), mode: 'wait' });
-  }
-}
-
-/** That attempt is over, or overdue. */
-export function checked(t: Turn): void {
-  const { s } = t;
-  if (s.options.locks) t.effects.push({ type: 'unlock', tag: s.flight!.checking! });
-  hold(t, { checking: undefined });
-  checkNext(t);
-}
-
-/** Without a word from the store nothing is concluded: the journal stays, and the next attempt asks again. */
-export function reconcileFailed(t: Turn, { attempt, flight }: Reconciling): void {
-  endAttempt(t, attempt);
-  if (t.s.flight?.tag !== flight) return;
-  pauseForStorage(t);
-  finish(t);
-}
-
-/** One failed operation is a short pause, not a change of mode. */
-export function pauseForStorage(t: Turn): void {
-  const error = new TokenCoordinatorError('ERR_STORAGE', 'The store did not answer; it is tried again');
-  pause(t, 'storage', 250 * 2 ** t.s.storeFailures, error);
+function current({ s }: Turn, { sessionId, version }: Attempt): boolean {
+  return s.record!.sessionId === sessionId && s.record!.version === version && !s.record!.ended;
 }

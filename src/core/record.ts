@@ -12,6 +12,8 @@ export interface AccessToken {
   readonly version: number;
   /** When its request was sent, epoch milliseconds. */
   readonly obtainedAt: number;
+  /** The server did not say how long it lives; its claims did. */
+  readonly claimed?: boolean;
   /** Epoch milliseconds; absent if the server did not say. */
   readonly expiresAt?: number;
 }
@@ -34,16 +36,20 @@ export interface Journal extends Audience {
   readonly doubts: number;
   /** Failures in a row, for the backoff. */
   readonly failures: number;
-  /** How the attempt failed: all tabs wait `retryInMs` from `at`. Absent while nobody knows. */
-  readonly failure?: {
-    readonly at: number;
-    readonly retryInMs: number;
-    /** The server said that nothing was spent. */
-    readonly unspent: boolean;
-    /** An OAuth error that waiting does not heal (RFC 6749 §5.2). */
-    readonly error?: string | undefined;
-    readonly errorDescription?: string | undefined;
-  };
+  /** How the attempt failed; absent while nobody knows. */
+  readonly failure?: Failure;
+}
+
+/** What became of an attempt that brought no pair: all tabs wait as one. */
+export interface Failure {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly retryInMs: number;
+  /** The server said that nothing was spent. */
+  readonly unspent: boolean;
+  /** An OAuth error that waiting does not heal (RFC 6749 §5.2). */
+  readonly error?: string | undefined;
+  readonly errorDescription?: string | undefined;
 }
 
 /** A pair that a late answer brought for a version already advanced: used only if the server refuses the other one. */
@@ -51,6 +57,12 @@ export interface Spare {
   readonly refreshToken?: string | undefined;
   readonly audience: string;
   readonly accessToken: AccessToken;
+}
+
+/** How a session ended: `reauth-required` for a reason, or by a sign-out. */
+export interface Ended {
+  readonly kind: 'signed-out' | 'reauth-required';
+  readonly reason?: LossReason;
 }
 
 /** All that is stored of a session; one record per coordinator name. */
@@ -70,10 +82,7 @@ export interface SessionRecord {
   readonly journal?: Journal | undefined;
   readonly spares?: readonly Spare[] | undefined;
   /** `signed-out` is final; `reauth-required` ends when a late answer brings a pair. */
-  readonly ended?:
-    | { readonly kind: 'signed-out' }
-    | { readonly kind: 'reauth-required'; readonly reason: LossReason }
-    | undefined;
+  readonly ended?: Ended | undefined;
 }
 
 /** The key of an audience in `accessTokens`; the order of scopes does not matter (RFC 6749 §3.3). */
@@ -88,8 +97,8 @@ export function idempotencyKey({ sessionId, version }: Pick<SessionRecord, 'sess
 }
 
 /** The lock that a sender holds from before its journal is committed until its answer, `pagehide`, or 2T. Never stolen. */
-export function attemptLock(record: Pick<SessionRecord, 'sessionId' | 'version'>, number: number): string {
-  return `attempt:${idempotencyKey(record)}#${number}`;
+export function attemptLock(key: string, attempt: number): string {
+  return `attempt:${key}#${attempt}`;
 }
 
 /** Whether the session can still be used or brought back. */
@@ -134,31 +143,20 @@ export function toAccessToken(
     type: tokens.token_type ?? 'Bearer',
     version,
     obtainedAt: at,
+    claimed: tokens.expires_in === undefined,
     ...(seconds >= 0 && { expiresAt: at + seconds * 1000 }),
   };
 }
 
-const has = (value: Record<string, unknown>, type: string, ...keys: string[]): boolean =>
-  keys.every((key) => typeof value[key] === type);
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null;
-
 /** Reads a record that any script of the origin, or another version of the app, may have written. Malformed is absent. */
 export function parseRecord(value: unknown): SessionRecord | undefined {
-  if (!isObject(value)) return undefined;
-  const { accessTokens, journal, refreshToken } = value;
+  const record = Object(value) as SessionRecord;
+  const { schema, startedAt, term, version, sessionId, accessTokens, journal } = record;
   const sound =
-    has(value, 'number', 'schema', 'startedAt', 'term', 'version') &&
-    has(value, 'string', 'sessionId') &&
-    (refreshToken === undefined || typeof refreshToken === 'string') &&
-    isObject(accessTokens) &&
-    Object.values(accessTokens).every(
-      (token) =>
-        isObject(token) &&
-        has(token, 'string', 'token', 'type') &&
-        has(token, 'number', 'version', 'obtainedAt'),
-    ) &&
-    (journal === undefined ||
-      (isObject(journal) && has(journal, 'number', 'attempt', 'term', 'at') && has(journal, 'string', 'by')));
-  return sound ? (value as unknown as SessionRecord) : undefined;
+    [schema, startedAt, term, version, journal ? journal.attempt : 0].every(Number.isFinite) &&
+    typeof sessionId === 'string' &&
+    Object.values(Object(accessTokens) as object).every(
+      (token: AccessToken | undefined) => typeof token?.token === 'string' && Number.isFinite(token.version),
+    );
+  return sound ? { ...record, accessTokens: accessTokens ?? {} } : undefined;
 }

@@ -23,11 +23,11 @@ export interface Snapshot {
   readonly storage: 'indexeddb' | 'memory';
   /** 1 for the pair given at sign-in, +1 for each committed refresh, 0 without a session. */
   readonly version: number;
-  readonly sessionId?: string;
-  readonly subject?: string;
+  readonly sessionId?: string | undefined;
+  readonly subject?: string | undefined;
   /** Epoch milliseconds; absent if the server did not say. */
-  readonly expiresAt?: number;
-  readonly error?: TokenCoordinatorError;
+  readonly expiresAt?: number | undefined;
+  readonly error?: TokenCoordinatorError | undefined;
 }
 
 /** The names of the events. */
@@ -49,12 +49,12 @@ export interface CoordinatorEvent<T extends EventType = EventType> {
   readonly type: T;
   /** Epoch milliseconds. */
   readonly at: number;
-  readonly sessionId?: string;
-  readonly version?: number;
+  readonly sessionId?: string | undefined;
+  readonly version?: number | undefined;
   /** The fencing token: grows with every write-ahead, election and claim. */
-  readonly term?: number;
+  readonly term?: number | undefined;
   /** 1 for the first request of a version, +1 for each repetition. */
-  readonly attempt?: number;
-  readonly reason?: string;
-  readonly durationMs?: number;
+  readonly attempt?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly durationMs?: number | undefined;
 }

@@ -1,0 +1,26 @@
+import type { ChannelPort } from '../core/ports.js';
+
+/** Loads the transport for browsers without a native channel; what is posted until then is lost, which is allowed. */
+export function lazyChannel(name: string): ChannelPort {
+  let loaded: ChannelPort | undefined;
+  let closed = false;
+  return {
+    open(listener) {
+      closed = false;
+      if (loaded) return loaded.open(listener);
+      import('./fallback-channel.js').then(
+        ({ fallbackChannel }) => {
+          loaded ??= fallbackChannel(name);
+          if (!closed) loaded.open(listener);
+        },
+        // Alone on the channel; the store still tells.
+        () => {},
+      );
+    },
+    post: (message) => loaded?.post(message),
+    close() {
+      closed = true;
+      loaded?.close();
+    },
+  };
+}

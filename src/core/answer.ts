@@ -1,0 +1,83 @@
+import { commit } from './commit.js';
+import { backoff } from './expiry.js';
+import { endAttempt, finish, hold } from './flight.js';
+import { access, emit, failureOf, pauseFor, post } from './knowledge.js';
+import { reconcile } from './reconcile.js';
+import type { Failure } from './record.js';
+import type { Attempt, Event, Outcome, Turn } from './state.js';
+
+/** So many version conflicts in a row are a fault of configuration, not a race. */
+const MAX_CONFLICTS = 3;
+
+/** An answer, in time or late; the attempt that asked for it may have lost its lock, its tab's flight, or its race. */
+export function answered(t: Turn, { tag, outcome, life }: Extract<Event, { type: 'answered' }>): void {
+  const { s, now } = t;
+  const attempt = s.attempts.find((one) => one.tag === tag);
+  if (!attempt) return;
+  const flying = s.flight?.attempt === tag && s.flight.phase === 'sending';
+  if (outcome.kind === 'tokens') {
+    if (flying) hold(t, 'committing');
+    return commit(t, attempt, outcome.tokens, life);
+  }
+  if (outcome.kind === 'lost' || outcome.kind === 'conflict') {
+    const { version, attempt: number, sent } = attempt;
+    const reason = outcome.kind === 'lost' ? 'invalid_grant' : 'version_conflict';
+    emit(t, 'conflict', { version, attempt: number, reason, durationMs: now.mono - sent.mono });
+  }
+  // A late refusal changes nothing: the journal is in doubt, and whoever asks next will hear it again.
+  if (!flying) endAttempt(t, attempt);
+  else if (outcome.kind === 'lost') reconcile(t, attempt);
+  else fail(t, attempt, failureFor(t, outcome), false);
+}
+
+/** What the server's answer means; the table of the public contract. */
+function failureFor({ s, now }: Turn, outcome: Exclude<Outcome, { kind: 'tokens' | 'lost' }>): Failure {
+  const failures = s.record!.journal?.failures ?? 0;
+  const failure = { at: now.wall, retryInMs: backoff(failures, now.random), unspent: false };
+  switch (outcome.kind) {
+    case 'misuse':
+      return { ...failure, error: 'misuse' };
+    case 'rejected':
+      return { ...failure, error: outcome.error, errorDescription: outcome.errorDescription };
+    case 'conflict':
+      return { ...failure, unspent: true, error: failures < MAX_CONFLICTS ? undefined : 'version_conflict' };
+    case 'unavailable': {
+      const { unspent, retryAfterMs } = outcome;
+      // In doubt: servers that forgive a replay do so for seconds, so the first repetition does not wait.
+      const retryInMs = retryAfterMs ?? (failures === 0 && !unspent ? 0 : failure.retryInMs);
+      return { ...failure, unspent, retryInMs };
+    }
+  }
+}
+
+/** The deadline passed: callers and lock are let go. The request is not aborted, and a late answer still counts. */
+export function overdue(t: Turn): void {
+  const { s, now } = t;
+  const attempt = s.attempts.find(({ tag }) => tag === s.flight!.attempt)!;
+  fail(t, attempt, { at: now.wall, retryInMs: s.options.refreshTimeoutMs, unspent: false }, true);
+}
+
+/** Writes the failure down, if that works, so that all tabs wait as one; then lets the lock go. */
+function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean): void {
+  const { sessionId, version, attempt: number, sent, tag } = attempt;
+  const durationMs = t.now.mono - sent.mono;
+  hold(t, 'failing');
+  access(
+    t,
+    (base) =>
+      base?.journal && base.sessionId === sessionId && base.journal.term === attempt.term
+        ? { ...base, journal: { ...base.journal, failures: base.journal.failures + 1, failure } }
+        : undefined,
+    (turn) => {
+      const { record, flight } = turn.s;
+      if (flight?.attempt === tag && flight.phase === 'failing') finish(turn);
+      if (!travelling) endAttempt(turn, attempt);
+      if (record?.sessionId !== sessionId || record.version !== version || record.ended) return;
+      pauseFor(turn, failureOf(attempt, number), failure);
+      post(turn, { type: 'refresh-failed', attempt: number, failure });
+      const details = { attempt: number, durationMs };
+      emit(turn, 'refresh-failed', { ...details, reason: failure.error ?? 'unavailable' });
+      if (!failure.unspent) emit(turn, 'in-doubt', details);
+    },
+  );
+}
