@@ -21,6 +21,8 @@ export interface Ports {
   readonly store: StorePort;
   readonly clock: ClockPort;
   readonly lifecycle: LifecyclePort;
+  /** Sees every step before its effects run; for the simulator, which checks invariants on it. */
+  readonly observe?: ((event: Event, state: State, effects: readonly Effect[]) => void) | undefined;
 }
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
@@ -58,23 +60,28 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
     if (running) return;
     running = true;
     const deliveries: Parameters<Hooks['deliver']>[0][] = [];
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const [after, effects] = step(state, next, now());
-      state = after;
-      for (const effect of effects) {
-        switch (effect.type) {
-          case 'settle':
-          case 'emit':
-          case 'revoke':
-          case 'abort':
-            deliveries.push(effect);
-            break;
-          default:
-            run(effect);
+    try {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const [after, effects] = step(state, next, now());
+        state = after;
+        ports.observe?.(next, state, effects);
+        for (const effect of effects) {
+          switch (effect.type) {
+            case 'settle':
+            case 'emit':
+            case 'revoke':
+            case 'abort':
+              deliveries.push(effect);
+              break;
+            default:
+              run(effect);
+          }
         }
       }
+    } finally {
+      // A fault must not silence this participant with its locks held.
+      running = false;
     }
-    running = false;
     arm();
     deliveries.forEach(hooks.deliver);
     hooks.changed(state);

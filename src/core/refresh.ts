@@ -48,10 +48,22 @@ export function proceed(t: Turn): void {
   const done = cleared?.key === key ? cleared.attempt : 0;
   if (journal && journal.attempt > done) return probe(t, record, journal.attempt);
   const attempt = Math.max(journal?.attempt ?? 0, done) + 1;
-  if (!s.options.locks) return writeAhead(t, attempt);
-  const then: Continuation<string> = (turn, outcome) =>
+  if (!s.options.locks) return writeAhead(t, attempt, audience);
+  const basis = fingerprint(record);
+  // The last holder's broadcast may come after its lock, between these two grants:
+  //
+  //     A  commit ─ unlock ─ broadcast ───────────╮
+  //     B          granted ─ asks for its attempt │ lock ─▶ hears A's pair: nothing is wanted any more ─▶ granted
+  const then: Continuation<string> = (turn, outcome) => {
+    if (!wanted(turn) || fingerprint(turn.s.record!) !== basis) {
+      dropAttemptLock(turn);
+      hold(turn, 'queued', { attempt: undefined });
+      return proceed(turn);
+    }
     // Refused: somebody holds it who has not journaled yet, or whose journal was lost.
-    outcome === 'granted' ? writeAhead(turn, attempt) : probe(turn, record, attempt);
+    if (outcome === 'granted') writeAhead(turn, attempt, audience);
+    else probe(turn, turn.s.record!, attempt);
+  };
   hold(t, 'locking', { attempt: lock(t, attemptLock(key, attempt), 'try', whileFlying(t, then)) });
 }
 
@@ -82,7 +94,7 @@ function probe(t: Turn, record: SessionRecord, attempt: number): void {
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */
-function writeAhead(t: Turn, attempt: number): void {
+function writeAhead(t: Turn, attempt: number, audience: Audience): void {
   const { s, now } = t;
   const record = s.record!;
   const previous = record.journal;
@@ -90,7 +102,7 @@ function writeAhead(t: Turn, attempt: number): void {
   const basis = fingerprint(record);
   // In doubt: the server may be asked to replay its answer, which was for the audience of the earlier attempt.
   const doubtful = previous !== undefined && !previous.failure?.unspent;
-  const { resource, scope } = doubtful ? previous : wanted(t)!;
+  const { resource, scope } = doubtful ? previous : audience;
   const journal: Journal = {
     attempt,
     by: s.me,
