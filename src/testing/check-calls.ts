@@ -1,0 +1,56 @@
+import type { Check, Violate } from './checker.js';
+import type { Call } from './participant.js';
+import { audienceKey } from '../core/record.js';
+import { readToken } from './server.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** I3, and the callers' side of I4 and I5: when calls settle, and with what. */
+export function checkCalls(world: World, truth: Truth, violate: Violate): Check {
+  const { plan } = world;
+
+  function sessionsOf(family: string): string[] {
+    return [...truth.familyOf].filter(([, of]) => of === family).map(([session]) => session);
+  }
+
+  return {
+    settled(call) {
+      const { by, kind, outcome } = call;
+      const waited = by.tab.age() - call.since;
+      if (kind === 'get' && waited > call.limitMs + lateness(call)) {
+        violate(
+          'I3',
+          `call ${call.number} of ${by.tab.name} settled after ${Math.round(waited)} ms, limit ${call.limitMs}`,
+        );
+      }
+      if (kind !== 'get' || !outcome) return;
+      if (outcome.token === undefined) {
+        if (plan.profile === 'no-faults' && !['ERR_SIGNED_OUT', 'ERR_CLOSED'].includes(outcome.code ?? '')) {
+          violate(
+            'I3',
+            `call ${call.number} of ${by.tab.name} failed with ${outcome.code} without any fault`,
+          );
+        }
+        return;
+      }
+      const { family, audience } = readToken(outcome.token);
+      if (call.session !== undefined && truth.familyOf.get(call.session) !== family) {
+        violate(
+          'I5',
+          `call ${call.number} of ${by.tab.name} asked in ${call.session} and got a token of ${family}`,
+        );
+      }
+      if (audience !== audienceKey(call.options)) {
+        violate('I5', `call ${call.number} of ${by.tab.name} got a token for '${audience}'`);
+      }
+      if (sessionsOf(family).some((session) => by.over.has(session))) {
+        violate('I4', `${by.tab.name} hands out a token of ${family}, which it knows to be signed out`);
+      }
+    },
+  };
+}
+
+/** What timers may be late: they are throttled in hidden tabs, and by a little everywhere. */
+export function lateness({ by }: Call): number {
+  return by.tab.throttled() + 50;
+}
