@@ -99,7 +99,8 @@ export function tell(
 ): void {
   const { storage, options } = t.s;
   const memory = storage === 'memory';
-  const withheld = !memory && options.broadcast === 'access-token';
+  // What no store keeps has to travel whole, or it is lost with its sender.
+  const withheld = !memory && !unsaved && options.broadcast === 'access-token';
   const shown = withheld ? { ...record, refreshToken: undefined } : record;
   post(t, { type, record: shown, unsaved: unsaved || memory, withheld });
 }

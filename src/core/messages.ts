@@ -79,7 +79,7 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
   if (same && version > record.version) reread(t);
   else if (!same || version < record.version || !isOpen(record)) {
     if (memory || leads(s) || s.storage === 'memory')
-      tell(t, isOpen(record) ? 'pair' : 'signed-out', record, true);
+      tell(t, isOpen(record) ? 'pair' : 'signed-out', record, memory || !isOpen(record));
   }
   if (same && leader === s.me && leads(s)) post(t, { type: 'leader-pong' });
 }
