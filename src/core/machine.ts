@@ -67,6 +67,7 @@ function handle(t: Turn, event: Event): void {
 function conclude(t: Turn): void {
   const { s, now } = t;
   if (s.pause && s.pause.until <= now.mono) s.pause = undefined;
+  if (s.delegated && s.delegated <= now.mono) s.delegated = undefined;
   if (s.helloUntil && s.helloUntil <= now.mono) s.loaded = true;
   if (s.loaded) s.helloUntil = undefined;
   planElection(t);
@@ -85,7 +86,7 @@ function conclude(t: Turn): void {
     expire?.(t);
   }
   if (s.flight && needless(t)) finish(t);
-  if (!s.flight && mayFly(s) && (electionDue(t) || (wanted(t) && (s.delegated ?? 0) <= now.mono))) {
+  if (!s.flight && mayFly(s) && (electionDue(t) || (wanted(t) && !s.delegated))) {
     // A broadcast may have been missed: read while queueing.
     if (wanted(t)) load(t);
     begin(t, proceed);
