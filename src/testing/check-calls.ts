@@ -25,7 +25,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
       }
       if (kind !== 'get' || !outcome) return;
       if (outcome.token === undefined) {
-        if (plan.profile === 'no-faults' && !['ERR_SIGNED_OUT', 'ERR_CLOSED'].includes(outcome.code ?? '')) {
+        if (plan.profile === 'no-faults' && !expected(call)) {
           violate(
             'I3',
             `call ${call.number} of ${by.tab.name} failed with ${outcome.code} without any fault`,
@@ -48,6 +48,16 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
       }
     },
   };
+}
+
+/** Failures that need no fault: nobody is signed in, the tab was closed, the caller had less patience than a request takes. */
+function expected({ outcome, options }: Call): boolean {
+  const code = outcome?.code;
+  return (
+    code === 'ERR_SIGNED_OUT' ||
+    code === 'ERR_CLOSED' ||
+    (code === 'ERR_TIMEOUT' && options.timeoutMs !== undefined)
+  );
 }
 
 /** What timers may be late: they are throttled in hidden tabs, and by a little everywhere. */

@@ -138,6 +138,9 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     await scheduler.run(scheduler.now() + 200_000 + 4 * T, stop);
     for (const one of participants) scheduler.at(world.random.spread(1, 100), () => calls.get(one, {}));
     await scheduler.run(scheduler.now() + 3 * T + 20_000, stop);
+    // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end.
+    const busy = (): boolean => participants.some(({ tab, state }) => tab.alive() && state()?.flight);
+    for (let n = 0; n < 20 && busy(); n++) await scheduler.run(scheduler.now() + 500, stop);
     if (!stop()) checker.atEnd();
     count(world.stats.messages, 'total');
   }
