@@ -1,9 +1,9 @@
 import { commit } from './commit.js';
 import { backoff } from './expiry.js';
 import { endAttempt, finish, hold } from './flight.js';
-import { access, emit, failureOf, pauseFor, post } from './knowledge.js';
+import { access, adopt, emit, post } from './knowledge.js';
 import { reconcile } from './reconcile.js';
-import type { Failure } from './record.js';
+import type { Failure, SessionRecord } from './record.js';
 import type { Attempt, Event, Outcome, Turn } from './state.js';
 
 /** So many version conflicts in a row are a fault of configuration, not a race. */
@@ -57,27 +57,28 @@ export function overdue(t: Turn): void {
   fail(t, attempt, { at: now.wall, retryInMs: s.options.refreshTimeoutMs, unspent: false }, true);
 }
 
-/** Writes the failure down, if that works, so that all tabs wait as one; then lets the lock go. */
+/** Writes the failure down, so that all tabs wait as one; then lets the lock go. */
 function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean): void {
-  const { sessionId, version, attempt: number, sent, tag } = attempt;
-  const durationMs = t.now.mono - sent.mono;
+  const { sessionId, term, tag, sent } = attempt;
+  const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
+    base?.sessionId === sessionId && base.journal?.term === term
+      ? {
+          ...base,
+          term: base.term + 1,
+          journal: { ...base.journal, failures: base.journal.failures + 1, failure },
+        }
+      : undefined;
   hold(t, 'failing');
-  access(
-    t,
-    (base) =>
-      base?.journal && base.sessionId === sessionId && base.journal.term === attempt.term
-        ? { ...base, journal: { ...base.journal, failures: base.journal.failures + 1, failure } }
-        : undefined,
-    (turn) => {
-      const { record, flight } = turn.s;
-      if (flight?.attempt === tag && flight.phase === 'failing') finish(turn);
-      if (!travelling) endAttempt(turn, attempt);
-      if (record?.sessionId !== sessionId || record.version !== version || record.ended) return;
-      pauseFor(turn, failureOf(attempt, number), failure);
-      post(turn, { type: 'refresh-failed', attempt: number, failure });
-      const details = { attempt: number, durationMs };
-      emit(turn, 'refresh-failed', { ...details, reason: failure.error ?? 'unavailable' });
-      if (!failure.unspent) emit(turn, 'in-doubt', details);
-    },
-  );
+  access(t, change, (turn, { won, failed }) => {
+    const { s, now } = turn;
+    const noted = failed ? change(s.record) : undefined;
+    if (noted) adopt(turn, noted);
+    if (s.flight?.attempt === tag && s.flight.phase === 'failing') finish(turn);
+    if (!travelling) endAttempt(turn, attempt);
+    if (!won && !noted) return;
+    post(turn, { type: 'refresh-failed' });
+    const details = { attempt: attempt.attempt, durationMs: now.mono - sent.mono };
+    emit(turn, 'refresh-failed', { ...details, reason: failure.error ?? 'unavailable' });
+    if (!failure.unspent) emit(turn, 'in-doubt', details);
+  });
 }

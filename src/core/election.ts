@@ -1,5 +1,5 @@
-import { finish, hold, whileFlying } from './flight.js';
-import { access, emit, leads, post } from './knowledge.js';
+import { finish, hold, mayFly, whileFlying } from './flight.js';
+import { access, adopt, emit, leads, post } from './knowledge.js';
 import { isOpen } from './record.js';
 import type { Turn } from './state.js';
 
@@ -19,25 +19,20 @@ export function hello(t: Turn): void {
   }
 }
 
-/** Says good-bye, so that the others need not find out. */
+/** Says good-bye, so that the others need not find out: a term without a leader begins. */
 export function resign(t: Turn): void {
-  if (leads(t.s)) post(t, { type: 'leader-resigned' });
+  const { record } = t.s;
+  if (!record || !leads(t.s)) return;
+  adopt(t, { ...record, term: record.term + 1, leader: undefined });
+  post(t, { type: 'leader-resigned' });
 }
 
 /** Keeps the plan for an election in line with what is known. A session without a leader gets one. */
 export function planElection(t: Turn): void {
   const { s } = t;
-  if (
-    !s.loaded ||
-    !s.active ||
-    s.closed ||
-    !isOpen(s.record) ||
-    (s.elect && s.elect.term !== s.record.term)
-  ) {
-    s.elect = undefined;
-  }
-  if (!s.elect && s.loaded && s.active && !s.closed && isOpen(s.record) && !s.record.leader)
-    scheduleElection(t, 0);
+  const { record, elect } = s;
+  if (!mayFly(s) || (elect && elect.term !== record!.term)) s.elect = undefined;
+  if (!s.elect && mayFly(s) && !record!.leader) scheduleElection(t, 0);
 }
 
 /** Whether an election is to be held now. */

@@ -1,7 +1,12 @@
 import { access, emit, pause } from './knowledge.js';
-import { attemptLock, fingerprint } from './record.js';
+import { attemptLock, fingerprint, isOpen } from './record.js';
 import type { Attempt, Continuation, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
+
+/** Whether this tab may ask for locks: on demand, and never while it is frozen, cached or prerendering. */
+export function mayFly({ active, closed, loaded, record }: State): boolean {
+  return active && !closed && loaded && isOpen(record);
+}
 
 /** How long a lock holder may wait for another attempt's answer after a refusal; milliseconds. */
 export function reconcileMs({ options }: State): number {
@@ -71,7 +76,7 @@ export function finish(t: Turn): void {
 }
 
 /** Releases the attempt lock that this flight holds or waits for, unless a request travels under it. */
-export function dropAttemptLock({ s, effects }: Turn): void {
+function dropAttemptLock({ s, effects }: Turn): void {
   const tag = s.flight!.attempt;
   if (tag !== undefined && !s.attempts.some((attempt) => attempt.tag === tag))
     effects.push({ type: 'unlock', tag });

@@ -8,13 +8,14 @@ import type { CoordinatorEvent, EventType } from './types.js';
 
 /** Queues an event for this tab's listeners. */
 export function emit(t: Turn, type: EventType, details: Partial<CoordinatorEvent> = {}): void {
-  t.effects.push({ type: 'emit', event: { type, at: t.now.wall, ...positionOf(t.s.record), ...details } });
+  const { sessionId, version, term } = t.s.record ?? {};
+  t.effects.push({ type: 'emit', event: { type, at: t.now.wall, sessionId, version, term, ...details } });
 }
 
 /** Where a record stands. */
 export function positionOf(record: SessionRecord | undefined): Position {
-  const { sessionId = '', version = 0, term = 0, leader } = record ?? {};
-  return { sessionId, version, term, leader };
+  const { sessionId = '', version = 0, term = 0, leader, journal, ended } = record ?? {};
+  return { sessionId, version, term, leader, journal, ended };
 }
 
 type Content<M> = M extends Message ? Omit<M, keyof Position> & Partial<Position> : never;
@@ -76,20 +77,6 @@ export function pause(t: Turn, of: string, forMs: number, code: Pause['code'], f
   t.s.pause = { of, until: t.now.mono + forMs, code, failure };
 }
 
-/** Waits as a failed attempt asks for, once; what waiting does not heal waits for a wake-up or a forced call. */
-export function pauseFor(t: Turn, of: string, failure: Failure, ms = failure.retryInMs): void {
-  if (of === t.s.pausedFor) return;
-  if (failure.error === undefined) pause(t, of, ms, 'ERR_REFRESH_UNAVAILABLE', failure);
-  else
-    pause(
-      t,
-      of,
-      Infinity,
-      failure.error === 'misuse' ? 'ERR_CONFIGURATION' : 'ERR_REFRESH_REJECTED',
-      failure,
-    );
-}
-
 /** When this tab first saw a token of this version; what was fetched here counts from its request. */
 export function see(t: Turn, key: string, version: number, at: number): void {
   if (t.s.seen[key]?.version !== version) t.s.seen = { ...t.s.seen, [key]: { version, at } };
@@ -108,17 +95,21 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const replaced = before?.sessionId !== after.sessionId;
   if (replaced) s.seen = {};
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
-  if (replaced || before.version !== after.version) {
-    s.jitter = now.random;
-    s.delegated = s.request = undefined;
-  }
-
   const { failure, attempt = 0 } = after.journal ?? {};
-  if (failure) {
-    // Another tab's wall clock wrote it: believe it for no longer than the wait it asks for.
-    const rest = failure.at + failure.retryInMs - now.wall;
-    pauseFor(t, failureOf(after, attempt), failure, Math.max(0, Math.min(rest, failure.retryInMs)));
-  } else s.pause = undefined;
+  if (replaced || before.version !== after.version) s.jitter = now.random;
+  if (replaced || before.version !== after.version || failure) s.delegated = s.request = undefined;
+
+  const of = failureOf(after, attempt);
+  if (!failure) s.pause = undefined;
+  else if (of !== s.pausedFor) {
+    const { at, retryInMs, error } = failure;
+    // News is a duration, on this tab's own clock. What is read is a while old by another tab's wall clock: believed for
+    // no longer than the wait it asks for.
+    const rest = hearsay ? retryInMs : Math.max(0, Math.min(at + retryInMs - now.wall, retryInMs));
+    if (error === undefined) pause(t, of, rest, 'ERR_REFRESH_UNAVAILABLE', failure);
+    // What waiting does not heal waits for a wake-up or a forced call.
+    else pause(t, of, Infinity, error === 'misuse' ? 'ERR_CONFIGURATION' : 'ERR_REFRESH_REJECTED', failure);
+  }
 
   if (!s.loaded) return;
   if (!isOpen(after)) {

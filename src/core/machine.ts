@@ -3,7 +3,7 @@ import { call, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, releaseAttemptLock } from './flight.js';
+import { begin, finish, mayFly, releaseAttemptLock } from './flight.js';
 import { access, adopt, emit, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import type { LifecycleChange } from './ports.js';
@@ -96,11 +96,6 @@ function conclude(t: Turn): void {
     s.disposed = true;
     t.effects.push({ type: 'dispose' });
   }
-}
-
-/** Whether this tab may ask for locks: on demand, and never while it is frozen, cached or prerendering. */
-function mayFly({ active, closed, loaded, record }: State): boolean {
-  return active && !closed && loaded && isOpen(record);
 }
 
 /** Whatever this flight was for has come about, or its session has gone. */

@@ -1,7 +1,7 @@
 import { tell } from './commit.js';
-import { hello, scheduleElection } from './election.js';
-import { finish } from './flight.js';
-import { access, adopt, failureOf, leads, lifeLeft, pauseFor, post } from './knowledge.js';
+import { hello } from './election.js';
+import { finish, mayFly } from './flight.js';
+import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
 import type { SessionRecord } from './record.js';
 import { isOpen } from './record.js';
@@ -11,39 +11,26 @@ import type { Turn } from './state.js';
 export function hear(t: Turn, message: Envelope): void {
   const { s, now } = t;
   const { record } = s;
-  const { type, sessionId, version, term, leader } = message;
+  const { type, sessionId, version, term, leader, journal, ended } = message;
   if (s.closed) return;
-  if ('record' in message) return hearRecord(t, message);
-  if (type === 'hello') return answer(t, message);
-  // What this tab does not know, it reads.
-  if (type === 'changed' || record?.sessionId !== sessionId || record.version < version) return reread(t);
-  if (!isOpen(record)) return;
-  if (type === 'refresh-request') return consider(t, message);
-  if (record.version > version) return;
+  if ('record' in message) hearRecord(t, message);
+  else if (isOpen(record) && record.sessionId === sessionId && record.version === version) {
+    adopt(t, { ...record, term, leader, journal, ended }, true);
+  } else if (
+    type === 'changed' ||
+    (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version))
+  ) {
+    // What this tab does not know, it reads.
+    reread(t);
+  }
+  // A sign of life: there is nothing to elect.
+  if (message.from === s.record?.leader) s.elect = undefined;
 
-  switch (type) {
-    case 'leader-pong':
-      if (s.elect?.term === term) s.elect = undefined;
-      return;
-    case 'leader-changed':
-      // In memory mode two tabs may have won the same term; every tab settles on the same one.
-      if (term === record.term && leader! <= (record.leader ?? '')) return;
-      return adopt(t, { ...record, term, leader });
-    case 'leader-resigned':
-      if (record.leader === leader) scheduleElection(t, 0);
-      return;
-    case 'reauth-required':
-      return adopt(t, { ...record, term, leader, ended: { kind: type, reason: message.reason } });
-    case 'refresh-failed':
-      s.delegated = undefined;
-      return pauseFor(t, failureOf(record, message.attempt), message.failure);
-    case 'journal':
-      if (s.storage === 'memory') adopt(t, { ...record, term, leader, journal: message.journal }, true);
-      return;
-    case 'refresh-accepted':
-      if (message.to !== s.me || s.flight?.phase !== 'asking') return;
-      finish(t);
-      s.delegated = now.mono + s.options.refreshTimeoutMs;
+  if (type === 'hello') answer(t, message);
+  else if (type === 'refresh-request') consider(t, message);
+  else if (type === 'refresh-accepted' && message.to === s.me && s.flight?.phase === 'asking') {
+    finish(t);
+    s.delegated = now.mono + s.options.refreshTimeoutMs;
   }
 }
 
@@ -85,13 +72,15 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
 }
 
 /** A tab without a store asks this one to refresh, because this one has a store. */
-function consider(t: Turn, message: Extract<Envelope, { type: 'refresh-request' }>): void {
+function consider(
+  t: Turn,
+  { from, sessionId, version, resource, scope }: Extract<Envelope, { type: 'refresh-request' }>,
+): void {
   const { s, now } = t;
-  const record = s.record!;
-  if (!s.active) return;
-  if (record.version > message.version) return tell(t, 'pair', record, true);
-  if (s.storage === 'memory' || record.ended) return;
-  const { version, resource, scope } = message;
+  const { record } = s;
+  if (!mayFly(s) || record!.sessionId !== sessionId) return;
+  if (record!.version > version) return tell(t, 'pair', record!, true);
+  if (s.storage === 'memory' || record!.ended) return;
   s.request = { version, resource, scope, until: now.mono + s.options.refreshTimeoutMs };
-  post(t, { type: 'refresh-accepted', to: message.from });
+  post(t, { type: 'refresh-accepted', to: from });
 }

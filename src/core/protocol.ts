@@ -1,17 +1,11 @@
-import type { LossReason } from './errors.js';
-import type { Audience, Failure, Journal, SessionRecord } from './record.js';
+import type { Audience, SessionRecord } from './record.js';
 import { parseRecord } from './record.js';
 
 /** Messages of another protocol version are ignored; with a store nothing is lost by it. */
 export const PROTOCOL = 1;
 
-/** Where in a session's life the sender stands; the empty session is none. */
-export interface Position {
-  readonly sessionId: string;
-  readonly version: number;
-  readonly term: number;
-  readonly leader?: string | undefined;
-}
+/** What every message tells: all that its sender knows of the session, but its tokens. The empty session is none. */
+export type Position = Pick<SessionRecord, 'sessionId' | 'version' | 'term' | 'leader' | 'journal' | 'ended'>;
 
 /** What participants tell each other. The store is the truth; messages are speed. */
 export type Message = Position &
@@ -24,19 +18,22 @@ export type Message = Position &
         /** The refresh token was left out on purpose; it is in the store. */
         readonly withheld?: boolean;
       }
-    | { readonly type: 'leader-changed' | 'leader-resigned' }
-    | { readonly type: 'reauth-required'; readonly reason: LossReason }
+    /** News that the position tells; `journal` is for memory mode, where no store keeps the write-ahead. */
+    | {
+        readonly type:
+          | 'leader-changed'
+          | 'leader-resigned'
+          | 'leader-pong'
+          | 'reauth-required'
+          | 'refresh-failed'
+          | 'journal';
+      }
     /** Of a starting or waking participant: holders of something newer answer, and so does the leader, if it lives. */
     | {
         readonly type: 'hello';
         /** The sender has no store, so everybody who knows better answers. */
         readonly memory: boolean;
       }
-    | { readonly type: 'leader-pong' }
-    /** The failure's wait is a duration, not an instant: kept on the receiver's monotonic clock. */
-    | { readonly type: 'refresh-failed'; readonly attempt: number; readonly failure: Failure }
-    /** Memory mode: the write-ahead that no store keeps. */
-    | { readonly type: 'journal'; readonly journal: Journal }
     /** Memory mode: a participant with a store is asked to refresh, and says that it will. */
     | ({ readonly type: 'refresh-request' } & Audience)
     | { readonly type: 'refresh-accepted'; readonly to: string }
@@ -54,15 +51,14 @@ export function toEnvelope(message: Message, from: string): object {
 
 /** Reads what arrived; any script of the origin can post. Unknown, foreign and malformed messages are `undefined`. */
 export function parseMessage(data: unknown): Envelope | undefined {
-  const message = Object(data) as Envelope & {
-    readonly protocol: unknown;
-    readonly [member: string]: unknown;
-  };
+  const message = Object(data) as Envelope & { readonly protocol: unknown };
+  const { protocol, from, type } = message;
+  // A position is a record without tokens, so the same parser reads both.
   const sound =
-    message.protocol === PROTOCOL &&
-    [message.from, message.type, message.sessionId].every((member) => typeof member === 'string') &&
-    [message.version, message.term].every(Number.isFinite) &&
-    (!('record' in message) || parseRecord(message.record)?.sessionId === message.sessionId) &&
-    (!('failure' in message) || Number.isFinite((message.failure as Partial<Failure> | null)?.retryInMs));
+    protocol === PROTOCOL &&
+    typeof from === 'string' &&
+    typeof type === 'string' &&
+    parseRecord({ ...message, schema: 0, startedAt: 0 }) &&
+    (!('record' in message) || parseRecord(message.record)?.sessionId === message.sessionId);
   return sound ? message : undefined;
 }

@@ -55,7 +55,7 @@ function compare(t: Turn, attempt: Attempt, others: number[]): void {
       // Without a word from the store nothing is concluded: the next attempt will hear the same.
       if (flying) (failed ? giveUp : finish)(turn);
       if (!won) return;
-      if (record!.ended) post(turn, { type: 'reauth-required', reason: record!.ended.reason! });
+      if (record!.ended) post(turn, { type: 'reauth-required' });
       else tell(turn, 'pair', record!, false);
     },
   );

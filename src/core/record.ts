@@ -107,21 +107,23 @@ export function isOpen(record: SessionRecord | undefined): record is SessionReco
 }
 
 /**
- * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then a term.
- * Every tab that joins the same records ends with the same one, whatever the order (a store that lost or rolled back
- * a write is healed by the next one).
+ * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then a term,
+ * then, for tabs without a store that won the same term, one of two leaders. Every tab that joins the same records ends
+ * with the same one, whatever the order (a store that lost or rolled back a write is healed by the next one).
  */
 export function newer(
   stored: SessionRecord | undefined,
   mine: SessionRecord | undefined,
 ): SessionRecord | undefined {
   if (!mine || !stored) return stored ?? mine;
+  const later = (a: string | undefined, b: string | undefined): number => ((a ?? '') > (b ?? '') ? 1 : 0);
   if (mine.sessionId !== stored.sessionId) {
-    const later = mine.startedAt - stored.startedAt || (mine.sessionId > stored.sessionId ? 1 : -1);
-    return later > 0 ? mine : stored;
+    const ahead = mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId);
+    return ahead > 0 ? mine : stored;
   }
   if (!isOpen(mine) || !isOpen(stored)) return isOpen(stored) ? mine : stored;
-  return (mine.version - stored.version || mine.term - stored.term) > 0 ? mine : stored;
+  const ahead = mine.version - stored.version || mine.term - stored.term || later(mine.leader, stored.leader);
+  return ahead > 0 ? mine : stored;
 }
 
 /** Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over. */
@@ -151,12 +153,21 @@ export function toAccessToken(
 /** Reads a record that any script of the origin, or another version of the app, may have written. Malformed is absent. */
 export function parseRecord(value: unknown): SessionRecord | undefined {
   const record = Object(value) as SessionRecord;
-  const { schema, startedAt, term, version, sessionId, accessTokens, journal } = record;
+  const {
+    schema,
+    startedAt,
+    term,
+    version,
+    sessionId,
+    accessTokens = {},
+    journal = { attempt: 0 } as Journal,
+  } = record;
+  const { attempt, failure } = Object(journal) as Journal;
   const sound =
-    [schema, startedAt, term, version, journal ? journal.attempt : 0].every(Number.isFinite) &&
+    [schema, startedAt, term, version, attempt, failure?.retryInMs ?? 0].every(Number.isFinite) &&
     typeof sessionId === 'string' &&
     Object.values(Object(accessTokens) as object).every(
-      (token: AccessToken | undefined) => typeof token?.token === 'string' && Number.isFinite(token.version),
+      (token: unknown) => typeof Object(token).token === 'string',
     );
-  return sound ? { ...record, accessTokens: accessTokens ?? {} } : undefined;
+  return sound ? { ...record, accessTokens } : undefined;
 }

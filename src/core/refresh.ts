@@ -1,6 +1,6 @@
 import { overdue } from './answer.js';
 import { elect, electionDue } from './election.js';
-import { awaitAttempt, dropAttemptLock, finish, giveUp, hold, lock, whileFlying } from './flight.js';
+import { awaitAttempt, finish, giveUp, hold, lock, whileFlying } from './flight.js';
 import { access, emit, pause, post, proactiveDue, tokenOf } from './knowledge.js';
 import type { Audience, Journal, SessionRecord } from './record.js';
 import { attemptLock, audienceKey, fingerprint, idempotencyKey, SCHEMA } from './record.js';
@@ -55,11 +55,7 @@ export function proceed(t: Turn): void {
   //     A  commit ─ unlock ─ broadcast ───────────╮
   //     B          granted ─ asks for its attempt │ lock ─▶ hears A's pair: nothing is wanted any more ─▶ granted
   const then: Continuation<string> = (turn, outcome) => {
-    if (!wanted(turn) || fingerprint(turn.s.record!) !== basis) {
-      dropAttemptLock(turn);
-      hold(turn, 'queued', { attempt: undefined });
-      return proceed(turn);
-    }
+    if (!wanted(turn) || fingerprint(turn.s.record!) !== basis) return finish(turn);
     // Refused: somebody holds it who has not journaled yet, or whose journal was lost.
     if (outcome === 'granted') writeAhead(turn, attempt, audience);
     else probe(turn, turn.s.record!, attempt);
@@ -126,11 +122,8 @@ function writeAhead(t: Turn, attempt: number, audience: Audience): void {
       if (won && flying && maySend(turn, journal, now)) return send(turn, journal);
       // Not sent, so it is taken back; after a failure it may have been written all the same.
       if (won || failed) restore(turn, journal, previous);
-      if (!flying) return;
-      if (failed) return giveUp(turn);
-      dropAttemptLock(turn);
-      hold(turn, won ? 'restoring' : 'queued', { attempt: undefined });
-      if (!won) proceed(turn);
+      // Then everything starts again, by what is known now.
+      if (flying) (failed ? giveUp : finish)(turn);
     },
   );
 }
@@ -154,35 +147,29 @@ function send(t: Turn, journal: Journal): void {
   const { s, now } = t;
   const { sessionId, version, refreshToken } = s.record!;
   const { refreshTimeoutMs } = s.options;
-  const { attempt: number, term, resource, scope } = journal;
+  const tag = s.flight!.attempt ?? s.nextTag++;
   const attempt: Attempt = {
-    tag: s.flight!.attempt ?? s.nextTag++,
+    ...journal,
+    tag,
     sessionId,
     version,
-    attempt: number,
-    term,
-    resource,
-    scope,
     sent: now,
     until: now.mono + 2 * refreshTimeoutMs,
   };
   s.attempts = [...s.attempts, attempt];
-  hold(t, 'sending', { attempt: attempt.tag, until: now.mono + refreshTimeoutMs, expire: overdue });
-  if (s.storage === 'memory') post(t, { type: 'journal', journal });
+  hold(t, 'sending', { attempt: tag, until: now.mono + refreshTimeoutMs, expire: overdue });
+  if (s.storage === 'memory') post(t, { type: 'journal' });
   t.effects.push({ type: 'send', attempt, refreshToken });
-  emit(t, 'refresh-started', { attempt: number });
+  emit(t, 'refresh-started', { attempt: journal.attempt });
 }
 
 function restore(t: Turn, mine: Journal, previous: Journal | undefined): void {
-  const { flight } = t.s;
   access(
     t,
     (base) =>
       base?.journal?.by === mine.by && base.journal.term === mine.term
         ? { ...base, term: base.term + 1, journal: previous }
         : undefined,
-    (turn) => {
-      if (flight && turn.s.flight?.tag === flight.tag && turn.s.flight.phase === 'restoring') proceed(turn);
-    },
+    () => {},
   );
 }

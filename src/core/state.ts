@@ -2,7 +2,7 @@ import type { TokenCoordinatorError } from './errors.js';
 import type { Now } from './expiry.js';
 import type { LifecycleChange, LockMode, LockOutcome } from './ports.js';
 import type { Envelope, Message } from './protocol.js';
-import type { Audience, Failure, SessionRecord } from './record.js';
+import type { Audience, Failure, Journal, SessionRecord } from './record.js';
 import type { CoordinatorEvent, TokenResponse } from './types.js';
 
 /** Options of the core, checked and with their defaults. */
@@ -34,13 +34,11 @@ export interface Caller extends Audience {
 }
 
 /** One request on the wire, from its write-ahead until its answer; it may outlive the flight that sent it. */
-export interface Attempt extends Audience {
+export interface Attempt extends Journal {
   /** Also the tag of its attempt lock. */
   readonly tag: number;
   readonly sessionId: string;
   readonly version: number;
-  readonly attempt: number;
-  readonly term: number;
   readonly sent: Now;
   /** When its lock goes, whatever happens: 2T after the send, on the monotonic clock; `Infinity` once it went. */
   readonly until: number;
@@ -49,8 +47,8 @@ export interface Attempt extends Audience {
 /** Where a flight is:
  *
  *     queued ─▶ (claiming ─▶ stealing ─▶) asking ─▶ probing ─▶ locking ─▶ journaling ─▶ sending ─▶ committing
- *                                 └▶ electing                          └▶ restoring       ├▶ failing
- *                                                                                         └▶ reconciling ⇄ checking
+ *                                 └▶ electing                                           ├▶ failing
+ *                                                                                       └▶ reconciling ⇄ checking
  */
 export type Phase =
   | 'queued'
@@ -61,7 +59,6 @@ export type Phase =
   | 'probing'
   | 'locking'
   | 'journaling'
-  | 'restoring'
   | 'sending'
   | 'committing'
   | 'failing'
