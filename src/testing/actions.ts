@@ -139,7 +139,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       // Strict durability is a promise that not every disk keeps.
       const former = world.database.history()[1];
       if (action.chance < 0.2 && former) {
-        checker.truth.storeReset = true;
+        checker.truth.storeResetAt = now();
         count(world.stats.faults, 'store: rolled back');
         world.database.overwrite(former);
       }
@@ -163,7 +163,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       return;
     case 'wipe':
       fault();
-      checker.truth.storeReset = true;
+      checker.truth.storeResetAt = now();
       return world.database.overwrite(undefined);
     case 'revoke': {
       fault();

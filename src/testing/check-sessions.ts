@@ -51,7 +51,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     }
     const [given] = truth.excuses.get(token) ?? [];
     if (given) return given;
-    return truth.storeReset ? 'store lost it' : undefined;
+    return truth.storeReset() ? 'store lost it' : undefined;
   }
 
   return {
@@ -78,10 +78,10 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
 
     written(by, before, after) {
       if (after.ended?.kind === 'signed-out') return;
-      if (truth.buried.has(after.sessionId) && !truth.storeReset) {
+      if (truth.buried.has(after.sessionId) && !truth.storeReset()) {
         violate('I4', `${by.tab.name} writes a session back that was signed out`);
       }
-      if (!before || truth.storeReset) return;
+      if (!before || truth.storeReset()) return;
       if (before.sessionId === after.sessionId && after.version < before.version) {
         violate('I2', `${by.tab.name} writes version ${after.version} over ${before.version}`);
       }
@@ -95,7 +95,10 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         const message = `the loss of ${version} is announced by ${last.by.tab.name} and by ${by.tab.name}`;
         // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
         const unheard = world.stats.faults['message: lost'] !== undefined;
-        if (last.by !== by && unheard) truth.countLoss('(said twice: the sign of life was lost)');
+        // A leader without a store is none for those who have one.
+        const apart = last.by.state()?.storage === 'memory';
+        if (last.by !== by && (unheard || apart))
+          truth.countLoss('(said twice: the leader was not to be heard)');
         else violate('I6', message);
       }
       announced.set(version, { by, at: now() });

@@ -30,6 +30,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';
     if (now() - earlier.sentAt >= T - SLACK_MS) return 'overdue';
+    // Without locks the journal is all there is, and it went with the store.
+    if (!plan.locks && truth.storeResetAt > earlier.sentAt) return 'forgotten';
     return undefined;
   }
 
@@ -50,7 +52,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       }
       const blind = state.storage === 'memory';
       const committed = truth.committed.get(`${sessionId}.${version + 1}`);
-      if (committed !== undefined && !truth.storeReset) {
+      if (committed !== undefined && !truth.storeReset()) {
         const journal = journaled.get(by);
         const knew = journal && journal.sessionId === sessionId && committed < journal.at;
         if (blind) truth.excuse(refreshToken, 'blind');
@@ -73,6 +75,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
             one.outcome === 'tokens' ? 'page gone before the commit' : 'answer lost',
           );
         } else if (reason === 'overdue') truth.excuse(refreshToken, 'overtaken');
+        else if (reason === 'forgotten') truth.excuse(refreshToken, 'store lost it');
       }
       if (plan.profile === 'no-faults' && (earlier.length > 0 || exchange.request.attempt > 1)) {
         violate('I1', `${by.tab.name} sends version ${version} a second time without any fault`);

@@ -38,12 +38,14 @@ export interface Exchange {
   /** Tokens that the server gave in answers that nobody will ever read. */
   unread: TokenResponse[];
   /** What the page's code came to know. */
-  outcome: 'tokens' | 'lost' | 'conflict' | 'unavailable' | 'rejected' | undefined;
+  outcome: 'tokens' | 'lost' | 'conflict' | 'unavailable' | 'rejected' | 'unheard' | undefined;
   heardAt: number | undefined;
 }
 
 export interface NetworkHooks {
   readonly fault: (tab: Tab) => RequestFault | undefined;
+  /** Whether anybody is left in this page who listens; a coordinator that was closed does so for a while. */
+  readonly listens: (tab: Tab) => boolean;
   readonly sent: (exchange: Exchange) => void;
   readonly heard: (exchange: Exchange) => void;
 }
@@ -87,7 +89,7 @@ export function createNetwork(
       const hear = (outcome: NonNullable<Exchange['outcome']>, settle: () => void, delay: number): void => {
         at(delay, () =>
           tab.run(() => {
-            exchange.outcome = outcome;
+            exchange.outcome = hooks.listens(tab) ? outcome : 'unheard';
             exchange.heardAt = now();
             hooks.heard(exchange);
             settle();

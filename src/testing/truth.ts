@@ -39,7 +39,8 @@ export interface Truth {
   /** The store or the channel failed at some time, so that knowledge may have been missing. */
   readonly storeHurt: () => boolean;
   /** The store was wiped or rolled back. */
-  storeReset: boolean;
+  storeResetAt: number;
+  readonly storeReset: () => boolean;
   versions: number;
 }
 
@@ -89,8 +90,9 @@ export function createTruth(world: World): Truth {
     losses,
     countLoss: (reason) => count(losses, reason),
     storeHurt: () =>
-      truth.storeReset || Object.keys(world.stats.faults).some((fault) => fault.startsWith('store')),
-    storeReset: false,
+      truth.storeReset() || Object.keys(world.stats.faults).some((fault) => fault.startsWith('store')),
+    storeResetAt: -Infinity,
+    storeReset: () => truth.storeResetAt > -Infinity,
     versions: 0,
   };
   return truth;

@@ -91,6 +91,7 @@ export function createWorld(
         if (is) hooks.note(participants[tab.index], () => `request meets ${is}`);
         return is;
       },
+      listens: (tab) => participants[tab.index]?.state()?.disposed !== true,
       sent: (exchange) => checker.sent(exchange, participants[exchange.tab.index]!),
       heard: (exchange) => {
         hooks.note(
