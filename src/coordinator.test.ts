@@ -1,0 +1,356 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Origin, pass, watch } from '../test/support/tabs.js';
+import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from './core/errors.js';
+import type { RefreshFunction, RefreshRequest, TokenCoordinatorOptions } from './types.js';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const T = 2_000;
+
+/** A server that rotates strictly; `answer` may be replaced by what a test wants next. */
+function server(life = 10) {
+  const requests: RefreshRequest[] = [];
+  let n = 1;
+  const pair = () => ({ access_token: `access-${++n}`, refresh_token: `refresh-${n}`, expires_in: life });
+  const it = {
+    requests,
+    pair,
+    latency: 20,
+    answer: undefined as RefreshFunction | undefined,
+    refresh: (async (request) => {
+      requests.push(request);
+      await new Promise((resolve) => setTimeout(resolve, it.latency));
+      return it.answer ? it.answer(request) : pair();
+    }) as RefreshFunction,
+  };
+  return it;
+}
+
+async function signedIn(options: Partial<TokenCoordinatorOptions> = {}, life = 10) {
+  const origin = new Origin();
+  const strict = server(life);
+  const open = (more: Partial<TokenCoordinatorOptions> = {}) =>
+    origin.open({ refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never', ...options, ...more });
+  const tab = open();
+  void tab.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: life });
+  await pass(100);
+  return { origin, strict, open, tab };
+}
+
+describe('getAccessToken', () => {
+  test('serves from memory without a request', async () => {
+    const { tab, strict } = await signedIn();
+    const call = watch(tab.getAccessToken());
+    await pass(0);
+    expect(call.outcome()).toBe('access-1');
+    expect(strict.requests).toHaveLength(0);
+  });
+
+  test('any number of calls in any number of tabs after expiry: one request', async () => {
+    const { tab, open, strict } = await signedIn();
+    const tabs = [tab, open(), open(), open()];
+    await pass(10_000);
+    const calls = tabs.flatMap((one) => [watch(one.getAccessToken()), watch(one.getAccessToken())]);
+    await pass(200);
+    expect(calls.map((call) => call.outcome())).toEqual(calls.map(() => 'access-2'));
+    expect(strict.requests).toHaveLength(1);
+    expect(tabs.map((one) => one.getSnapshot().version)).toEqual([2, 2, 2, 2]);
+    expect(tabs.filter((one) => one.getSnapshot().role === 'leader')).toHaveLength(1);
+  });
+
+  test('forceRefresh means newer than the one held; calls at once share one refresh', async () => {
+    const { tab, open, strict } = await signedIn();
+    const other = open();
+    await pass(50);
+    const calls = [tab, other, tab].map((one) => watch(one.getAccessToken({ forceRefresh: true })));
+    await pass(200);
+    expect(calls.map((call) => call.outcome())).toEqual(['access-2', 'access-2', 'access-2']);
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test('a minValidityMs longer than the life is met by the next version', async () => {
+    const { tab, strict } = await signedIn();
+    const call = watch(tab.getAccessToken({ minValidityMs: 60_000 }));
+    await pass(200);
+    expect(call.outcome()).toBe('access-2');
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test('a token that is dead on arrival still satisfies who waited for it', async () => {
+    const { tab, strict } = await signedIn({}, 1);
+    strict.latency = 1_500;
+    await pass(1_000);
+    const call = watch(tab.getAccessToken());
+    await pass(1_600);
+    expect(call.outcome()).toBe('access-2');
+  });
+
+  test('ends in ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED, ERR_SIGNED_OUT', async () => {
+    const { tab, strict } = await signedIn();
+    strict.latency = 60_000;
+    const abort = new AbortController();
+    const calls = [
+      watch(tab.getAccessToken({ forceRefresh: true, timeoutMs: 500 })),
+      watch(tab.getAccessToken({ forceRefresh: true, signal: abort.signal })),
+      watch(tab.getAccessToken({ forceRefresh: true, signal: AbortSignal.abort() })),
+    ];
+    await pass(100);
+    abort.abort();
+    await pass(500);
+    expect(calls.map((call) => call.outcome())).toEqual(['ERR_TIMEOUT', 'ERR_ABORTED', 'ERR_ABORTED']);
+    const open = watch(tab.getAccessToken({ forceRefresh: true }));
+    await pass(1);
+    void tab.signOut();
+    await pass(50);
+    expect(open.outcome()).toBe('ERR_SIGNED_OUT');
+    const next = watch(tab.getAccessToken());
+    await pass(1);
+    expect(next.outcome()).toBe('ERR_SIGNED_OUT');
+    await tab.close();
+    const closed = watch(tab.getAccessToken());
+    await pass(1);
+    expect(closed.outcome()).toBe('ERR_CLOSED');
+  });
+
+  test('after the session was replaced, a call made under the old one gets no token of the new one', async () => {
+    const { tab, open, strict } = await signedIn();
+    const other = open();
+    await pass(50);
+    strict.latency = 1_000;
+    const call = watch(tab.getAccessToken({ forceRefresh: true }));
+    await pass(100);
+    void other.setSession({ access_token: 'bob-1', expires_in: 10 }, { subject: 'bob' });
+    await pass(100);
+    expect(call.outcome()).toBe('ERR_SIGNED_OUT');
+    const next = watch(tab.getAccessToken());
+    await pass(2_000);
+    expect(next.outcome()).toBe('bob-1');
+    expect(tab.getSnapshot()).toMatchObject({ subject: 'bob', version: 1 });
+  });
+});
+
+describe('a refresh function that calls its own coordinator', () => {
+  test.each([
+    ['at once', 0],
+    ['later', 50],
+  ])('%s: ERR_CONFIGURATION, for everybody', async (_, delay) => {
+    const { tab, strict } = await signedIn();
+    strict.latency = 0;
+    strict.answer = async () => {
+      if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
+      return { access_token: await tab.getAccessToken() };
+    };
+    await pass(10_000);
+    const call = watch(tab.getAccessToken());
+    await pass(T + 200);
+    expect(call.outcome()).toBe('ERR_CONFIGURATION');
+  });
+});
+
+describe('what the server says', () => {
+  const failing: [string, () => unknown, string, number][] = [
+    ['503', () => new RefreshUnavailableError({ status: 503 }), 'ERR_REFRESH_UNAVAILABLE', 2],
+    [
+      '429 with Retry-After',
+      () => new RefreshUnavailableError({ status: 429, retryAfterMs: 30_000 }),
+      'ERR_REFRESH_UNAVAILABLE',
+      1,
+    ],
+    ['any other throw', () => new TypeError('network'), 'ERR_REFRESH_UNAVAILABLE', 2],
+    [
+      'another OAuth error',
+      () => new RefreshRejectedError({ error: 'invalid_client' }),
+      'ERR_REFRESH_REJECTED',
+      1,
+    ],
+  ];
+  test.each(failing)('%s: the session stays, a live token is served', async (_, thrown, code, atLeast) => {
+    const { tab, strict } = await signedIn();
+    strict.answer = async () => Promise.reject(thrown());
+    const live = watch(tab.getAccessToken({ minValidityMs: 60_000 }));
+    await pass(100);
+    expect(live.outcome()).toBe('access-1');
+    expect(tab.getSnapshot()).toMatchObject({ status: 'signed-in', refreshStatus: 'paused' });
+    expect(tab.getSnapshot().error?.code).toBe(code);
+    await pass(10_000);
+    const dead = watch(tab.getAccessToken({ timeoutMs: 50 }));
+    await pass(100);
+    expect(dead.outcome()).toBe(code);
+    expect(strict.requests.length).toBeGreaterThanOrEqual(atLeast);
+    expect(new Set(strict.requests.map((request) => request.idempotencyKey)).size).toBe(1);
+  });
+
+  test('recovers by itself after a failure', async () => {
+    const { tab, strict } = await signedIn();
+    strict.answer = async () => Promise.reject(new RefreshUnavailableError());
+    await pass(10_000);
+    const call = watch(tab.getAccessToken({ timeoutMs: 60_000 }));
+    await pass(100);
+    strict.answer = undefined;
+    await pass(10_000);
+    expect(call.outcome()).toBe('access-2');
+  });
+
+  test('invalid_grant: every tab is told, one announces it', async () => {
+    const { tab, open, strict } = await signedIn();
+    const other = open();
+    await pass(10_000);
+    strict.answer = async () => Promise.reject(new RefreshRejectedError({ error: 'invalid_grant' }));
+    const calls = [watch(tab.getAccessToken()), watch(other.getAccessToken())];
+    await pass(500);
+    expect(calls.map((call) => call.outcome())).toEqual(['ERR_REAUTH_REQUIRED', 'ERR_REAUTH_REQUIRED']);
+    expect([tab, other].map((one) => one.getSnapshot().status)).toEqual([
+      'reauth-required',
+      'reauth-required',
+    ]);
+    expect(tab.getSnapshot().error?.reason).toBe('refresh_rejected');
+    const announced = [...tab.events, ...other.events].filter((event) => event.type === 'reauth-required');
+    expect(announced).toHaveLength(1);
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test('isSessionLost speaks for a server with words of its own', async () => {
+    const { tab, strict } = await signedIn({ isSessionLost: (error) => (error as Error).message === 'gone' });
+    await pass(10_000);
+    strict.answer = async () => Promise.reject(new Error('gone'));
+    const call = watch(tab.getAccessToken());
+    await pass(500);
+    expect(call.outcome()).toBe('ERR_REAUTH_REQUIRED');
+  });
+
+  test('version conflicts are tried again a bounded number of times', async () => {
+    const { tab, strict } = await signedIn();
+    strict.answer = async () => Promise.reject(new RefreshConflictError({ currentVersion: 7 }));
+    await pass(10_000);
+    const call = watch(tab.getAccessToken({ timeoutMs: 60_000 }));
+    await pass(60_000);
+    expect(call.outcome()).toBe('ERR_REFRESH_REJECTED');
+    expect(strict.requests.length).toBeLessThan(6);
+  });
+
+  test('a response without refresh_token keeps the old one', async () => {
+    const { tab, strict, origin } = await signedIn();
+    strict.answer = async () => ({ access_token: 'access-2', expires_in: 10 });
+    void tab.getAccessToken({ forceRefresh: true });
+    await pass(100);
+    expect(origin.record).toMatchObject({ version: 2, refreshToken: 'refresh-1' });
+  });
+
+  test('the deadline: the lock goes, the request does not, and a late answer counts', async () => {
+    const { tab, strict, open } = await signedIn();
+    const other = open();
+    strict.latency = T + 500;
+    await pass(10_000);
+    const call = watch(other.getAccessToken({ timeoutMs: T + 100 }));
+    await pass(T + 50);
+    expect(call.outcome()).toBe('ERR_REFRESH_UNAVAILABLE');
+    expect(strict.requests[0]!.signal.aborted).toBe(false);
+    await pass(600);
+    expect(tab.peekAccessToken()).toBe('access-2');
+    expect(strict.requests).toHaveLength(1);
+  });
+});
+
+describe('sign-out', () => {
+  test('is final for a refresh in flight: its pair is not kept, and revoked', async () => {
+    const origin = new Origin();
+    const strict = server();
+    const revoked: string[] = [];
+    const client = { refresh: strict.refresh, revoke: async (token: string) => void revoked.push(token) };
+    const tab = origin.open({ refresh: client, refreshTimeoutMs: T, proactive: 'never' });
+    void tab.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: 10 });
+    await pass(50);
+    strict.latency = 500;
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(100);
+    const done = watch(tab.signOut());
+    await pass(100);
+    expect(done.outcome()).toBeUndefined();
+    await pass(1_000);
+    expect(origin.record).toMatchObject({ ended: { kind: 'signed-out' }, accessTokens: {} });
+    expect(revoked).toEqual(['refresh-1', 'refresh-2']);
+    expect(tab.getSnapshot()).toMatchObject({ status: 'signed-out', version: 0, role: 'none' });
+  });
+});
+
+describe('several APIs of one session', () => {
+  test('each has its own token; the refresh token is spent in sequence, never in parallel', async () => {
+    const { tab, open, strict } = await signedIn();
+    const other = open();
+    await pass(50);
+    let parallel = 0;
+    let most = 0;
+    strict.answer = async () => {
+      most = Math.max(most, ++parallel);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      parallel--;
+      return strict.pair();
+    };
+    const calls = [tab, other].flatMap((one) =>
+      ['https://a.test', 'https://b.test'].map((resource) => watch(one.getAccessToken({ resource }))),
+    );
+    await pass(1_000);
+    expect(calls[0]!.outcome()).toBe(calls[2]!.outcome());
+    expect(calls[1]!.outcome()).toBe(calls[3]!.outcome());
+    expect(calls[0]!.outcome()).not.toBe(calls[1]!.outcome());
+    expect(strict.requests).toHaveLength(2);
+    expect(most).toBe(1);
+    expect(strict.requests.map((request) => request.refreshToken)).toEqual(['refresh-1', 'refresh-2']);
+    expect(tab.peekAccessToken()).toBe('access-1');
+  });
+});
+
+describe('the snapshot', () => {
+  test('is frozen, holds no token, and is the same object until something changes', async () => {
+    const { tab } = await signedIn();
+    const before = tab.getSnapshot();
+    expect(Object.isFrozen(before)).toBe(true);
+    expect(JSON.stringify(before)).not.toMatch(/access-1|refresh-1/);
+    void tab.getAccessToken();
+    await pass(100);
+    expect(tab.getSnapshot()).toBe(before);
+    const changed = vi.fn();
+    tab.subscribe(changed);
+    void tab.getAccessToken({ forceRefresh: true });
+    await pass(200);
+    expect(changed).toHaveBeenCalled();
+    expect(tab.getSnapshot()).toMatchObject({ version: 2, status: 'signed-in', refreshStatus: 'idle' });
+  });
+});
+
+describe('without parts of the platform', () => {
+  test('no locks: the journal is the mutex', async () => {
+    const origin = new Origin();
+    const strict = server();
+    const tabs = [1, 2, 3].map(() =>
+      origin.open({ refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never' }, ['locks']),
+    );
+    void tabs[0]!.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: 10 });
+    await pass(10_000);
+    const calls = tabs.map((tab) => watch(tab.getAccessToken()));
+    await pass(500);
+    expect(calls.map((call) => call.outcome())).toEqual(['access-2', 'access-2', 'access-2']);
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test('a store that fails: memory, said openly, and back', async () => {
+    const { tab, origin, strict } = await signedIn();
+    origin.storeFailures = 1_000;
+    await pass(10_000);
+    const call = watch(tab.getAccessToken());
+    await pass(5_000);
+    expect(call.outcome()).toBe('access-2');
+    expect(tab.getSnapshot().storage).toBe('memory');
+    origin.storeFailures = 0;
+    tab.lifecycle('visible');
+    await pass(2_000);
+    expect(tab.getSnapshot().storage).toBe('indexeddb');
+    expect(origin.record).toMatchObject({ version: 2, refreshToken: 'refresh-2' });
+    expect(strict.requests).toHaveLength(1);
+  });
+});

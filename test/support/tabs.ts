@@ -1,0 +1,148 @@
+import { vi } from 'vitest';
+import { createCoordinator } from '../../src/coordinator.js';
+import type { LifecycleChange, LockOutcome } from '../../src/core/ports.js';
+import type { SessionRecord } from '../../src/core/record.js';
+import type { CoordinatorEvent, EventType } from '../../src/core/types.js';
+import { checkOptions } from '../../src/options.js';
+import type { Ports } from '../../src/runtime.js';
+import type { TokenCoordinator, TokenCoordinatorOptions } from '../../src/types.js';
+
+/** One origin in which tabs meet: locks, a channel and a store, on vitest's fake clock. Small on purpose: the simulator has the storms. */
+export class Origin {
+  record: SessionRecord | undefined;
+  /** Fails the next so many store operations. */
+  storeFailures = 0;
+  readonly messages: Record<string, unknown>[] = [];
+  private readonly listeners = new Map<object, (data: unknown) => void>();
+  private readonly locks = new Map<string, Request[]>();
+  private tabs = 0;
+
+  /** Opens a tab with these options; `refresh` is the application's. */
+  open(
+    options: Partial<TokenCoordinatorOptions> & Pick<TokenCoordinatorOptions, 'refresh'>,
+    without: ('locks' | 'channel')[] = [],
+  ): Tab {
+    const id = `tab-${++this.tabs}`;
+    let lifecycle = (_: LifecycleChange): void => {};
+    const me = {};
+    const ports: Ports = {
+      locks: without.includes('locks')
+        ? undefined
+        : { request: (name, mode, listener) => this.lock(name, mode, listener) },
+      channel: {
+        open: (listener) => void (without.includes('channel') || this.listeners.set(me, listener)),
+        post: (message) => {
+          const copy = structuredClone(message) as Record<string, unknown>;
+          this.messages.push(copy);
+          for (const [other, listener] of this.listeners)
+            if (other !== me) setTimeout(() => listener(copy), 1);
+        },
+        close: () => void this.listeners.delete(me),
+      },
+      store: {
+        read: () => this.operate(() => undefined).then(() => structuredClone(this.record)),
+        update: (change) =>
+          this.operate(() => {
+            const changed = change(structuredClone(this.record));
+            if (changed) this.record = structuredClone(changed);
+          }),
+      },
+      clock: {
+        wall: () => Date.now(),
+        monotonic: () => performance.now(),
+        random: () => 0.5,
+        id: () => `${id}-${Math.random().toString(36).slice(2)}`,
+        setTimer: (delay, callback) => {
+          const timer = setTimeout(callback, delay);
+          return () => clearTimeout(timer);
+        },
+      },
+      lifecycle: {
+        state: () => ({ active: true, visible: true }),
+        listen: (listener) => ((lifecycle = listener), () => {}),
+      },
+    };
+    const coordinator = createCoordinator(checkOptions({ name: 'test', ...options }), ports, async () => 60);
+    const events: CoordinatorEvent[] = [];
+    for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
+    return { ...coordinator, events, lifecycle: (change) => lifecycle(change) };
+  }
+
+  private async operate(run: () => void): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (this.storeFailures > 0) {
+      this.storeFailures--;
+      throw new Error('The store failed');
+    }
+    run();
+  }
+
+  private lock(
+    name: string,
+    mode: 'wait' | 'try' | 'steal',
+    listener: (outcome: LockOutcome) => void,
+  ): () => void {
+    const queue = this.locks.get(name) ?? [];
+    this.locks.set(name, queue);
+    const request: Request = { listener, granted: false };
+    if (mode === 'try' && queue.length > 0) {
+      setTimeout(() => listener('refused'));
+      return () => {};
+    }
+    if (mode === 'steal' && queue[0]?.granted) setTimeout(queue.shift()!.listener, 0, 'lost');
+    if (mode === 'steal') queue.unshift(request);
+    else queue.push(request);
+    const grant = (): void => {
+      const first = queue[0];
+      if (!first || first.granted) return;
+      first.granted = true;
+      setTimeout(() => queue.includes(first) && first.listener('granted'));
+    };
+    grant();
+    return () => {
+      const at = queue.indexOf(request);
+      if (at >= 0) queue.splice(at, 1);
+      grant();
+    };
+  }
+}
+
+interface Request {
+  listener: (outcome: LockOutcome) => void;
+  granted: boolean;
+}
+
+/** A coordinator with what it emitted, and a hand on its life. */
+export interface Tab extends TokenCoordinator {
+  readonly events: CoordinatorEvent[];
+  readonly lifecycle: (change: LifecycleChange) => void;
+}
+
+const eventTypes: EventType[] = [
+  'session-started',
+  'signed-out',
+  'reauth-required',
+  'leader-changed',
+  'refresh-started',
+  'refresh-succeeded',
+  'refresh-failed',
+  'conflict',
+  'in-doubt',
+  'takeover',
+  'storage-changed',
+];
+
+/** Lets fake time pass, and everything that happens in it. */
+export async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+/** What a promise comes to, without waiting for it: a value, an error's code, or `pending`. */
+export function watch<T>(promise: Promise<T>): { readonly outcome: () => T | string } {
+  let outcome: T | string = 'pending';
+  promise.then(
+    (value) => (outcome = value),
+    (error: unknown) => (outcome = (error as { code?: string }).code ?? String(error)),
+  );
+  return { outcome: () => outcome };
+}
