@@ -1,5 +1,5 @@
 import { access, emit, pause } from './knowledge.js';
-import { attemptLock, fingerprint, isOpen } from './record.js';
+import { attemptLock, fingerprint, idempotencyKey, isOpen } from './record.js';
 import type { Attempt, Continuation, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
@@ -92,6 +92,16 @@ export function endAttempt(t: Turn, { tag }: Attempt): void {
 export function releaseAttemptLock(t: Turn, { tag }: Attempt): void {
   unlock(t, tag);
   t.s.attempts = t.s.attempts.map((one) => (one.tag === tag ? { ...one, until: Infinity } : one));
+}
+
+/** Back in time for an answer that may still come: nobody, this tab included, is to ask again meanwhile. */
+export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
+  const { options, attempts } = t.s;
+  const until = attempt.sent.mono + 2 * options.refreshTimeoutMs;
+  if (!options.locks || attempt.until !== Infinity || until <= t.now.mono) return;
+  const name = attemptLock(idempotencyKey(attempt), attempt.attempt);
+  t.effects.push({ type: 'lock', tag: attempt.tag, name, mode: 'try', then: () => {} });
+  t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
 }
 
 /** One failed operation is a short pause, not a change of mode. */

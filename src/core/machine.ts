@@ -3,7 +3,7 @@ import { call, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, mayFly, releaseAttemptLock } from './flight.js';
+import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import type { LifecycleChange } from './ports.js';
@@ -188,6 +188,7 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
     case 'return':
       s.active = true;
       t.effects.push({ type: 'channel', open: true });
+      s.attempts.forEach((attempt) => retakeAttemptLock(t, attempt));
       break;
     case 'visible':
       s.visible = true;
