@@ -103,6 +103,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
           if (world.calm) return;
           if (action.chance < 0.3) return tab.kill();
           who.left = false;
+          who.returnedAt = now();
           tab.setCached(false);
           tab.thaw();
           tab.tell('return');

@@ -19,12 +19,16 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const journaled = new Map<Participant, { at: number; version: number; sessionId: string }>();
 
   /** Why an earlier request of the same token may no longer be believed in flight; `undefined` if it must be. */
-  function over(earlier: Exchange): string | undefined {
+  function over(earlier: Exchange, by: Participant): string | undefined {
     const sender = participants[earlier.tab.index]!;
     const { sessionId, version } = earlier.request;
     if (earlier.outcome !== undefined && earlier.outcome !== 'tokens') return 'failed';
     if (!sender.tab.alive()) return 'page gone';
     if (sender.left) return 'page left';
+    // Back again, but too late for a decision that was made without it.
+    const decided = journaled.get(by)?.at ?? now();
+    if (sender !== by && sender.returnedAt > earlier.sentAt && decided < sender.returnedAt + SLACK_MS)
+      return 'page left';
     if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
     // Heard, and written down in vain: its page knows, the others may not.
     if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
@@ -62,7 +66,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       }
       if (plan.server === 'static') return;
       for (const one of earlier) {
-        const reason = over(one);
+        const reason = over(one, by);
         if (reason === undefined && !blind) {
           violate(
             'I1',

@@ -30,6 +30,8 @@ export interface Participant {
   closed: boolean;
   /** Locks and channel were given up because the page left; its requests may still be answered. */
   left: boolean;
+  /** When it last came back to them; virtual time. */
+  returnedAt: number;
   /** Calls that have not settled. */
   readonly waiting: Set<Call>;
   /** Sessions that this participant has heard or read to be signed out. */
@@ -61,6 +63,7 @@ export function createParticipant(
     state: () => state,
     closed: false,
     left: false,
+    returnedAt: -Infinity,
     waiting: new Set(),
     over: new Set(),
     fuse: undefined,

@@ -120,7 +120,8 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
       const { tab } = one;
       if (!tab.alive()) continue;
       const cached = tab.cached();
-      one.left = one.closed;
+      if (one.left) one.returnedAt = scheduler.now();
+      one.left = false;
       tab.throttle(0);
       tab.setCached(false);
       tab.thaw();

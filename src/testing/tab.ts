@@ -60,6 +60,7 @@ export function createTab(
   let interval = 0;
   let ids = 0;
   let timers = 0;
+  const waiting = new Set<() => void>();
 
   const stopped = (): boolean => stoppedAt !== undefined;
   const standing = (): number => (stoppedAt === undefined ? 0 : now() - stoppedAt);
@@ -84,10 +85,16 @@ export function createTab(
       const due = monotonic() + delayMs;
       let cancel = (): void => {};
       let over = false;
+      const again = (): void => {
+        cancel();
+        wait(due - monotonic());
+      };
       const end = (): void => {
         if (!over) timers--;
         over = true;
+        waiting.delete(again);
       };
+      waiting.add(again);
       const wait = (delay: number): void => {
         const exact = now() + Math.ceil(delay);
         const late = interval > 0 ? Math.ceil(exact / interval) * interval : exact + random.next();
@@ -148,7 +155,10 @@ export function createTab(
     setVisible: (now) => (visible = now),
     activate: () => (active = true),
     jump: (milliseconds) => (skew += milliseconds),
-    throttle: (milliseconds) => (interval = milliseconds),
+    throttle(milliseconds) {
+      interval = milliseconds;
+      for (const again of [...waiting]) again();
+    },
     throttled: () => interval,
     kill() {
       if (!alive) return;
