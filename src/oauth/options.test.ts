@@ -40,6 +40,8 @@ describe('options that cannot work are refused at once, saying what to change', 
       { ...good, idempotencyHeader: 'Authorization' },
       /meaning of its own/,
     ],
+    ['dpop that is neither a boolean nor the support', { ...good, dpop: 'yes' }, /dpop must be true/],
+    ['dpop that is null', { ...good, dpop: null }, /dpop must be true/],
     ['a fetch that is no function', { ...good, fetch: 'fetch' }, /fetch must be a function/],
   ];
   test.each(table)('%s', (_name, options, message) => {

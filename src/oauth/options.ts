@@ -1,4 +1,5 @@
 import { TokenCoordinatorError } from '../core/errors.js';
+import type { DPoPSupport } from './dpop/dpop-support.js';
 
 /** Options of `refreshTokenGrant`. Give `tokenEndpoint` or `issuer`; with both, nothing is discovered for a refresh. */
 export interface RefreshTokenGrantOptions {
@@ -10,6 +11,11 @@ export interface RefreshTokenGrantOptions {
   readonly clientId: string;
   /** Sent with every refresh that does not ask for a scope of its own; default: none, the server keeps what was granted. */
   readonly scope?: string | undefined;
+  /**
+   * Binds the tokens to a key that cannot leave this browser (RFC 9449); default `false`. `true` loads the code for it when it is needed; a
+   * service worker gives `dpopSupport` instead. The sign-in has to use the key of `getDPoPKeyPair(name)`, or give its own to `setSession`.
+   */
+  readonly dpop?: boolean | DPoPSupport | undefined;
   /** Name of a form parameter that carries the version being spent, for servers that check it; default: not sent. */
   readonly versionParameter?: string | undefined;
   /** Name of a request header that carries one idempotency key per version; default: not sent. It costs a CORS preflight. */
@@ -75,6 +81,14 @@ export function checkOptions(options: RefreshTokenGrantOptions): void {
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
       throw configurationError(`${name} must be a non-empty string; leave it out if it is not wanted.`);
     }
+  }
+  const { dpop } = options;
+  if (
+    dpop !== undefined &&
+    typeof dpop !== 'boolean' &&
+    typeof (dpop as DPoPSupport | null)?.prove !== 'function'
+  ) {
+    throw configurationError('dpop must be true, false, or dpopSupport.');
   }
   if (options.fetch !== undefined && typeof options.fetch !== 'function') {
     throw configurationError('fetch must be a function with the signature of the global fetch.');

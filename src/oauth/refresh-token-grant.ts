@@ -2,12 +2,13 @@ import { None, refreshTokenGrantRequest } from 'oauth4webapi';
 import { RefreshRejectedError } from '../core/errors.js';
 import type { TokenResponse } from '../core/types.js';
 import type { RefreshRequest, TokenClient } from '../types.js';
+import { boundClient, dpopOf } from './bound-client.js';
 import { checkOptions, type RefreshTokenGrantOptions } from './options.js';
 import { revokeToken } from './revocation.js';
 import { openSendWindow } from './send-window.js';
 import { serverMetadata } from './server-metadata.js';
-import { readTokenResponse } from './token-response.js';
-import { noAnswer, transportTo } from './transport.js';
+import { readErrorCode, readTokenResponse } from './token-response.js';
+import { noAnswer, notSent, transportTo } from './transport.js';
 
 /**
  * The refresh token grant (RFC 6749 §6) of a public client, to be given to `createTokenCoordinator` as `refresh`.
@@ -25,35 +26,66 @@ import { noAnswer, transportTo } from './transport.js';
 export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClient {
   checkOptions(options);
   const metadata = serverMetadata(options);
+  const dpop = dpopOf(options);
 
   const refresh = async (request: RefreshRequest): Promise<TokenResponse> => {
-    if (!request.refreshToken) throw noRefreshToken();
+    const { refreshToken, sessionId, idempotencyKey, signal } = request;
+    if (!refreshToken) {
+      throw sessionIsOver(
+        'it has no refresh token; ask for one at sign-in (on many servers: scope offline_access)',
+      );
+    }
     const checkSendWindow = openSendWindow();
-    const server = metadata.known() ?? (await metadata.load());
-    checkSendWindow();
-    let response: Response;
-    try {
-      response = await refreshTokenGrantRequest(
+
+    const prepare = async () => {
+      const server = metadata.known() ?? (await metadata.load());
+      const support = dpop && (await dpop());
+      const proven = { sessionId, url: String(server.token_endpoint), method: 'POST' };
+      const proof = await support?.prove(proven);
+      if (support && !proof) throw sessionIsOver('its DPoP key is no longer in this browser');
+      checkSendWindow();
+      return { server, support, proven, proof };
+    };
+
+    const send = async () => {
+      const { server, support, proven, proof } = await prepare().catch((error: unknown) => {
+        throw notSent(error);
+      });
+      const headers: Record<string, string> = {};
+      if (options.idempotencyHeader) headers[options.idempotencyHeader] = idempotencyKey;
+      if (proof) headers['dpop'] = proof;
+      const response = await refreshTokenGrantRequest(
         server,
         { client_id: options.clientId },
         None(),
-        request.refreshToken,
+        refreshToken,
         {
           additionalParameters: formParameters(options, request),
-          headers: options.idempotencyHeader ? { [options.idempotencyHeader]: request.idempotencyKey } : {},
-          signal: request.signal,
+          headers,
+          signal,
           ...transportTo(server.token_endpoint, options.fetch),
         },
-      );
-    } catch (error) {
-      throw noAnswer(error);
-    }
-    return readTokenResponse(response);
+      ).catch((error: unknown) => {
+        throw noAnswer(error);
+      });
+      // The server may want another proof before it looks at the refresh token (RFC 9449 §8).
+      const again = await support?.hear(proven, response.headers, await readErrorCode(response));
+      return { response, support, again };
+    };
+
+    let sent = await send();
+    if (sent.again) sent = await send();
+    const tokens = await readTokenResponse(sent.response);
+    void sent.support?.hearTokens(tokens);
+    return tokens;
   };
 
   const cannotRevoke = options.revocationEndpoint === undefined && options.tokenEndpoint !== undefined;
-  if (cannotRevoke) return { refresh };
-  return { refresh, revoke: (token, hint) => revokeToken(options, metadata, token, hint) };
+  return {
+    refresh,
+    ...(!cannotRevoke && { revoke: (token, hint) => revokeToken(options, metadata, token, hint) }),
+    ...(dpop && boundClient(dpop)),
+  };
 }
 
 /** What is sent besides the grant type, the token and the `client_id`. What one request asks for goes before the options. */
@@ -68,11 +100,10 @@ function formParameters(options: RefreshTokenGrantOptions, request: RefreshReque
   return parameters;
 }
 
-/** A session that cannot be continued is over; no server needs to be asked for that. */
-function noRefreshToken(): RefreshRejectedError {
+/** A session that cannot be continued is over, and the user has to sign in; no server needs to be asked for that. */
+function sessionIsOver(reason: string): RefreshRejectedError {
   return new RefreshRejectedError({
     error: 'invalid_grant',
-    errorDescription:
-      'The session has no refresh token; ask for one at sign-in (on many servers: scope offline_access)',
+    errorDescription: `The session is over: ${reason}`,
   });
 }

@@ -1,7 +1,8 @@
-import { discoveryRequest, processDiscoveryResponse, type AuthorizationServer } from 'oauth4webapi';
+import { discoveryRequest, type AuthorizationServer } from 'oauth4webapi';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { configurationError, readEndpoint, type RefreshTokenGrantOptions } from './options.js';
 import { readRetryAfter } from './retry-after.js';
+import { readObject } from './token-response.js';
 import { noAnswer, transportTo } from './transport.js';
 
 /** How long one metadata request may take. */
@@ -36,7 +37,7 @@ export function serverMetadata(options: RefreshTokenGrantOptions): ServerMetadat
   return {
     known: () => known,
     load: () => {
-      pending ??= discover(new URL(String(options.issuer)), options.fetch)
+      pending ??= discover(String(options.issuer), options.fetch)
         .then(complete)
         .catch((error: unknown) => {
           // A failure is not kept: the next one to ask tries again.
@@ -50,32 +51,37 @@ export function serverMetadata(options: RefreshTokenGrantOptions): ServerMetadat
 
 /** OpenID Connect Discovery 1.0 first; RFC 8414 where the server answers that it has no such document. */
 async function discover(
-  issuer: URL,
+  issuer: string,
   fetch: typeof globalThis.fetch | undefined,
 ): Promise<AuthorizationServer> {
   let response = await request(issuer, 'oidc', fetch);
   if (response.status === 404) response = await request(issuer, 'oauth2', fetch);
-  const { status, headers } = response;
-  try {
-    return await processDiscoveryResponse(issuer, response);
-  } catch (error) {
-    // The library's code for "the document names another issuer" (RFC 8414 §3.3).
-    if ((error as { code?: unknown }).code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED') {
-      throw configurationError(
-        'the metadata found at issuer names another issuer; copy the "issuer" value from there.',
-      );
-    }
+  const { status, ok, headers } = response;
+  const server = await readObject(response);
+  if (!ok || typeof server['issuer'] !== 'string') {
     throw new RefreshUnavailableError({ status, retryAfterMs: readRetryAfter(headers, Date.now()) });
   }
+  // RFC 8414 §3.3: or one server could pass itself off as another.
+  if (withoutSlash(server['issuer']) !== withoutSlash(issuer)) {
+    throw configurationError(
+      'the metadata found at issuer names another issuer; copy the "issuer" value from there.',
+    );
+  }
+  return server as unknown as AuthorizationServer;
+}
+
+/** `https://login.example` is the same URL with and without it, and `URL` adds it. */
+function withoutSlash(url: string): string {
+  return url.replace(/\/$/, '');
 }
 
 async function request(
-  issuer: URL,
+  issuer: string,
   algorithm: 'oidc' | 'oauth2',
   fetch: typeof globalThis.fetch | undefined,
 ): Promise<Response> {
   try {
-    return await discoveryRequest(issuer, {
+    return await discoveryRequest(new URL(issuer), {
       algorithm,
       signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS),
       ...transportTo(issuer, fetch),

@@ -29,6 +29,13 @@ export async function readTokenError(response: Response): Promise<Error> {
   return toError(response, await readObject(response));
 }
 
+/** The OAuth error of an answer, which can still be read afterwards; `undefined` if there is none. */
+export async function readErrorCode(response: Response): Promise<string | undefined> {
+  if (response.ok) return undefined;
+  const { error } = await readObject(response.clone());
+  return isText(error) ? error : undefined;
+}
+
 function toError({ status, headers }: Response, body: JsonObject): Error {
   const { error, error_description: description, current_version: version } = body;
   if (status === 409 && error === 'version_conflict') {
@@ -64,7 +71,7 @@ function usableMembers(body: JsonObject, accessToken: string): TokenResponse {
 type JsonObject = Record<string, unknown>;
 
 /** The body as an object, empty if it is none. @throws `RefreshUnavailableError` if it breaks off */
-async function readObject(response: Response): Promise<JsonObject> {
+export async function readObject(response: Response): Promise<JsonObject> {
   let text: string;
   try {
     text = await response.text();

@@ -22,13 +22,26 @@ export function transportTo(
 }
 
 /**
- * What a request that got no answer is thrown as. Errors that a replaced `fetch` threw in the coordinator's own terms are kept as they
- * are; of the others only what `fetch` itself throws is kept as the cause, since an error of another kind may carry its
- * request, refresh token included (axios does).
+ * What a request that got no answer is thrown as. Errors in the coordinator's own terms are kept as they are; of the others only what `fetch`
+ * itself throws is kept as the cause, since an error of another kind may carry its request, refresh token included (axios does).
  */
 export function noAnswer(error: unknown, status?: number): unknown {
   if (typeof error === 'object' && error !== null && 'refreshOutcome' in error) return error;
   const fromFetch = error instanceof TypeError || error instanceof DOMException;
   const cause = fromFetch ? error : new Error(error instanceof Error ? error.name : 'fetch failed');
   return new RefreshUnavailableError({ status, cause });
+}
+
+/** The same for whatever went wrong before the refresh token was sent: nothing was spent. */
+export function notSent(error: unknown): unknown {
+  // Faults of configuration stay what they are.
+  if (
+    error instanceof Error &&
+    'code' in error &&
+    /^ERR_(?:CONFIGURATION|UNSUPPORTED)$/.test(String(error.code))
+  ) {
+    return error;
+  }
+  const thrown = noAnswer(error);
+  return thrown instanceof RefreshUnavailableError ? Object.assign(thrown, { unspent: true }) : thrown;
 }

@@ -1,0 +1,384 @@
+import { IDBFactory } from 'fake-indexeddb';
+import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, UnsecuredJWT, type JWTPayload } from 'jose';
+import { createHash } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import {
+  json,
+  startLoopbackServer,
+  type Answer,
+  type LoopbackServer,
+  type ReceivedRequest,
+} from '../../../test/support/loopback-server.js';
+import type { RefreshRequest, TokenClient } from '../../types.js';
+import type * as OAuthModule from '../index.js';
+import type { BoundClient, RefreshTokenGrantOptions } from '../index.js';
+
+let server: LoopbackServer;
+beforeAll(async () => {
+  server = await startLoopbackServer();
+});
+afterAll(() => server.close());
+beforeEach(() => {
+  vi.stubGlobal('indexedDB', new IDBFactory());
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+type OAuth = typeof OAuthModule;
+type Client = TokenClient & BoundClient;
+interface Tab extends OAuth {
+  readonly client: Client;
+}
+/** A tab: the modules anew, over the same database. */
+async function openTab(options: Partial<RefreshTokenGrantOptions> = {}): Promise<Tab> {
+  vi.resetModules();
+  const oauth: OAuth = await import('../index.js');
+  const given = { tokenEndpoint: `${server.origin}/token`, clientId: 'app', dpop: true, ...options };
+  return { ...oauth, client: oauth.refreshTokenGrant(given) as Client };
+}
+/** A tab in which somebody has just signed in. */
+async function signIn(tokens: object = {}): Promise<Tab> {
+  const tab = await openTab();
+  await tab.getDPoPKeyPair('app');
+  await tab.client.bind({ name: 'app', sessionId: 'session', tokens: { ...pair, ...tokens } });
+  return tab;
+}
+
+const pair = { access_token: 'access-1', token_type: 'DPoP', refresh_token: 'refresh-1' };
+const request: RefreshRequest = {
+  refreshToken: 'refresh-1',
+  sessionId: 'session',
+  version: 1,
+  attempt: 1,
+  idempotencyKey: 'key',
+  signal: new AbortController().signal,
+};
+const api = { url: 'https://api.example/items?page=2#top', method: 'PATCH', accessToken: 'access-1' };
+const authorized = { ...api, sessionId: 'session' };
+
+interface Proof {
+  readonly claims: JWTPayload & { htm?: string; htu?: string; ath?: string; nonce?: string };
+  readonly jkt: string;
+}
+/** The proof, its signature checked with the key in it. */
+async function readProof(jwt: unknown): Promise<Proof> {
+  const { payload, protectedHeader } = await jwtVerify(String(jwt), EmbeddedJWK, {
+    typ: 'dpop+jwt',
+    algorithms: ['ES256'],
+  });
+  const jwk = protectedHeader.jwk ?? {};
+  expect(Object.keys(jwk)).not.toContain('d');
+  return { claims: payload, jkt: await calculateJwkThumbprint(jwk) };
+}
+const proofOf = ({ headers }: ReceivedRequest): Promise<Proof> => readProof(headers['dpop']);
+
+/** A token endpoint that wants this nonce in every proof. */
+const wanting =
+  (nonce: string): Answer =>
+  async (received, response) => {
+    const { claims } = await proofOf(received);
+    return claims.nonce === nonce
+      ? json(200, pair, { 'dpop-nonce': nonce })(received, response)
+      : json(400, { error: 'use_dpop_nonce' }, { 'dpop-nonce': nonce })(received, response);
+  };
+
+describe('a refresh', () => {
+  test('carries a proof for the token endpoint, a new one each time', async () => {
+    const { client } = await signIn();
+    server.answer(json(200, pair));
+    await client.refresh(request);
+    await client.refresh(request);
+    const [first, second] = await Promise.all(server.received.map(proofOf));
+    expect(first?.claims).toMatchObject({ htm: 'POST', htu: `${server.origin}/token` });
+    expect(first?.claims).not.toHaveProperty('ath');
+    expect(first?.claims).not.toHaveProperty('nonce');
+    expect(Math.abs(Number(first?.claims.iat) - Date.now() / 1000)).toBeLessThan(2);
+    expect(second?.jkt).toBe(first?.jkt);
+    expect(second?.claims.jti).not.toBe(first?.claims.jti);
+  });
+
+  test('is repeated once with the nonce that the server wants, also in other tabs: those know it already', async () => {
+    const { client } = await signIn();
+    server.answer(wanting('nonce-1'));
+    expect(await client.refresh(request)).toEqual(pair);
+    expect(server.received).toHaveLength(2);
+    await client.refresh(request);
+    expect(server.received).toHaveLength(3);
+    const { client: elsewhere } = await openTab();
+    await elsewhere.refresh(request);
+    expect(server.received).toHaveLength(4);
+  });
+
+  test('is repeated once only', async () => {
+    const { client } = await signIn();
+    server.answer(async (received, response) =>
+      json(
+        400,
+        { error: 'use_dpop_nonce' },
+        { 'dpop-nonce': `${server.received.length}` },
+      )(received, response),
+    );
+    await expect(client.refresh(request)).rejects.toMatchObject({
+      refreshOutcome: 'rejected',
+      error: 'use_dpop_nonce',
+    });
+    expect(server.received).toHaveLength(2);
+  });
+
+  test('is not repeated if the nonce cannot be read (CORS)', async () => {
+    const { client } = await signIn();
+    server.answer(json(400, { error: 'use_dpop_nonce' }));
+    await expect(client.refresh(request)).rejects.toMatchObject({ error: 'use_dpop_nonce' });
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('uses the newest nonce that any tab has heard', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { client } = await signIn();
+    server.answer(wanting('nonce-1'));
+    await client.refresh(request);
+    const { client: elsewhere } = await openTab();
+    server.answer(wanting('nonce-2'));
+    await elsewhere.refresh(request);
+    vi.advanceTimersByTime(10_000);
+    server.answer(wanting('nonce-2'));
+    await client.refresh(request);
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('that took too long to prepare is not sent', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const { client } = await signIn();
+    server.answer((received, response) => {
+      vi.advanceTimersByTime(6_000);
+      return json(400, { error: 'use_dpop_nonce' }, { 'dpop-nonce': 'nonce-1' })(received, response);
+    });
+    await expect(client.refresh(request)).rejects.toMatchObject({
+      refreshOutcome: 'unavailable',
+      unspent: true,
+    });
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('of a session whose key is gone means that the session is over', async () => {
+    const { client } = await openTab();
+    server.answer(json(200, pair));
+    await expect(client.refresh(request)).rejects.toMatchObject({
+      refreshOutcome: 'rejected',
+      error: 'invalid_grant',
+    });
+    expect(server.received).toEqual([]);
+  });
+
+  test('while IndexedDB fails is only unavailable', async () => {
+    await signIn();
+    const { client } = await openTab();
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('gone', 'UnknownError');
+    });
+    server.answer(json(200, pair));
+    await expect(client.refresh(request)).rejects.toMatchObject({
+      refreshOutcome: 'unavailable',
+      unspent: true,
+    });
+    expect(server.received).toEqual([]);
+  });
+});
+
+describe('a request to an API', () => {
+  test('is authorized with a proof that names it and the token', async () => {
+    const { client } = await signIn();
+    const headers = await client.authorize(authorized);
+    expect(headers).toEqual({ Authorization: 'DPoP access-1', DPoP: expect.any(String) as string });
+    const { claims } = await readProof(headers['DPoP']);
+    expect(claims).toMatchObject({
+      htm: 'PATCH',
+      htu: 'https://api.example/items',
+      ath: createHash('sha256').update('access-1').digest('base64url'),
+    });
+  });
+
+  test('is signed with the same key in every tab, and after all were closed', async () => {
+    const jkts = new Set<string>();
+    await signIn();
+    for (let tab = 0; tab < 5; tab++) {
+      const { client } = await openTab();
+      jkts.add((await readProof((await client.authorize(authorized))['DPoP'])).jkt);
+    }
+    expect(jkts.size).toBe(1);
+  });
+
+  test('carries the nonce of the answer before, one per origin and role, in every tab', async () => {
+    const { client } = await signIn();
+    const nonceIn = async (client: Client, more: object = {}): Promise<unknown> =>
+      (await readProof((await client.authorize({ ...authorized, ...more }))['DPoP'])).claims.nonce;
+    const previous = { headers: new Headers({ 'dpop-nonce': 'api-nonce' }) };
+    expect(await nonceIn(client, { previous })).toBe('api-nonce');
+    expect(await nonceIn(client)).toBe('api-nonce');
+    expect(await nonceIn(client, { url: 'https://other.example' })).toBeUndefined();
+    await vi.waitFor(async () => expect(await nonceIn((await openTab()).client)).toBe('api-nonce'));
+    server.answer(json(200, pair));
+    await client.refresh(request);
+    expect((await proofOf(server.received[0] as ReceivedRequest)).claims).not.toHaveProperty('nonce');
+  });
+
+  test('without a key is refused, never sent as Bearer', async () => {
+    const { client } = await openTab();
+    await expect(client.authorize(authorized)).rejects.toMatchObject({ code: 'ERR_CONFIGURATION' });
+  });
+});
+
+describe('a session begins', () => {
+  const begin = async (tab: Tab, tokens: object, dpopKeyPair?: CryptoKeyPair): Promise<unknown> =>
+    tab.client
+      .bind({ name: 'app', sessionId: 'session', tokens: { ...pair, ...tokens }, dpopKeyPair })
+      .catch((error: unknown) => error);
+  const generate = (algorithm: EcKeyGenParams, extractable: boolean): Promise<CryptoKeyPair> =>
+    crypto.subtle.generateKey(algorithm, extractable, ['sign', 'verify']);
+  const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
+
+  test('with a key that was made elsewhere', async () => {
+    const tab = await openTab();
+    const keyPair = await generate(P256, false);
+    expect(await begin(tab, {}, keyPair)).toBeUndefined();
+    const { client } = await openTab();
+    const { jkt } = await readProof((await client.authorize(authorized))['DPoP']);
+    expect(jkt).toBe(await calculateJwkThumbprint(await crypto.subtle.exportKey('jwk', keyPair.publicKey)));
+  });
+
+  test('without a known key is refused', async () => {
+    expect(await begin(await openTab(), {})).toMatchObject({ code: 'ERR_CONFIGURATION' });
+  });
+
+  test('with tokens that are not bound is refused: no silent downgrade', async () => {
+    const tab = await openTab();
+    await tab.getDPoPKeyPair('app');
+    expect(await begin(tab, { token_type: 'Bearer' })).toMatchObject({ code: 'ERR_CONFIGURATION' });
+    expect(await begin(tab, { token_type: 'dpop' })).toBeUndefined();
+    expect(await begin(tab, { token_type: undefined })).toBeUndefined();
+  });
+
+  test('with tokens that are bound to another key is refused, where one can tell', async () => {
+    const tab = await openTab();
+    const { publicKey } = await tab.getDPoPKeyPair('app');
+    const bound = (jkt: string): object => ({ access_token: new UnsecuredJWT({ cnf: { jkt } }).encode() });
+    expect(await begin(tab, bound('another'))).toMatchObject({ code: 'ERR_CONFIGURATION' });
+    const jkt = await calculateJwkThumbprint(await crypto.subtle.exportKey('jwk', publicKey));
+    expect(await begin(tab, bound(jkt))).toBeUndefined();
+  });
+
+  test.each([
+    ['another curve', () => generate({ name: 'ECDSA', namedCurve: 'P-384' }, false)],
+    ['extractable', () => generate(P256, true)],
+    ['no key at all', () => Promise.resolve({} as CryptoKeyPair)],
+  ])('not with a key that is %s', async (_name, make) => {
+    expect(await begin(await openTab(), {}, await make())).toMatchObject({ code: 'ERR_CONFIGURATION' });
+  });
+
+  test('with the key that this page used, though another tab has signed out since', async () => {
+    const tab = await signIn();
+    const other = await openTab();
+    await other.getDPoPKeyPair('app');
+    await tab.client.unbind({ name: 'app', sessionId: 'session' });
+    expect(await begin(other, {})).toBeUndefined();
+  });
+});
+
+describe('a wrong clock', () => {
+  const HOUR = 3_600_000;
+  /** A server an hour ahead that refuses proofs of another time; it says what time it is, or does not. */
+  const anHourAhead =
+    (date: boolean): Answer =>
+    async (received, response) => {
+      const { claims } = await proofOf(received);
+      const isNow = Math.abs(Number(claims.iat) * 1000 - Date.now() - HOUR) < 60_000;
+      response.sendDate = false;
+      const headers: Record<string, string> = date ? { date: new Date(Date.now() + HOUR).toUTCString() } : {};
+      return (isNow ? json(200, pair, headers) : json(400, { error: 'invalid_dpop_proof' }, headers))(
+        received,
+        response,
+      );
+    };
+  const issuedAhead = (): object => ({
+    access_token: new UnsecuredJWT({}).setIssuedAt(Math.floor((Date.now() + HOUR) / 1000)).encode(),
+  });
+
+  test('is corrected by the Date of the answer, for all tabs', async () => {
+    const { client } = await signIn();
+    server.answer(anHourAhead(true));
+    expect(await client.refresh(request)).toEqual(pair);
+    expect(server.received).toHaveLength(2);
+    const { client: elsewhere } = await openTab();
+    await elsewhere.refresh(request);
+    expect(server.received).toHaveLength(3);
+  });
+
+  test('is corrected by the issue time of the tokens where Date cannot be read, also in a new tab', async () => {
+    await signIn(issuedAhead());
+    const { client } = await openTab();
+    server.answer(anHourAhead(false));
+    expect(await client.refresh(request)).toEqual(pair);
+    expect(server.received).toHaveLength(2);
+  });
+
+  test('that nobody knows about is left as it is', async () => {
+    const { client } = await signIn();
+    server.answer(anHourAhead(false));
+    await expect(client.refresh(request)).rejects.toMatchObject({ error: 'invalid_dpop_proof' });
+    expect(server.received).toHaveLength(1);
+  });
+
+  test('set right by its user is right again', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    const { client } = await signIn(issuedAhead());
+    server.answer(anHourAhead(false));
+    await client.refresh(request);
+    vi.advanceTimersByTime(10_000);
+    server.answer(async (received, response) => {
+      response.sendDate = false;
+      const off = Number((await proofOf(received)).claims.iat) * 1000 - Date.now();
+      const isNow = Math.abs(off) < 60_000;
+      return (isNow ? json(200, pair) : json(400, { error: 'invalid_dpop_proof' }))(received, response);
+    });
+    expect(await client.refresh(request)).toEqual(pair);
+    expect(server.received).toHaveLength(2);
+  });
+
+  test('is corrected after an API has refused a proof, once for all requests under way', async () => {
+    const { client } = await signIn();
+    const headers = new Headers({
+      'www-authenticate': 'DPoP error="invalid_dpop_proof", algs="ES256"',
+      date: new Date(Date.now() + HOUR).toUTCString(),
+    });
+    const proofs = await Promise.all(
+      [1, 2, 3].map(() => client.authorize({ ...authorized, previous: { headers } })),
+    );
+    for (const { DPoP } of proofs) {
+      expect(Math.abs(Number((await readProof(DPoP)).claims.iat) * 1000 - Date.now() - HOUR)).toBeLessThan(
+        5_000,
+      );
+    }
+  });
+
+  test('is not corrected where it is right: the fault is another', async () => {
+    const { client } = await signIn();
+    server.answer(json(400, { error: 'invalid_dpop_proof' }));
+    await expect(client.refresh(request)).rejects.toMatchObject({ error: 'invalid_dpop_proof' });
+    expect(server.received).toHaveLength(1);
+  });
+});
+
+test('a service worker, which cannot load code later, is given it instead', async () => {
+  const tab = await openTab();
+  const given = await openTab({ dpop: tab.dpopSupport });
+  await tab.getDPoPKeyPair('app');
+  await given.client.bind({ name: 'app', sessionId: 'session', tokens: pair });
+  expect(await given.client.authorize(authorized)).toHaveProperty('DPoP');
+});
+
+test('a client without DPoP has nothing of it', async () => {
+  const { client } = await openTab({ dpop: false });
+  expect(Object.keys(client)).toEqual(['refresh']);
+});

@@ -1,0 +1,70 @@
+import { TokenCoordinatorError } from '../../core/errors.js';
+
+/** ES256 (RFC 7518 §3.4), which every server with DPoP knows and every browser can keep. */
+export const ES256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/**
+ * A key that signs here and can be copied nowhere.
+ * @throws `ERR_UNSUPPORTED` where there is no Web Crypto (plain http pages)
+ */
+export async function makeKeyPair(): Promise<CryptoKeyPair> {
+  // Absent in insecure contexts, whatever the types say.
+  const { subtle } = crypto as { subtle?: SubtleCrypto };
+  if (!subtle) throw unsupported('there is no Web Crypto here; serve the page over https:');
+  return subtle.generateKey(ES256, false, ['sign', 'verify']);
+}
+
+/**
+ * Refuses a key that cannot do what DPoP promises.
+ * @throws `ERR_CONFIGURATION`
+ */
+export function checkKeyPair({ privateKey, publicKey }: Partial<CryptoKeyPair>): void {
+  const { namedCurve } = (privateKey?.algorithm ?? {}) as { namedCurve?: string };
+  if (namedCurve !== ES256.namedCurve || !privateKey?.usages.includes('sign') || !publicKey?.extractable) {
+    throw configurationError('dpopKeyPair must be an ECDSA P-256 key pair that can sign.');
+  }
+  if (privateKey.extractable) {
+    throw configurationError(
+      'dpopKeyPair must be generated with extractable: false, or a script could carry it off.',
+    );
+  }
+}
+
+/**
+ * Proves that what came back from IndexedDB is a whole key, able to sign.
+ * @throws `ERR_UNSUPPORTED`
+ */
+export async function checkKept(kept: CryptoKeyPair | undefined): Promise<CryptoKeyPair> {
+  try {
+    const data = new Uint8Array(1);
+    const { privateKey, publicKey } = kept as CryptoKeyPair;
+    const signature = await crypto.subtle.sign(ES256, privateKey, data);
+    if (await crypto.subtle.verify(ES256, publicKey, signature, data)) return kept as CryptoKeyPair;
+  } catch {
+    // WebKit gives back null in a SharedWorker.
+  }
+  throw unsupported('this browser gives back another key than it was given to keep');
+}
+
+/**
+ * Does something in IndexedDB that must not fail unnoticed.
+ * @throws `ERR_UNSUPPORTED` if there is none or it cannot keep keys, `ERR_STORAGE` if it failed
+ */
+export async function inStore<T>(operation: () => Promise<T>): Promise<T> {
+  if (typeof indexedDB === 'undefined') throw unsupported('there is no IndexedDB here to keep its key');
+  try {
+    return await operation();
+  } catch (cause) {
+    if ((cause as Error).name === 'DataCloneError')
+      throw unsupported('this browser keeps no keys in IndexedDB');
+    throw new TokenCoordinatorError('ERR_STORAGE', 'The DPoP key could not be stored or read', { cause });
+  }
+}
+
+export function configurationError(message: string): TokenCoordinatorError {
+  return new TokenCoordinatorError('ERR_CONFIGURATION', `DPoP: ${message}`);
+}
+
+function unsupported(message: string): TokenCoordinatorError {
+  return new TokenCoordinatorError('ERR_UNSUPPORTED', `DPoP is not possible: ${message}.`);
+}
