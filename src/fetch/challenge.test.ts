@@ -48,9 +48,9 @@ test.each([
   ['Bearer error="invalid_request"', 'other'],
   ['Basic realm="x"', 'other'],
   ['Negotiate', 'other'],
-  ['DPoP error="invalid_dpop_proof"', 'other'],
-  ['DPoP error="use_dpop_nonce"', 'dpop-nonce'],
-  ['Bearer, DPoP error="use_dpop_nonce", algs="ES256"', 'dpop-nonce'],
+  ['DPoP error="invalid_dpop_proof"', 'proof'],
+  ['DPoP error="use_dpop_nonce"', 'proof'],
+  ['Bearer, DPoP error="use_dpop_nonce", algs="ES256"', 'proof'],
 ])('a 401 with %s is about: %s', (header, expected) => {
   expect(readRefusal(new Headers(header ? { 'www-authenticate': header } : {}))).toBe(expected);
 });

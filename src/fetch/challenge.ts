@@ -4,19 +4,26 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** What a 401 is about: the token, the proof that goes with it, or neither. */
-export type Refusal = 'token' | 'dpop-nonce' | 'other';
+/** What a 401 is about: the token, the proof that goes with it (RFC 9449 §7.1, §9), or neither. */
+export type Refusal = 'token' | 'proof' | 'other';
 
 /**
  * Errors that another access token of the same grant cannot mend: too little scope (RFC 6750 §3.1), a malformed request, a sign-in that
- * is too weak or too old (RFC 9470), a bad proof (RFC 9449 §7.1).
+ * is too weak or too old (RFC 9470).
  */
-const NOT_THE_TOKEN = [
-  'insufficient_scope',
-  'invalid_request',
-  'insufficient_user_authentication',
-  'invalid_dpop_proof',
-];
+const NOT_THE_TOKEN = ['insufficient_scope', 'invalid_request', 'insufficient_user_authentication'];
+/** Errors that a proof with another nonce or time mends. */
+const THE_PROOF = ['use_dpop_nonce', 'invalid_dpop_proof'];
+
+/** Whether an answer is that of the server asked, not of another that it redirected to: that one has not seen the token. */
+export function isFrom(requested: URL, { url }: Response): boolean {
+  return new URL(url, requested).origin === requested.origin;
+}
+
+/** What a refused request was refused for; `undefined` if it was not. */
+export function refusalOf(requested: URL, response: Response): Refusal | undefined {
+  return response.status === 401 && isFrom(requested, response) ? readRefusal(response.headers) : undefined;
+}
 
 /**
  * What a 401 is about. Without a challenge, or where CORS hides it, the token is the best guess; challenges of other schemes only
@@ -28,7 +35,7 @@ export function readRefusal(headers: Headers): Refusal {
   const errors = challenges
     .filter(({ scheme }) => scheme === 'bearer' || scheme === 'dpop')
     .map(({ parameters }) => parameters.get('error') ?? '');
-  if (errors.includes('use_dpop_nonce')) return 'dpop-nonce';
+  if (errors.some((error) => THE_PROOF.includes(error))) return 'proof';
   return errors.some((error) => !NOT_THE_TOKEN.includes(error)) ? 'token' : 'other';
 }
 

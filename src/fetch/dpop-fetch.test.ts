@@ -1,0 +1,113 @@
+import { IDBFactory } from 'fake-indexeddb';
+import { decodeJwt } from 'jose';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { createFakeSession, type FakeSession } from '../../test/support/fake-session.js';
+import {
+  json,
+  startLoopbackServer,
+  type Answer,
+  type LoopbackServer,
+} from '../../test/support/loopback-server.js';
+import type * as OAuthModule from '../oauth/index.js';
+import type { AuthorizedRequest, BoundClient } from '../oauth/index.js';
+import { createFetch } from './index.js';
+
+let api: LoopbackServer;
+let session: FakeSession;
+let authFetch: typeof globalThis.fetch;
+beforeAll(async () => {
+  api = await startLoopbackServer();
+});
+afterAll(() => api.close());
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+beforeEach(async () => {
+  vi.stubGlobal('indexedDB', new IDBFactory());
+  vi.resetModules();
+  const { getDPoPKeyPair, refreshTokenGrant }: typeof OAuthModule = await import('../oauth/index.js');
+  const options = { tokenEndpoint: 'https://login.example/token', clientId: 'app', dpop: true };
+  const client = refreshTokenGrant(options) as unknown as BoundClient;
+  await getDPoPKeyPair('app');
+  const tokens = { access_token: 'first-1', token_type: 'DPoP' };
+  await client.bind({ name: 'app', sessionId: 'session', tokens });
+  session = createFakeSession();
+  Object.assign(session, {
+    getAuthorizationHeaders: async (request: AuthorizedRequest) =>
+      client.authorize({ ...request, accessToken: await session.getAccessToken(), sessionId: 'session' }),
+  });
+  authFetch = createFetch(session, { allowedOrigins: [api.origin] });
+});
+
+/** An API that wants this token and this nonce. */
+const accepting =
+  (token: string, nonce: string): Answer =>
+  (request, response) => {
+    const dpopNonce = { 'dpop-nonce': nonce };
+    const refuse = (error: string): unknown =>
+      json(
+        401,
+        { error },
+        { ...dpopNonce, 'www-authenticate': `DPoP error="${error}", algs="ES256"` },
+      )(request, response);
+    if (decodeJwt(String(request.headers['dpop']))['nonce'] !== nonce) return void refuse('use_dpop_nonce');
+    if (request.headers.authorization !== `DPoP ${token}`) return void refuse('invalid_token');
+    return json(200, { fine: true }, dpopNonce)(request, response);
+  };
+
+test('a nonce that the API wants is sent with the same request again; no token is refreshed for that', async () => {
+  api.answer(accepting('first-1', 'nonce-1'));
+  const response = await authFetch(api.origin, { method: 'POST', body: 'hello' });
+  expect([response.status, await response.json()]).toEqual([200, { fine: true }]);
+  expect(api.received.map(({ body }) => body)).toEqual(['hello', 'hello']);
+  expect(session.refreshes).toBe(0);
+});
+
+test('the next requests carry it at once, also a newer one that came with a success', async () => {
+  api.answer(accepting('first-1', 'nonce-1'));
+  await authFetch(api.origin);
+  await authFetch(api.origin);
+  expect(api.received).toHaveLength(3);
+  api.answer((request, response) => json(200, {}, { 'dpop-nonce': 'nonce-2' })(request, response));
+  await authFetch(api.origin);
+  api.answer(accepting('first-1', 'nonce-2'));
+  expect((await authFetch(api.origin)).status).toBe(200);
+  expect(api.received).toHaveLength(1);
+});
+
+test('a wrong nonce and then a wrong token: each is mended once', async () => {
+  api.answer(accepting('first-2', 'nonce-1'));
+  expect((await authFetch(api.origin)).status).toBe(200);
+  expect([api.received.length, session.refreshes]).toEqual([3, 1]);
+});
+
+test('an API that is never content gets no more than one further proof', async () => {
+  let answers = 0;
+  api.answer((...call) => accepting('first-1', `nonce-${answers++}`)(...call));
+  expect((await authFetch(api.origin)).status).toBe(401);
+  expect([api.received.length, session.refreshes]).toEqual([2, 0]);
+});
+
+test('a clock that is wrong is set right by the Date of the refusal', async () => {
+  const date = new Date(Date.now() + 3_600_000).toUTCString();
+  api.answer((request, response) => {
+    const issuedAt = Number(decodeJwt(String(request.headers['dpop'])).iat) * 1000;
+    const isNow = Math.abs(issuedAt - Date.parse(date)) < 60_000;
+    const headers = { date, 'www-authenticate': 'DPoP error="invalid_dpop_proof"' };
+    return isNow ? json(200, {})(request, response) : json(401, {}, headers)(request, response);
+  });
+  expect((await authFetch(api.origin)).status).toBe(200);
+  expect([api.received.length, session.refreshes]).toEqual([2, 0]);
+});
+
+test('a nonce of another origin, reached by a redirect, is not taken for one of this', async () => {
+  const stranger = await startLoopbackServer('localhost');
+  stranger.answer(json(200, {}, { 'dpop-nonce': 'foreign' }));
+  api.answer((_request, response) => void response.writeHead(302, { location: stranger.origin }).end());
+  await authFetch(api.origin);
+  await authFetch(api.origin);
+  expect(decodeJwt(String(api.received[1]?.headers['dpop']))).not.toHaveProperty('nonce');
+  expect(stranger.received[0]?.headers.authorization).toBeUndefined();
+  await stranger.close();
+});
