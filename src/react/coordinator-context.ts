@@ -1,4 +1,3 @@
-'use client';
 import { createContext, createElement, type Context, type ReactElement, type ReactNode } from 'react';
 import type { TokenCoordinator } from '../types.js';
 

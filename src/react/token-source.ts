@@ -1,4 +1,5 @@
-import { decodeJwt, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
+import { decodeJwt } from 'jose/jwt/decode';
 import type { TokenCoordinatorError } from '../core/errors.js';
 import type { Snapshot } from '../core/types.js';
 import type { TokenCoordinator } from '../types.js';

@@ -1,4 +1,3 @@
-'use client';
 import { useContext, useEffect, useMemo, useState, useSyncExternalStore } from 'react';
 import { TokenCoordinatorError } from '../core/errors.js';
 import type { TokenCoordinator } from '../types.js';
