@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Origin, pass, watch } from '../test/support/tabs.js';
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from './core/errors.js';
+import type { TokenResponse } from './core/types.js';
 import type { RefreshFunction, RefreshRequest, TokenCoordinatorOptions } from './types.js';
 
 beforeEach(() => {
@@ -22,11 +23,11 @@ function server(life = 10) {
     pair,
     latency: 20,
     answer: undefined as RefreshFunction | undefined,
-    refresh: (async (request) => {
+    refresh: async (request: RefreshRequest): Promise<TokenResponse> => {
       requests.push(request);
       await new Promise((resolve) => setTimeout(resolve, it.latency));
       return it.answer ? it.answer(request) : pair();
-    }) as RefreshFunction,
+    },
   };
   return it;
 }
@@ -314,7 +315,7 @@ describe('the snapshot', () => {
     void tab.getAccessToken();
     await pass(100);
     expect(tab.getSnapshot()).toBe(before);
-    const changed = vi.fn();
+    const changed = vi.fn<() => void>();
     tab.subscribe(changed);
     void tab.getAccessToken({ forceRefresh: true });
     await pass(200);

@@ -10,10 +10,7 @@ export interface Happening {
 
 const KEPT = 60;
 
-type Sentence = (
-  event: CoordinatorEvent<EventType>,
-  coordinator: TokenCoordinator,
-) => Omit<Happening, 'id' | 'at'>;
+type Sentence = (event: CoordinatorEvent, coordinator: TokenCoordinator) => Omit<Happening, 'id' | 'at'>;
 
 const sentences: Record<EventType, Sentence> = {
   'session-started': (_event, { getSnapshot }) => good(`${nameOf(getSnapshot().subject)} signed in`),

@@ -7,7 +7,7 @@ const RECORDS = 'records';
 const LIMIT_MS = 3_000;
 
 /** Thrown inside a transaction to leave the record alone; never leaves this file. */
-const UNCHANGED = Symbol();
+const UNCHANGED = new Error();
 
 /** One record of the origin's database, every change one strict, atomic read-modify-write transaction. */
 export function indexedDbStore(name: string): StorePort {

@@ -4,7 +4,7 @@ import { isOpen } from './record.js';
 import type { Turn } from './state.js';
 
 /** Holds an election in a while, unless the term moves on or the leader answers before. Visible tabs go first. */
-export function scheduleElection(t: Turn, inMs: number): void {
+function scheduleElection(t: Turn, inMs: number): void {
   const { s, now } = t;
   const spread = s.visible ? now.random * 50 : 300 + now.random * 200;
   s.elect = { term: s.record!.term, at: now.mono + inMs + spread };

@@ -21,7 +21,7 @@ export function lock(t: Turn, name: string, mode: LockMode, then: Continuation<L
 }
 
 /** Lets a lock go, or the place in its queue. */
-export function unlock(t: Turn, tag: number | undefined): void {
+function unlock(t: Turn, tag: number | undefined): void {
   if (tag !== undefined) t.effects.push({ type: 'unlock', tag });
 }
 
@@ -176,5 +176,5 @@ export function awaitAttempt(
     then(turn);
   };
   const tag = s.options.locks ? lock(t, attemptLock(key, attempt), 'wait', whileFlying(t, go)) : undefined;
-  hold(t, phase, { until: t.now.mono + Math.max(0, ms), expire: go as Continuation, waiting: tag });
+  hold(t, phase, { until: t.now.mono + Math.max(0, ms), expire: go, waiting: tag });
 }

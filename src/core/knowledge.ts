@@ -13,7 +13,7 @@ export function emit(t: Turn, type: EventType, details: Partial<CoordinatorEvent
 }
 
 /** Where a record stands. */
-export function positionOf(record: SessionRecord | undefined): Position {
+function positionOf(record: SessionRecord | undefined): Position {
   const { sessionId = '', version = 0, term = 0, leader, journal, ended } = record ?? {};
   return { sessionId, version, term, leader, journal, ended };
 }
@@ -64,7 +64,7 @@ export function proactiveDue(s: State, now: Now): number {
 }
 
 /** Names one failure, the same in every tab. */
-export function failureOf(
+function failureOf(
   { sessionId, version }: Pick<Position, 'sessionId' | 'version'>,
   attempt: number,
 ): string {

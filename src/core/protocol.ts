@@ -2,7 +2,7 @@ import type { Audience, SessionRecord } from './record.js';
 import { parseRecord } from './record.js';
 
 /** Messages of another protocol version are ignored; with a store nothing is lost by it. */
-export const PROTOCOL = 1;
+const PROTOCOL = 1;
 
 /** What every message tells: all that its sender knows of the session, but its tokens. The empty session is none. */
 export type Position = Pick<SessionRecord, 'sessionId' | 'version' | 'term' | 'leader' | 'journal' | 'ended'>;

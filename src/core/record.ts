@@ -152,7 +152,7 @@ export function toAccessToken(
 
 /** Reads a record that any script of the origin, or another version of the app, may have written. Malformed is absent. */
 export function parseRecord(value: unknown): SessionRecord | undefined {
-  const record = Object(value) as SessionRecord;
+  const record = Object(value) as Partial<SessionRecord>;
   const {
     schema,
     startedAt,
@@ -169,5 +169,5 @@ export function parseRecord(value: unknown): SessionRecord | undefined {
     Object.values(Object(accessTokens) as object).every(
       (token: unknown) => typeof Object(token).token === 'string',
     );
-  return sound ? { ...record, accessTokens } : undefined;
+  return sound ? ({ ...record, accessTokens } as SessionRecord) : undefined;
 }

@@ -120,6 +120,7 @@ export function createNetwork(
         }
         case 'html':
           return fail(new RefreshUnavailableError({ status: 404 }), way());
+        default:
       }
 
       at(fault === 'slow-request' ? slow() : way(), () => {
@@ -141,6 +142,7 @@ export function createNetwork(
             return fail(new RefreshUnavailableError({ status: 502 }), delay);
           case 'unusable-answer':
             return hear('unavailable', () => resolve({} as TokenResponse), delay);
+          default:
         }
         if (answer.kind === 'tokens') return hear('tokens', () => resolve(answer.tokens), delay);
         const error =

@@ -1,13 +1,13 @@
 /** A source of chance that gives the same numbers for the same seed, on every machine. */
 export interface Random {
   /** In [0, 1). */
-  next(): number;
+  readonly next: () => number;
   /** An integer from `least` to `most`, both included. */
-  int(least: number, most: number): number;
+  readonly int: (least: number, most: number) => number;
   /** Any number of a range; small ones as likely as large ones. */
-  spread(least: number, most: number): number;
-  chance(probability: number): boolean;
-  pick<T>(list: readonly T[]): T;
+  readonly spread: (least: number, most: number) => number;
+  readonly chance: (probability: number) => boolean;
+  readonly pick: <T>(list: readonly T[]) => T;
 }
 
 /** sfc32 by Chris Doty-Humphrey: small, fast, and passes PractRand. `stream` gives independent numbers for the same seed. */

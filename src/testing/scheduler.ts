@@ -10,6 +10,9 @@ export interface Scheduler {
   readonly pending: () => number;
 }
 
+/** Awaited, one turn of the microtask queue. */
+const aTurn = Promise.resolve();
+
 interface Task {
   readonly time: number;
   readonly order: number;
@@ -78,7 +81,7 @@ export function createScheduler(): Scheduler {
     },
     async run(until, stop) {
       // What was set going before the first task.
-      for (let turn = 0; turn < TURNS; turn++) await undefined;
+      for (let turn = 0; turn < TURNS; turn++) await aTurn;
       while (heap.length > 0 && heap[0]!.time <= until && !stop()) {
         const task = pop();
         const run = task.run;
@@ -89,7 +92,7 @@ export function createScheduler(): Scheduler {
         run();
         if (!dirty) continue;
         dirty = false;
-        for (let turn = 0; turn < TURNS; turn++) await undefined;
+        for (let turn = 0; turn < TURNS; turn++) await aTurn;
       }
       if (!stop()) time = Math.max(time, until);
     },

@@ -75,7 +75,7 @@ function bump(histogram: number[], value: number): void {
 }
 
 /** The middle of a histogram. */
-export function median(histogram: readonly (number | null)[]): number {
+function median(histogram: readonly (number | null)[]): number {
   const total = histogram.reduce<number>((sum, n) => sum + (n ?? 0), 0);
   let seen = 0;
   for (let value = 0; value < histogram.length; value++) {

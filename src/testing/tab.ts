@@ -157,7 +157,8 @@ export function createTab(
     jump: (milliseconds) => (skew += milliseconds),
     throttle(milliseconds) {
       interval = milliseconds;
-      for (const again of [...waiting]) again();
+      const woken = [...waiting];
+      for (const again of woken) again();
     },
     throttled: () => interval,
     kill() {

@@ -158,7 +158,7 @@ export function createWorld(
     };
     // Its first step comes while it is being made.
     const early: [Event, State | undefined, State, readonly Effect[]][] = [];
-    let made: Participant | undefined;
+    let made = undefined as Participant | undefined;
     const step = (by: Participant, ...seen: (typeof early)[number]): void => {
       if (!made) {
         early.push(seen);
