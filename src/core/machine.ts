@@ -88,7 +88,7 @@ function conclude(t: Turn): void {
   if (s.flight && needless(t)) finish(t);
   if (!s.flight && mayFly(s) && (electionDue(t) || (wanted(t) && !s.delegated))) {
     // A broadcast may have been missed: read while queueing.
-    if (wanted(t)) load(t);
+    if (wanted(t)) load(t, true);
     begin(t, proceed);
   }
   if (s.saveAt !== undefined && s.saveAt <= now.mono) save(t);
@@ -150,14 +150,15 @@ function save(t: Turn): void {
     t,
     () => undefined,
     ({ s, now }, { failed }) => {
-      if (failed && s.storage !== 'memory') s.saveAt = now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
+      if (failed) s.saveAt = now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
     },
+    true,
   );
 }
 
 /** Keeps account of the store's health; one failed operation is not a change of mode. */
 function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored' }>): void {
-  const { s } = t;
+  const { s, now } = t;
   const { storage } = s;
   if (!result.failed) {
     if (real) s.storage = 'indexeddb';
@@ -165,6 +166,8 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
     adopt(t, result.record);
   } else if (++s.storeFailures >= STORE_FAILURES || result.failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
+  // What only memory has is lost with this tab: the store may work again, and is tried less and less often.
+  if (s.storage === 'memory' && result.won) s.saveAt ??= now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
   then(t, result);
 }
 
