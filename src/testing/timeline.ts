@@ -21,6 +21,13 @@ export function timeline(notes: readonly Note[], since = 0): string {
   return lines.join('\n');
 }
 
+/** The same, one below the other. */
+export function lines(notes: readonly Note[]): string {
+  return notes
+    .map(({ at, who, text }) => `${seconds(at)} ${who === undefined ? '' : `t${who}`} ${text}`)
+    .join('\n');
+}
+
 function wrap(text: string): string[] {
   const rows: string[] = [];
   for (let rest = text; rest; rest = rest.slice(WIDTH - 1)) rows.push(rest.slice(0, WIDTH - 1));
@@ -33,7 +40,7 @@ export function describePlan({ plan }: Pick<Result, 'plan'>): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return [
     `${participants} tabs, ${locks ? 'Web Locks' : 'no locks'}, server ${server} (grace ${graceMs} ms), tokens live ${life} s, ${Math.round(lengthMs / 1000)} s`,
-    `options: ${given.map(([key, value]) => `${key} ${typeof value === 'number' ? Math.round(value) : value}`).join(', ')}`,
+    `options: ${given.map(([key, value]) => `${key} ${typeof value === 'number' ? Math.round(value) : (value as string)}`).join(', ')}`,
     `rates: ${Object.entries(rates)
       .map(([key, value]) => `${key} ${value.toFixed(3)}`)
       .join(', ')}`,
