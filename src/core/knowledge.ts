@@ -64,10 +64,7 @@ export function proactiveDue(s: State, now: Now): number {
 }
 
 /** Names one failure, the same in every tab. */
-function failureOf(
-  { sessionId, version }: Pick<Position, 'sessionId' | 'version'>,
-  attempt: number,
-): string {
+function failureOf({ sessionId, version }: Pick<Position, 'sessionId' | 'version'>, attempt: number): string {
   return [sessionId, version, attempt].join();
 }
 
