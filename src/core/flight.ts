@@ -136,6 +136,8 @@ function expired(t: Turn, then: Continuation): void {
     (base) =>
       base && fingerprint(base) === seen ? { ...base, term: base.term + 1, leader: s.me } : undefined,
     whileFlying(t, (turn, { won }) => {
+      // Granted meanwhile, after all.
+      if (turn.s.flight!.phase !== 'claiming') return;
       if (!won) return requeue(turn, then);
       if (turn.s.storage !== 'memory') return steal(turn, then);
       // There is no common record to compare with: a lock that nobody waits for arbitrates.
@@ -145,6 +147,7 @@ function expired(t: Turn, then: Continuation): void {
         'try',
         whileFlying(turn, (later, outcome) => {
           unlock(later, tag);
+          if (later.s.flight!.phase !== 'claiming') return;
           if (outcome === 'granted') steal(later, then);
           else requeue(later, then);
         }),
