@@ -108,8 +108,9 @@ export function isOpen(record: SessionRecord | undefined): record is SessionReco
 
 /**
  * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then a term,
- * then, for tabs without a store that won the same term, one of two leaders. Every tab that joins the same records ends
- * with the same one, whatever the order (a store that lost or rolled back a write is healed by the next one).
+ * then, for tabs without a common store that won the same term, a journal and one of two leaders. Every tab that joins
+ * the same records ends with the same one, whatever the order (a store that lost or rolled back a write is healed by
+ * the next one).
  */
 export function newer(
   stored: SessionRecord | undefined,
@@ -122,7 +123,12 @@ export function newer(
     return ahead > 0 ? mine : stored;
   }
   if (!isOpen(mine) || !isOpen(stored)) return isOpen(stored) ? mine : stored;
-  const ahead = mine.version - stored.version || mine.term - stored.term || later(mine.leader, stored.leader);
+  const ahead =
+    mine.version - stored.version ||
+    mine.term - stored.term ||
+    // To forget that a token was sent is worse than to forget who leads.
+    Number(!!mine.journal) - Number(!!stored.journal) ||
+    later(mine.leader, stored.leader);
   return ahead > 0 ? mine : stored;
 }
 
