@@ -17,6 +17,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const { now } = scheduler;
   /** When each participant last saw what the store holds, and wrote a journal on it. */
   const journaled = new Map<Participant, { at: number; version: number; sessionId: string }>();
+  /** When each participant last found that nobody else's request is under way. */
+  const cleared = new Map<Participant, number>();
 
   /** Why an earlier request of the same token may no longer be believed in flight; `undefined` if it must be. */
   function over(earlier: Exchange, by: Participant): string | undefined {
@@ -26,7 +28,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (!sender.tab.alive()) return 'page gone';
     if (sender.left) return 'page left';
     // Back again, but too late for a decision that was made without it.
-    const decided = journaled.get(by)?.at ?? now();
+    const decided = Math.min(cleared.get(by) ?? Infinity, journaled.get(by)?.at ?? now());
     if (sender !== by && sender.returnedAt > earlier.sentAt && decided < sender.returnedAt + SLACK_MS)
       return 'page left';
     if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
@@ -40,6 +42,11 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   }
 
   return {
+    step(by, _event, before, after) {
+      const was = before?.flight?.phase;
+      if (was === 'probing' && after.flight?.phase !== was) cleared.set(by, now());
+    },
+
     executed(by, _before, after) {
       if (!after?.journal) return;
       const { sessionId, version } = after;
