@@ -35,7 +35,7 @@ async function expectTermsAgreed(tabs: readonly Tab[]): Promise<void> {
   for (const events of await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.events))) {
     const terms = events
       .filter((event) => event.type === 'leader-changed')
-      .map((event) => Number(event['term']));
+      .map((event) => Number(event.term));
     expect(terms, 'a tab hears of leaders in the order of their terms').toEqual(
       [...new Set(terms)].toSorted((a, b) => a - b),
     );

@@ -29,8 +29,8 @@ export function createApi({ issuer, audience }: ApiOptions): Api {
       send(res, 200, {
         user: payload.sub,
         name: findUser(payload.sub)?.name,
-        tokenIssuedAt: toIso(payload.iat),
-        tokenExpiresAt: toIso(payload.exp),
+        issuedAt: toIso(payload.iat),
+        expiresAt: toIso(payload.exp),
       });
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) throw error;
@@ -40,7 +40,7 @@ export function createApi({ issuer, audience }: ApiOptions): Api {
 }
 
 function toIso(seconds: number | undefined): string {
-  return new Date(Number(seconds) * 1000).toISOString();
+  return new Date(Number(seconds) * 1000).toISOString().replace('.000', '');
 }
 
 function send(res: http.ServerResponse, status: number, body: object, challenge?: string): void {

@@ -31,7 +31,7 @@ const sentences: Record<EventType, Sentence> = {
     good(`Version ${version} is here, after ${Math.round(durationMs ?? 0)} ms`),
   'refresh-failed': ({ reason }) => bad(`No new pair (${reason ?? 'unknown'}); the session stays`),
   conflict: ({ reason }) => bad(`The server saw a conflict (${reason ?? 'unknown'})`),
-  'in-doubt': () => bad('Nobody knows whether the server rotated; asking again'),
+  'in-doubt': () => plain('The server may have rotated all the same: in doubt'),
   takeover: () => plain('A silent tab was relieved of its lock'),
   'storage-changed': (_event, { getSnapshot }) =>
     getSnapshot().storage === 'memory'

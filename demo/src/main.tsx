@@ -28,6 +28,11 @@ try {
   });
 }
 
+await coordinator.ready;
+if (diary.getSnapshot().length === 0 && coordinator.getSnapshot().status === 'signed-in') {
+  diary.note({ kind: 'good', text: 'Found the session in the store: no request was needed' });
+}
+
 createRoot(root).render(
   <StrictMode>
     <TokenCoordinatorProvider coordinator={coordinator}>

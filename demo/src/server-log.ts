@@ -14,6 +14,7 @@ export interface ServerRequest {
 
 export interface ServerLog {
   accessTokenTtl: number;
+  /** Since the last sign-in. */
   refreshes: ServerRequest[];
 }
 
@@ -46,5 +47,7 @@ async function readServerLog(): Promise<ServerLog> {
     entries: ServerRequest[];
     settings: { accessTokenTtl: number };
   };
-  return { ...settings, refreshes: entries.filter((entry) => entry.grantType === 'refresh_token') };
+  const signIn = entries.findLastIndex((entry) => entry.grantType === 'authorization_code');
+  const refreshes = entries.slice(signIn + 1).filter((entry) => entry.grantType === 'refresh_token');
+  return { ...settings, refreshes };
 }

@@ -29,5 +29,5 @@ export function tabName(): TabName {
     (returning ? Number(sessionStorage.getItem(KEY) ?? NaN) : NaN) || Math.ceil(Math.random() * 999);
   sessionStorage.setItem(KEY, String(index));
   const name = NAMES[index % NAMES.length] ?? 'Otter';
-  return { name: `${name} ${1 + (index % 9)}`, hue: (index * 47) % 360 };
+  return { name: `${name} ${1 + (Math.floor(index / NAMES.length) % 9)}`, hue: (index * 47) % 360 };
 }

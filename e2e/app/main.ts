@@ -1,6 +1,6 @@
 // The page that the tests drive: no framework, one coordinator, everything a test may want to know on `window.lab`.
 import * as library from 'one-refresh';
-import type { EventType, TokenCoordinatorOptions, TokenResponse } from 'one-refresh';
+import type { CoordinatorEvent, EventType, TokenCoordinatorOptions, TokenResponse } from 'one-refresh';
 import { createClient } from './client.js';
 import { readRecord } from './record.js';
 import { describeError, describeToken, type Failure, type TokenFacts } from './facts.js';
@@ -42,7 +42,8 @@ const coordinator = library.createTokenCoordinator(options);
 const events: LabEvent[] = [];
 for (const type of EVENT_TYPES) {
   coordinator.on(type, (event) => {
-    const seen: LabEvent = { tab, ...event };
+    const { status, role, version } = coordinator.getSnapshot();
+    const seen: LabEvent = { tab, ...event, snapshot: { status, role, version } };
     events.push(seen);
     // A tab that is about to die leaves word at the server.
     void fetch('/__lab/events', { method: 'POST', body: JSON.stringify(seen), keepalive: true }).catch(
@@ -125,7 +126,11 @@ const lab = {
 };
 
 /** What happens once in a tab, as the coordinator tells it, and in which tab. */
-export type LabEvent = { tab: string; type: EventType; at: number } & Record<string, unknown>;
+export interface LabEvent extends CoordinatorEvent {
+  tab: string;
+  /** What the tab's snapshot said while the event's listener ran. */
+  snapshot: { status: string; role: string; version: number };
+}
 
 export interface LabState {
   status: string;

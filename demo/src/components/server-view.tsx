@@ -6,12 +6,14 @@ const SHOWN = 60;
 export function ServerView({ log }: { log: ServerLog | undefined }) {
   const refreshes = log?.refreshes ?? [];
   const conflicts = refreshes.filter((request) => request.decided?.error !== undefined).length;
+  const outcomes = new Set(refreshes.map(outcomeOf));
   return (
     <section className="card server-view" aria-labelledby="server-view">
       <h2 id="server-view">What the authorization server saw</h2>
       <p className="figures">
         <span>
-          <b data-testid="server-requests">{refreshes.length}</b> refresh requests, from all tabs
+          <b data-testid="server-requests">{refreshes.length}</b> refresh requests since the sign-in, from all
+          tabs
         </span>
         <span data-bad={conflicts > 0 || undefined}>
           <b>{conflicts}</b> refused
@@ -24,6 +26,15 @@ export function ServerView({ log }: { log: ServerLog | undefined }) {
           </li>
         ))}
       </ul>
+      {outcomes.size > 1 && (
+        <ul className="dots legend" aria-hidden="true">
+          {[...outcomes].map((outcome) => (
+            <li key={outcome} data-outcome={outcome}>
+              {MEANING[outcome]}
+            </li>
+          ))}
+        </ul>
+      )}
       <p className="hint">
         Refresh tokens work once here, and a replay ends the whole session
         {log === undefined ? '' : `; access tokens live ${log.accessTokenTtl} seconds`}.
@@ -32,7 +43,16 @@ export function ServerView({ log }: { log: ServerLog | undefined }) {
   );
 }
 
-function outcomeOf({ decided, sent }: ServerRequest): 'good' | 'bad' | 'lost' | 'open' {
+type Outcome = 'good' | 'bad' | 'lost' | 'open';
+
+const MEANING: Record<Outcome, string> = {
+  good: 'a new pair',
+  bad: 'refused',
+  lost: 'no useful answer',
+  open: 'on its way',
+};
+
+function outcomeOf({ decided, sent }: ServerRequest): Outcome {
   if (decided?.error !== undefined) return 'bad';
   if (typeof sent === 'object' && sent.status === 200) return 'good';
   return sent === undefined ? 'open' : 'lost';
