@@ -33,7 +33,7 @@ export interface Hooks {
   readonly send: (effect: Of<'send'>) => void;
   /** What can wait until this participant is consistent again; it may dispatch. */
   readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke' | 'abort'>) => void;
-  /** After each batch of steps and deliveries. */
+  /** After each batch of steps, before its deliveries. */
   readonly changed: (state: State) => void;
 }
 
@@ -83,8 +83,9 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
       running = false;
     }
     arm();
-    deliveries.forEach(hooks.deliver);
+    // The snapshot first: who hears an event reads it.
     hooks.changed(state);
+    deliveries.forEach(hooks.deliver);
   }
 
   function run(effect: Exclude<Effect, Parameters<Hooks['deliver']>[0]>): void {
