@@ -14,7 +14,7 @@ export default defineConfig({
     })),
   },
   test: {
-    include: ['{src,test,tools}/**/*.test.{ts,tsx}'],
+    include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
     environment: 'node',
     coverage: { include: ['src/core/**/*.ts'], exclude: ['**/*.test.ts'], reporter: ['text', 'html'] },
