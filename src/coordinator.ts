@@ -20,7 +20,7 @@ export function createCoordinator(
   ports: Ports,
   readLife: ReadLife,
 ): TokenCoordinator {
-  const { client, isSessionLost, ...core } = options;
+  const { name, client, isSessionLost, ...core } = options;
   const { clock } = ports;
   const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
   const controllers = new Map<number, AbortController>();
@@ -98,6 +98,10 @@ export function createCoordinator(
     changed(after) {
       if (after === seen) return;
       const next = snapshotOf(after, seen, snapshot);
+      const { sessionId } = snapshot;
+      if (sessionId !== undefined && sessionId !== next.sessionId) {
+        client.unbind?.({ name, sessionId }).catch(() => {});
+      }
       seen = after;
       fast = undefined;
       if (after.loaded || after.closed) announceReady();
@@ -186,15 +190,22 @@ export function createCoordinator(
   const coordinator: TokenCoordinator = {
     ready,
 
-    async setSession(tokens, { subject, ifSignedOut = false } = {}) {
+    async setSession(tokens, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
       if (typeof (tokens as TokenResponse | undefined)?.access_token !== 'string') {
         const message = 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`';
+        throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
+      }
+      if (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) {
+        const message = 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })';
         throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
       }
       const at = clock.wall();
       const life = await lifeOf(tokens);
       const sessionId = clock.id();
+      await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
       await ask((id) => dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at }));
+      // Another tab's sign-in came first, or the next one already.
+      if (snapshot.sessionId !== sessionId) client.unbind?.({ name, sessionId }).catch(() => {});
     },
 
     getAccessToken,
@@ -214,9 +225,14 @@ export function createCoordinator(
       return isOpen(record) ? record.idToken : undefined;
     },
 
-    async getAuthorizationHeaders({ url, method = 'GET', resource, scope }) {
+    async getAuthorizationHeaders({ url, method = 'GET', resource, scope, previous }) {
       const accessToken = await getAccessToken({ resource, scope });
-      return client.authorize?.({ url, method, accessToken }) ?? { Authorization: `Bearer ${accessToken}` };
+      const { sessionId } = snapshot;
+      return (
+        client.authorize?.({ url, method, accessToken, sessionId, previous }) ?? {
+          Authorization: `Bearer ${accessToken}`,
+        }
+      );
     },
 
     getSnapshot: () => snapshot,

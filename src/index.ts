@@ -18,6 +18,8 @@ export type { ErrorCode, ErrorDetails, LossReason } from './core/errors.js';
 export type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
 export type {
   AccessTokenOptions,
+  AuthorizedRequest,
+  NewSession,
   RefreshFunction,
   RefreshRequest,
   SessionOptions,

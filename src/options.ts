@@ -4,6 +4,7 @@ import type { TokenClient, TokenCoordinatorOptions } from './types.js';
 
 /** Options after the check, with their defaults. */
 export interface CheckedOptions extends Omit<CoreOptions, 'locks'> {
+  readonly name: string;
   readonly client: TokenClient;
   readonly isSessionLost: ((error: unknown) => boolean) | undefined;
 }
@@ -49,6 +50,7 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     'a URL, or { url, scope }',
   );
   return {
+    name: given.name,
     client,
     isSessionLost,
     refreshBeforeMs: duration('refreshBeforeMs', 0),

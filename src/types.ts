@@ -29,13 +29,34 @@ export type RefreshFunction = (request: RefreshRequest) => Promise<TokenResponse
 export interface TokenClient {
   readonly refresh: RefreshFunction;
   /** Revokes a token (RFC 7009), best effort. */
-  readonly revoke?: (token: string, hint: 'refresh_token' | 'access_token') => Promise<void>;
+  readonly revoke?: ((token: string, hint: 'refresh_token' | 'access_token') => Promise<void>) | undefined;
   /** The headers that authorize one request; default: `Authorization: Bearer …` (RFC 6750 §2.1). */
-  readonly authorize?: (request: {
-    url: string;
-    method: string;
-    accessToken: string;
-  }) => Promise<Record<string, string>>;
+  readonly authorize?: ((request: AuthorizedRequest) => Promise<Record<string, string>>) | undefined;
+  /** Told of a session before it is committed; if it throws, there is no session, and `setSession` rejects with what it threw. */
+  readonly bind?: ((session: NewSession) => Promise<void>) | undefined;
+  /** Told, in every tab, of a session that was signed out or replaced. */
+  readonly unbind?: ((session: Pick<NewSession, 'name' | 'sessionId'>) => Promise<void>) | undefined;
+}
+
+/** A request to an API that is to be authorized. */
+export interface AuthorizedRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly accessToken: string;
+  /** Whose token it is. */
+  readonly sessionId?: string | undefined;
+  /** The answer to an earlier request to this API: what it says about nonce and time is heeded (RFC 9449 §9). */
+  readonly previous?: { readonly headers: Headers } | undefined;
+}
+
+/** A session that begins, as a client with keys is told of it. */
+export interface NewSession {
+  /** Of the coordinator. */
+  readonly name: string;
+  readonly sessionId: string;
+  readonly tokens: TokenResponse;
+  /** As given to `setSession`. */
+  readonly dpopKeyPair?: CryptoKeyPair | undefined;
 }
 
 /** Options of `createTokenCoordinator`. Durations are milliseconds. */
@@ -114,7 +135,12 @@ export interface TokenCoordinator {
    * @throws what `getAccessToken` throws
    */
   readonly getAuthorizationHeaders: (
-    request: { readonly url: string; readonly method?: string | undefined } & TokenSelector,
+    request: {
+      readonly url: string;
+      /** Default `GET`. */
+      readonly method?: string | undefined;
+    } & Pick<AuthorizedRequest, 'previous'> &
+      TokenSelector,
   ) => Promise<Record<string, string>>;
   /** Frozen, the same object until something changes; never a token in it. */
   readonly getSnapshot: () => Snapshot;
