@@ -1,8 +1,11 @@
-/** The faults that the demo's server can be asked for; see demo/server/faults.ts. */
+/**
+ * The faults that the demo's server can be asked for; see demo/server/faults.ts. An answer is lost here by a gateway that gives up: if the
+ * connection broke, the browser itself would repeat the request, and nobody could tell the loss from a refusal.
+ */
 const troubles = [
   { label: 'Two times 503', rule: { instead: { status: 503 }, times: 2 } },
   { label: 'A slow answer', rule: { answerDelayMs: 5_000 } },
-  { label: 'Lose the next answer', rule: { afterwards: 'reset' } },
+  { label: 'Lose the next answer', rule: { afterwards: { status: 502 } } },
 ] as const;
 
 export function Trouble({ onAsk }: { onAsk: (label: string, rule: object) => void }) {

@@ -1,0 +1,147 @@
+// The demo as `npm run demo` serves it, used as people use it: through the real redirect, by its buttons, in several tabs.
+import type { BrowserContext, Page } from '@playwright/test';
+import { devPages } from '../demo/server/dev-pages.js';
+import { startDemoServer, type DemoServer } from '../demo/server/server.js';
+import { expect as plainExpect, test as base } from './fixtures.js';
+
+/** Vite compiles the page while it loads: on a busy machine that takes seconds. */
+const expect = plainExpect.configure({ timeout: 15_000 });
+
+const test = base.extend<{ page: Page }, { demo: DemoServer }>({
+  demo: [
+    async ({}, use) => {
+      const demo = await startDemoServer({ pages: devPages, accessTokenTtl: 600 });
+      await use(demo);
+      await demo.close();
+    },
+    { scope: 'worker' },
+  ],
+  page: async ({ demo, page }, use) => {
+    const complaints: string[] = [];
+    page.context().on('weberror', (error) => complaints.push(error.error().message));
+    demo.faults.clear();
+    await page.goto(demo.url);
+    await use(page);
+    expect(complaints).toEqual([]);
+  },
+});
+
+async function signIn(page: Page, user: string, button = 'Sign in'): Promise<void> {
+  await page.getByRole('button', { name: button, exact: true }).click();
+  await page.getByRole('button', { name: user }).click();
+  await expect(page.getByTestId('subject')).toHaveText(user);
+}
+
+async function openAnotherTab(page: Page, context: BrowserContext): Promise<Page> {
+  const [opened] = await Promise.all([
+    context.waitForEvent('page'),
+    page.getByRole('button', { name: 'Open another tab' }).click(),
+  ]);
+  await expect(opened.getByTestId('version')).toBeVisible();
+  return opened;
+}
+
+test('sign in, open tabs, refresh, call the API, sign out everywhere', async ({ page, context, demo }) => {
+  await signIn(page, 'Alice');
+  expect(new URL(page.url()).pathname + new URL(page.url()).search, 'no code stays in the address').toBe('/');
+  await expect(page.getByTestId('version')).toHaveText('1');
+  await expect(page.getByTestId('role')).toContainText('Leader');
+  await expect(page).toHaveTitle(/♛ v1/);
+  const before = demo.log.refreshes().length;
+
+  const second = await openAnotherTab(page, context);
+  await expect(second.getByTestId('subject')).toHaveText('Alice');
+  await expect(second.getByTestId('role')).toContainText('Follower');
+  await expect(second.getByTestId('countdown')).toHaveText(/\d+ s left/);
+  expect(demo.log.refreshes().length, 'a new tab needs no token request').toBe(before);
+
+  await second.getByRole('button', { name: 'Force a refresh' }).click();
+  for (const tab of [page, second]) await expect(tab.getByTestId('version')).toHaveText('2');
+  await expect(second.getByTestId('role')).toContainText('Leader');
+  await expect(page.getByTestId('role')).toContainText('Follower');
+  await expect(second.getByTestId('events')).toContainText('Version 2 is here');
+  await expect(page.getByTestId('server-requests')).toHaveText('1');
+
+  await page.getByRole('button', { name: 'Call the API' }).click();
+  await expect(page.getByTestId('api-status')).toHaveText('200');
+  await expect(page.getByTestId('api-result')).toContainText('"user": "alice"');
+
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+  for (const tab of [page, second]) await expect(tab.getByRole('button', { name: 'Sign in' })).toBeVisible();
+});
+
+test('another user in one tab is another user in all', async ({ page, context }) => {
+  await signIn(page, 'Alice');
+  const second = await openAnotherTab(page, context);
+  await signIn(second, 'Bob', 'Switch user');
+  await expect(page.getByTestId('subject')).toHaveText('Bob');
+  await page.getByRole('button', { name: 'Call the API' }).click();
+  await expect(page.getByTestId('api-result')).toContainText('"user": "bob"');
+});
+
+test('a lost answer: one tab asks kindly, the other one says so, and signing in again heals both', async ({
+  page,
+  context,
+}) => {
+  await signIn(page, 'Alice');
+  const second = await openAnotherTab(page, context);
+  await page.getByRole('button', { name: 'Lose the next answer' }).click();
+  await expect(page.getByTestId('events')).toContainText('Trouble ahead');
+  await page.getByRole('button', { name: 'Force a refresh' }).click();
+
+  // Whichever tab the library chose: it asks, the other one knows.
+  const asking = await Promise.any(
+    [page, second].map(async (tab) => {
+      await tab.getByTestId('reauth-prompt').waitFor();
+      return tab;
+    }),
+  );
+  const other = asking === page ? second : page;
+  await expect(asking.getByTestId('reauth-prompt')).toContainText('Please sign in again, Alice');
+  await expect(asking.getByTestId('reauth-prompt')).toContainText('its answer got lost');
+  await expect(other.getByTestId('reauth-banner')).toBeVisible();
+  await expect(other.getByTestId('reauth-prompt')).toBeHidden();
+
+  await asking.getByRole('button', { name: 'Not now' }).click();
+  await expect(asking.getByTestId('reauth-banner')).toBeVisible();
+  await signIn(asking, 'Alice', 'Sign in here');
+  for (const tab of [page, second]) {
+    await expect(tab.getByTestId('reauth-banner')).toBeHidden();
+    await expect(tab.getByTestId('version')).toHaveText('1');
+  }
+});
+
+test('everything can be done with the keyboard', async ({ page }) => {
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: 'Alice' })).toBeVisible();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await expect(page.getByTestId('version')).toHaveText('1');
+
+  const wanted = [
+    'Switch user',
+    'Open another tab',
+    'Call the API',
+    'Force a refresh',
+    'Sign out everywhere',
+  ];
+  for (const name of wanted) {
+    await page.keyboard.press('Tab');
+    await expect(page.getByRole('button', { name })).toBeFocused();
+  }
+  await page.keyboard.press('Shift+Tab');
+  await page.keyboard.press('Space');
+  await expect(page.getByTestId('version')).toHaveText('2');
+});
+
+for (const width of [400, 1600]) {
+  test(`nothing is cut off at ${width} px`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 900 });
+    await signIn(page, 'Alice');
+    const scroll = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(scroll).toBe(width);
+  });
+}
