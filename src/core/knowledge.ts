@@ -93,6 +93,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (replaced) s.seen = {};
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
   const { failure, attempt = 0 } = after.journal ?? {};
+  if (replaced || before.journal?.term !== after.journal?.term) s.journalSeen = now.mono;
   if (replaced || before.version !== after.version) s.jitter = now.random;
   if (replaced || before.version !== after.version || failure) s.delegated = s.request = undefined;
 

@@ -77,11 +77,9 @@ function probe(t: Turn, record: SessionRecord, attempt: number): void {
   const { refreshTimeoutMs, locks } = s.options;
   const { journal } = record;
   const known = journal?.attempt === attempt ? journal : undefined;
-  const rest = locks
-    ? 2 * refreshTimeoutMs - (known ? Math.max(0, now.wall - known.at) : 0)
-    : known?.failure
-      ? 0
-      : refreshTimeoutMs;
+  // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
+  const waited = known ? now.mono - s.journalSeen : 0;
+  const rest = locks ? 2 * refreshTimeoutMs - waited : known?.failure ? 0 : refreshTimeoutMs - waited;
   const cleared = { key: idempotencyKey(record), attempt };
   awaitAttempt(t, 'probing', cleared.key, attempt, rest, (turn) => {
     hold(turn, 'queued', { cleared });

@@ -114,6 +114,8 @@ export interface State {
   readonly storeFailures: number;
   /** When this tab first saw each token, on the monotonic clock. */
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
+  /** When this tab first saw the journal that it knows of, on the monotonic clock. */
+  readonly journalSeen: number;
   /** Drawn once per version; spreads timers. */
   readonly jitter: number;
   readonly callers: readonly Caller[];
@@ -260,6 +262,7 @@ export function initialState(
     storage: 'indexeddb',
     storeFailures: 0,
     seen: {},
+    journalSeen: 0,
     jitter: 0,
     callers: [],
     attempts: [],
