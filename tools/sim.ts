@@ -9,11 +9,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Profile } from '../src/testing/plan.js';
-import { shrink } from '../src/testing/shrink.js';
-import { runSchedule } from '../src/testing/run.js';
-import { addUp, emptySummary, merge, report, type Summary } from '../src/testing/summary.js';
-import { describePlan, lines, timeline } from '../src/testing/timeline.js';
+import type { Profile } from '../src/testing/simulator/plan.js';
+import { shrink } from '../src/testing/simulator/shrink.js';
+import { runSchedule } from '../src/testing/simulator/run.js';
+import { addUp, emptySummary, merge, report, type Summary } from '../src/testing/simulator/summary.js';
+import { describePlan, lines, timeline } from '../src/testing/simulator/timeline.js';
 
 const { values } = parseArgs({
   options: {

@@ -1,0 +1,78 @@
+import type { TokenCoordinatorError } from '../../core/errors.js';
+import type { AccessTokenOptions } from '../../types.js';
+import type { Checker } from './checker.js';
+import type { Call, Participant } from './participant.js';
+import type { World } from './world.js';
+
+/** The user's code of a simulated page. */
+export interface Calls {
+  readonly get: (by: Participant, options: AccessTokenOptions) => void;
+  readonly signIn: (by: Participant, ifSignedOut: boolean) => void;
+  readonly signOut: (by: Participant) => void;
+  readonly total: () => number;
+}
+
+export function createCalls(
+  world: World,
+  checker: Checker,
+  note: (by: Participant, text: () => string) => void,
+): Calls {
+  const timeout = world.plan.options.refreshTimeoutMs ?? 30_000;
+  let total = 0;
+
+  function start(
+    by: Participant,
+    kind: Call['kind'],
+    options: AccessTokenOptions,
+    limitMs: number,
+    run: () => Promise<string | void>,
+  ): void {
+    if (!by.tab.running() || by.closed) return;
+    const { sessionId, version, status } = by.coordinator.getSnapshot();
+    const call: Call = {
+      number: ++total,
+      by,
+      kind,
+      options,
+      session: status === 'loading' ? undefined : sessionId,
+      version,
+      since: by.tab.age(),
+      limitMs,
+      outcome: undefined,
+    };
+    by.waiting.add(call);
+    const { forceRefresh, resource } = options;
+    note(
+      by,
+      () =>
+        `calls ${kind}${forceRefresh ? ' (force)' : ''}${resource ? ` for ${resource}` : ''} #${call.number}`,
+    );
+    const settle = (outcome: NonNullable<Call['outcome']>): void => {
+      // What a page that has died would have said, nobody hears.
+      if (!by.tab.alive() || !by.waiting.delete(call)) return;
+      call.outcome = outcome;
+      note(by, () => `#${call.number} settles: ${outcome.code ?? 'ok'}`);
+      checker.settled(call);
+    };
+    run().then(
+      (token) => settle(typeof token === 'string' ? { token } : {}),
+      (error: unknown) => settle({ code: (error as TokenCoordinatorError).code ?? String(error) }),
+    );
+    world.scheduler.settling();
+  }
+
+  return {
+    get: (by, options) =>
+      start(by, 'get', options, options.timeoutMs ?? timeout + 5_000, () =>
+        by.coordinator.getAccessToken(options),
+      ),
+    signIn(by, ifSignedOut) {
+      const { family, tokens } = world.server.signIn();
+      start(by, 'session', {}, Infinity, () =>
+        by.coordinator.setSession(tokens, { subject: family.id, ifSignedOut }),
+      );
+    },
+    signOut: (by) => start(by, 'sign-out', {}, Infinity, () => by.coordinator.signOut()),
+    total: () => total,
+  };
+}

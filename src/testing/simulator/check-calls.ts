@@ -1,0 +1,67 @@
+import type { Check, Violate } from './checker.js';
+import type { Call } from './participant.js';
+import { audienceKey } from '../../core/record.js';
+import { readToken } from './server.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** I3, and the callers' side of I4 and I5: when calls settle, and with what. */
+export function checkCalls(world: World, truth: Truth, violate: Violate): Check {
+  const { plan } = world;
+
+  function sessionsOf(family: string): string[] {
+    return [...truth.familyOf].filter(([, of]) => of === family).map(([session]) => session);
+  }
+
+  return {
+    settled(call) {
+      const { by, kind, outcome } = call;
+      const waited = by.tab.age() - call.since;
+      if (kind === 'get' && waited > call.limitMs + lateness(call)) {
+        violate(
+          'I3',
+          `call ${call.number} of ${by.tab.name} settled after ${Math.round(waited)} ms, limit ${call.limitMs}`,
+        );
+      }
+      if (kind !== 'get' || !outcome) return;
+      if (outcome.token === undefined) {
+        if (plan.profile === 'no-faults' && !expected(call)) {
+          violate(
+            'I3',
+            `call ${call.number} of ${by.tab.name} failed with ${outcome.code} without any fault`,
+          );
+        }
+        return;
+      }
+      const { family, audience } = readToken(outcome.token);
+      if (call.session !== undefined && truth.familyOf.get(call.session) !== family) {
+        violate(
+          'I5',
+          `call ${call.number} of ${by.tab.name} asked in ${call.session} and got a token of ${family}`,
+        );
+      }
+      // (A journal that went with the store took with it whom a replayed answer is for.)
+      if (audience !== audienceKey(call.options) && !truth.storeReset()) {
+        violate('I5', `call ${call.number} of ${by.tab.name} got a token for '${audience}'`);
+      }
+      if (sessionsOf(family).some((session) => by.over.has(session))) {
+        violate('I4', `${by.tab.name} hands out a token of ${family}, which it knows to be signed out`);
+      }
+    },
+  };
+}
+
+/** Failures that need no fault: nobody is signed in, the tab was closed, the caller had less patience than a request takes. */
+function expected({ outcome, options }: Call): boolean {
+  const code = outcome?.code;
+  return (
+    code === 'ERR_SIGNED_OUT' ||
+    code === 'ERR_CLOSED' ||
+    (code === 'ERR_TIMEOUT' && options.timeoutMs !== undefined)
+  );
+}
+
+/** What timers may be late: they are throttled in hidden tabs, and by a little everywhere. */
+export function lateness({ by }: Call): number {
+  return by.tab.throttled() + 50;
+}

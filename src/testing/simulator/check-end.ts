@@ -1,0 +1,64 @@
+import { lateness } from './check-calls.js';
+import type { Violate } from './checker.js';
+import { isOpen } from '../../core/record.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** After a quiet time without faults: I2 (all agree), I3 (nobody waits), I8 (silence) and I9 (no lock). */
+export function checkEnd(world: World, truth: Truth, violate: Violate): void {
+  const { participants, database, locks, network } = world;
+  const live = participants.filter(({ tab, closed }) => tab.running() && !closed);
+  const stored = database.value();
+
+  for (const { tab, waiting } of participants) {
+    if (!tab.running()) continue;
+    for (const call of waiting) {
+      const waited = tab.age() - call.since;
+      if (waited > call.limitMs + lateness(call)) {
+        violate(
+          'I3',
+          `call ${call.number} of ${tab.name} (${call.kind}) has not settled after ${Math.round(waited)} ms`,
+        );
+      }
+    }
+  }
+  for (const { tab, state } of live) {
+    const record = state()?.record;
+    // Signed out is signed out, whether there is a tombstone or nothing.
+    if (!isOpen(record) && !isOpen(stored)) continue;
+    // It read a store that had been wiped, before another tab wrote the session back.
+    if (!record && truth.storeReset()) {
+      truth.countLoss('(a wiped store was believed)');
+      continue;
+    }
+    if (record?.sessionId !== stored?.sessionId || record?.version !== stored?.version) {
+      violate(
+        'I2',
+        `${tab.name} ends with ${record?.sessionId} v${record?.version}, the store with ${stored?.sessionId} v${stored?.version}`,
+      );
+    }
+    if (record?.ended?.kind !== stored?.ended?.kind) {
+      violate(
+        'I2',
+        `${tab.name} says ${record?.ended?.kind ?? 'open'}, the store ${stored?.ended?.kind ?? 'open'}`,
+      );
+    }
+    if (state()?.flight) violate('I8', `${tab.name} is still ${state()?.flight?.phase}`);
+    if (tab.timers() > 1) violate('I8', `${tab.name} has ${tab.timers()} timers`);
+  }
+  if (live.length > 0) {
+    for (const { number, request, outcome, tab } of network.exchanges()) {
+      if (outcome !== 'tokens' || !participants[tab.index]!.tab.alive()) continue;
+      if (!stored || stored.sessionId !== request.sessionId || !isOpen(stored)) continue;
+      if (stored.version <= request.version) {
+        violate(
+          'I2',
+          `the pair of request ${number} (version ${request.version}) is lost: the store has v${stored.version}`,
+        );
+      }
+    }
+  }
+  for (const { tab, name, held } of locks.list()) {
+    if (tab.alive()) violate('I9', `${tab.name} still ${held ? 'holds' : 'waits for'} ${name}`);
+  }
+}

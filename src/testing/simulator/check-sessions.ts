@@ -1,0 +1,109 @@
+import type { SessionRecord } from '../../core/record.js';
+import type { Check, Violate } from './checker.js';
+import type { Participant } from './participant.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** I4, I6 and I7: how sessions may end, and that an end is an end. */
+export function checkSessions(world: World, truth: Truth, violate: Violate): Check {
+  const { server, plan } = world;
+  const judged = new Set<string>();
+  const announced = new Map<string, { by: Participant; at: number; apart: boolean }>();
+
+  /** I6: only on the server's definitive word about this very refresh token; and the loss must have a reason. */
+  function judgeLoss({ sessionId, version, refreshToken }: SessionRecord): void {
+    const key = `${sessionId}.${version}`;
+    if (judged.has(key) || refreshToken === undefined) return;
+    judged.add(key);
+    const requests = truth.requests.get(refreshToken) ?? [];
+    if (!requests.some(({ outcome }) => outcome === 'lost')) {
+      return violate('I6', `session ended at version ${version} without the server's word about its token`);
+    }
+    const known = server.find(refreshToken);
+    if (!known) return violate('I6', 'a refresh token that the server never gave');
+    const { family } = known;
+    if (family.revoked === 'administrator') return truth.countLoss('revoked by the server');
+    if (family.revoked === 'sign-out') {
+      // A late pair of a session that was signed out is revoked, and the family with it.
+      if (truth.signedOut.has(sessionId) || replaced(sessionId)) return truth.countLoss('signed out');
+    }
+    const cause = family.replayed ?? (known.superseded ? known.parent : refreshToken) ?? refreshToken;
+    const excuse = excuseFor(cause);
+    if (excuse === undefined) {
+      return violate(
+        'I2',
+        `session lost at version ${version} although every answer reached a live participant`,
+      );
+    }
+    truth.countLoss(excuse);
+  }
+
+  function replaced(sessionId: string): boolean {
+    const current = world.database.value();
+    return current !== undefined && current.sessionId !== sessionId;
+  }
+
+  /** The successor of this token never reached a live participant, or in vain. */
+  function excuseFor(token: string): string | undefined {
+    for (const exchange of truth.requests.get(token) ?? []) {
+      if (exchange.unread.length > 0) return 'duplicate delivery';
+      if (exchange.answer?.kind === 'tokens' && exchange.outcome !== 'tokens') return 'answer lost';
+    }
+    const [given] = truth.excuses.get(token) ?? [];
+    if (given) return given;
+    return truth.storeReset() ? 'store lost it' : undefined;
+  }
+
+  return {
+    step(by, event, before, after) {
+      const { record } = after;
+      const was = before?.record;
+      if (record === was) return;
+      if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
+      if (record?.ended?.kind === 'signed-out') {
+        by.over.add(record.sessionId);
+        if (!truth.signedOut.has(record.sessionId)) violate('I7', `${by.tab.name} signed out by nobody`);
+      }
+      if (was && !record) violate('I7', `${by.tab.name} forgets its session at ${event.type}`);
+      if (was && record && was.sessionId === record.sessionId) {
+        // (A tombstone may be of an older version than its hearer's: an end is an end.)
+        if (record.version < was.version && record.ended?.kind !== 'signed-out') {
+          violate('I2', `${by.tab.name} goes back from version ${was.version} to ${record.version}`);
+        }
+        if (was.ended?.kind === 'signed-out' && record.ended?.kind !== 'signed-out') {
+          violate('I4', `${by.tab.name} takes a signed-out session back`);
+        }
+      }
+    },
+
+    written(by, before, after) {
+      if (after.ended?.kind === 'signed-out') return;
+      if (truth.buried.has(after.sessionId) && !truth.storeReset()) {
+        violate('I4', `${by.tab.name} writes a session back that was signed out`);
+      }
+      if (!before || truth.storeReset()) return;
+      if (before.sessionId === after.sessionId && after.version < before.version) {
+        violate('I2', `${by.tab.name} writes version ${after.version} over ${before.version}`);
+      }
+    },
+
+    lossAnnounced(by, version) {
+      const { now } = world.scheduler;
+      const last = announced.get(version);
+      const lives = last && last.by.tab.alive() && !last.by.closed && last.by.tab.lastStill() < last.at;
+      if (lives && !last.by.left) {
+        const message = `the loss of ${version} is announced by ${last.by.tab.name} and by ${by.tab.name}`;
+        // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
+        const unheard = world.stats.faults['message: lost'] !== undefined;
+        // A leader without a store is none for those who have one.
+        const apart = last.apart || last.by.state()?.storage === 'memory';
+        if (last.by !== by && (unheard || apart))
+          truth.countLoss('(said twice: the leader was not to be heard)');
+        else violate('I6', message);
+      }
+      announced.set(version, { by, at: now(), apart: by.state()?.storage === 'memory' });
+      if (plan.profile === 'no-faults')
+        violate('I7', `${by.tab.name} asks for a new sign-in without any fault`);
+    },
+  };
+}

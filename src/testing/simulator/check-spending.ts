@@ -1,0 +1,109 @@
+import type { Check, Violate } from './checker.js';
+import type { Exchange } from './network.js';
+import type { Participant } from './participant.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** Milliseconds that the simulated pipes, timers and transactions may take on top of a limit. */
+const SLACK_MS = 50;
+
+/**
+ * I1: a refresh token is sent again only while it is in doubt, never while its request is known to be in flight, and
+ * never once a response to it was committed and the sender could know.
+ */
+export function checkSpending(world: World, truth: Truth, violate: Violate): Check {
+  const { plan, participants, scheduler } = world;
+  const T = plan.options.refreshTimeoutMs ?? 30_000;
+  const { now } = scheduler;
+  /** When each participant last saw what the store holds, and wrote a journal on it. */
+  const journaled = new Map<Participant, { at: number; version: number; sessionId: string }>();
+  /** When each participant last found that nobody else's request is under way. */
+  const cleared = new Map<Participant, number>();
+
+  /** Why an earlier request of the same token may no longer be believed in flight; `undefined` if it must be. */
+  function over(earlier: Exchange, by: Participant): string | undefined {
+    const sender = participants[earlier.tab.index]!;
+    const { sessionId, version } = earlier.request;
+    if (earlier.outcome !== undefined && earlier.outcome !== 'tokens') return 'failed';
+    if (!sender.tab.alive()) return 'page gone';
+    if (sender.left) return 'page left';
+    // Back again, but too late for a decision that was made without it.
+    const decided = Math.min(cleared.get(by) ?? Infinity, journaled.get(by)?.at ?? now());
+    if (sender !== by && sender.returnedAt > earlier.sentAt && decided < sender.returnedAt + SLACK_MS)
+      return 'page left';
+    if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
+    // Heard, and written down in vain: its page knows, the others may not.
+    if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
+      return 'kept in memory';
+    if (now() - earlier.sentAt >= T - SLACK_MS) return 'overdue';
+    // Without locks the journal is all there is, and it went with the store.
+    if (!plan.locks && truth.storeResetAt > earlier.sentAt - 2_000) return 'forgotten';
+    return undefined;
+  }
+
+  return {
+    step(by, _event, before, after) {
+      const was = before?.flight?.phase;
+      if (was === 'probing' && after.flight?.phase !== was) cleared.set(by, now());
+    },
+
+    executed(by, _before, after) {
+      if (!after?.journal) return;
+      const { sessionId, version } = after;
+      journaled.set(by, { at: now(), version, sessionId });
+    },
+
+    sent(exchange, by) {
+      const { sessionId, version, refreshToken } = exchange.request;
+      const earlier = (truth.requests.get(refreshToken ?? '') ?? []).filter((one) => one !== exchange);
+      const state = by.state()!;
+      const mine = state.record;
+      if (mine?.sessionId !== sessionId || mine.version > version || mine.ended) {
+        violate('I1', `${by.tab.name} sends version ${version} although it knows better`);
+      }
+      const blind = state.storage === 'memory';
+      const committed = truth.committed.get(`${sessionId}.${version + 1}`);
+      if (committed !== undefined && !truth.storeReset()) {
+        const journal = journaled.get(by);
+        const knew = journal && journal.sessionId === sessionId && committed < journal.at;
+        if (blind) truth.excuse(refreshToken, 'blind');
+        else if (knew || committed < now() - T / 2 - 2_000) {
+          violate('I1', `${by.tab.name} sends version ${version}, whose successor was committed before`);
+        } else truth.excuse(refreshToken, 'overtaken');
+      }
+      // Only tabs without a store know of the successor, and what they said about it was lost on its way.
+      const known = participants.some(({ tab, state }) => {
+        const record = state()?.record;
+        return tab.alive() && record?.sessionId === sessionId && record.version > version;
+      });
+      if (committed === undefined && known && world.stats.faults['message: lost'])
+        truth.excuse(refreshToken, 'blind');
+      if (plan.server === 'static') return;
+      for (const one of earlier) {
+        const reason = over(one, by);
+        if (reason === undefined && !blind) {
+          violate(
+            'I1',
+            `${by.tab.name} sends version ${version} while request ${one.number} of ${one.tab.name} is in flight for ${Math.round(now() - one.sentAt)} ms`,
+          );
+        } else if (blind) truth.excuse(refreshToken, 'blind');
+        if (reason === 'page gone' || reason === 'page left') {
+          truth.excuse(
+            refreshToken,
+            one.outcome === 'tokens' ? 'page gone before the commit' : 'answer lost',
+          );
+        } else if (reason === 'overdue') truth.excuse(refreshToken, 'overtaken');
+        else if (reason === 'forgotten') truth.excuse(refreshToken, 'store lost it');
+      }
+      if (plan.profile === 'no-faults' && (earlier.length > 0 || exchange.request.attempt > 1)) {
+        violate('I1', `${by.tab.name} sends version ${version} a second time without any fault`);
+      }
+    },
+
+    heard({ request, outcome }) {
+      if (plan.profile === 'no-faults' && outcome !== 'tokens' && !truth.signedOut.has(request.sessionId)) {
+        violate('I1', `the server answers version ${request.version} with ${outcome} without any fault`);
+      }
+    },
+  };
+}

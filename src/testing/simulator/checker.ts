@@ -1,0 +1,87 @@
+import type { SessionRecord } from '../../core/record.js';
+import type { Effect, Event, State } from '../../core/state.js';
+import { checkCalls } from './check-calls.js';
+import { checkEnd } from './check-end.js';
+import { checkSessions } from './check-sessions.js';
+import { checkSpending } from './check-spending.js';
+import type { Exchange } from './network.js';
+import type { Call, Participant } from './participant.js';
+import { createTruth, type Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** What an observer who sees everything knows, and what he holds against the protocol. */
+export interface Checker extends Required<Check> {
+  readonly truth: Truth;
+  /** The first thing that was wrong. */
+  readonly violation: () => Violation | undefined;
+  readonly violate: Violate;
+  readonly atEnd: () => void;
+}
+
+export interface Violation {
+  readonly invariant: string;
+  readonly message: string;
+  /** Virtual time. */
+  readonly at: number;
+}
+
+export type Violate = (invariant: string, message: string) => void;
+
+/** One invariant, or a few that look at the same things; told of everything that happens, when it happens. */
+export interface Check {
+  readonly step?: (
+    by: Participant,
+    event: Event,
+    before: State | undefined,
+    after: State,
+    effects: readonly Effect[],
+  ) => void;
+  readonly sent?: (exchange: Exchange, by: Participant) => void;
+  readonly heard?: (exchange: Exchange, by: Participant) => void;
+  readonly executed?: (
+    by: Participant,
+    before: SessionRecord | undefined,
+    after: SessionRecord | undefined,
+  ) => void;
+  readonly written?: (by: Participant, before: SessionRecord | undefined, after: SessionRecord) => void;
+  readonly posted?: (by: Participant, message: object) => void;
+  readonly revoked?: (refreshToken: string) => void;
+  readonly asked?: (call: Call) => void;
+  readonly settled?: (call: Call) => void;
+  readonly lossAnnounced?: (by: Participant, version: string) => void;
+}
+
+export function createChecker(world: World): Checker {
+  let violation: Violation | undefined;
+  const violate: Violate = (invariant, message) => {
+    violation ??= { invariant, message, at: world.scheduler.now() };
+  };
+  const truth = createTruth(world);
+  const checks: Check[] = [
+    truth.check,
+    checkSpending(world, truth, violate),
+    checkSessions(world, truth, violate),
+    checkCalls(world, truth, violate),
+  ];
+  const each =
+    <K extends keyof Check>(name: K) =>
+    (...told: Parameters<NonNullable<Check[K]>>): void => {
+      for (const check of checks) (check[name] as ((...told: unknown[]) => void) | undefined)?.(...told);
+    };
+  return {
+    truth,
+    violation: () => violation,
+    violate,
+    step: each('step'),
+    sent: each('sent'),
+    heard: each('heard'),
+    executed: each('executed'),
+    written: each('written'),
+    posted: each('posted'),
+    revoked: each('revoked'),
+    asked: each('asked'),
+    settled: each('settled'),
+    lossAnnounced: each('lossAnnounced'),
+    atEnd: () => checkEnd(world, truth, violate),
+  };
+}

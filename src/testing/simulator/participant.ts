@@ -1,0 +1,116 @@
+import { createCoordinator } from '../../coordinator.js';
+import type { Effect, Event, State } from '../../core/state.js';
+import { checkOptions } from '../../options.js';
+import type { Ports } from '../../runtime.js';
+import type { AccessTokenOptions, TokenCoordinator, TokenCoordinatorOptions } from '../../types.js';
+import type { Tab } from './tab.js';
+
+/** One call of a user's code, from its first moment until it settled. */
+export interface Call {
+  readonly number: number;
+  readonly by: Participant;
+  readonly kind: 'get' | 'session' | 'sign-out';
+  readonly options: AccessTokenOptions;
+  /** What this tab showed at that moment: whose session, which version. */
+  readonly session: string | undefined;
+  readonly version: number;
+  /** The tab's running time. */
+  readonly since: number;
+  readonly limitMs: number;
+  outcome: { readonly token?: string; readonly code?: string } | undefined;
+}
+
+/** A tab with a coordinator in it. */
+export interface Participant {
+  readonly tab: Tab;
+  readonly coordinator: TokenCoordinator;
+  /** As of its last step. */
+  readonly state: () => State | undefined;
+  /** `close()` was called. */
+  closed: boolean;
+  /** Locks and channel were given up because the page left; its requests may still be answered. */
+  left: boolean;
+  /** When it last came back to them; virtual time. */
+  returnedAt: number;
+  /** Calls that have not settled. */
+  readonly waiting: Set<Call>;
+  /** Sessions that this participant has heard or read to be signed out. */
+  readonly over: Set<string>;
+  /** Its code ends at the so-manieth use of a port from now. */
+  fuse: number | undefined;
+}
+
+export interface ParticipantHooks {
+  readonly step: (
+    by: Participant,
+    event: Event,
+    before: State | undefined,
+    after: State,
+    effects: readonly Effect[],
+  ) => void;
+  readonly lossAnnounced: (by: Participant, version: string) => void;
+}
+
+export function createParticipant(
+  tab: Tab,
+  options: TokenCoordinatorOptions,
+  ports: Omit<Ports, 'observe'>,
+  hooks: ParticipantHooks,
+): Participant {
+  let state: State | undefined;
+  const participant: Participant = {
+    tab,
+    state: () => state,
+    closed: false,
+    left: false,
+    returnedAt: -Infinity,
+    waiting: new Set(),
+    over: new Set(),
+    fuse: undefined,
+    coordinator: undefined as unknown as TokenCoordinator,
+  };
+  const observe: Ports['observe'] = (event, after, effects) => {
+    const before = state;
+    state = after;
+    hooks.step(participant, event, before, after, effects);
+  };
+  const coordinator = createCoordinator(
+    checkOptions(options),
+    { ...fused(ports, participant), observe },
+    noLife,
+  );
+  coordinator.on('reauth-required', ({ sessionId, version }) =>
+    hooks.lossAnnounced(participant, `${sessionId}.${version}`),
+  );
+  return Object.assign(participant, { coordinator });
+}
+
+/** The simulated server always says `expires_in`. */
+function noLife(): Promise<undefined> {
+  return Promise.resolve(undefined);
+}
+
+/** Ports that end the tab's process at one use of them: between two effects of the same step. */
+function fused(ports: Omit<Ports, 'observe'>, participant: Participant): Ports {
+  const { locks, channel, store } = ports;
+  const burnt = (): boolean => {
+    if (participant.fuse !== undefined && participant.fuse-- <= 0) participant.tab.kill();
+    return !participant.tab.alive();
+  };
+  return {
+    ...ports,
+    locks: locks && {
+      request: (name, mode, listener) => (burnt() ? () => {} : locks.request(name, mode, listener)),
+    },
+    channel: {
+      ...channel,
+      post: (message) => {
+        if (!burnt()) channel.post(message);
+      },
+    },
+    store: {
+      read: () => (burnt() ? new Promise(() => {}) : store.read()),
+      update: (change) => (burnt() ? new Promise(() => {}) : store.update(change)),
+    },
+  };
+}

@@ -1,0 +1,232 @@
+import type { TokenCoordinatorOptions } from '../../types.js';
+import type { StoreFault } from './database.js';
+import type { RequestFault } from './network.js';
+import type { Random } from './random.js';
+import { createRandom } from './random.js';
+import type { ServerKind } from './server.js';
+
+/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. */
+export type Profile = 'no-faults' | 'faults' | 'everything';
+
+/** Something that is done to the world from outside, at one moment. */
+export interface Action {
+  readonly id: string;
+  readonly kind: ActionKind;
+  /** When: virtual time, or the moment when a participant's flight enters a phase for the n-th time (plus `after`). */
+  readonly at: number | { readonly phase: string; readonly nth: number; readonly after: number };
+  /** Which participant, counted around; -1: the one whose phase it is. */
+  readonly who: number;
+  /** For how long, where that applies; milliseconds. */
+  readonly for: number;
+  /** A number in [0, 1) for whatever else is to be chosen. */
+  readonly chance: number;
+}
+
+export type ActionKind =
+  // What users and apps do.
+  | 'get'
+  | 'get-other-audience'
+  | 'get-fresh'
+  | 'force'
+  | 'unauthorized-everywhere'
+  | 'sign-in'
+  | 'sign-in-if-signed-out'
+  | 'sign-out'
+  | 'open'
+  | 'close'
+  | 'hide'
+  | 'focus'
+  // What browsers and machines do.
+  | 'prerender'
+  | 'close-tab'
+  | 'crash'
+  | 'crash-between'
+  | 'freeze'
+  | 'suspend'
+  | 'cache'
+  | 'sleep'
+  | 'throttle'
+  | 'jump'
+  | 'browser-crash'
+  // What networks, stores and servers do.
+  | 'offline'
+  | 'server-down'
+  | 'store-down'
+  | 'wipe'
+  | 'revoke';
+
+/** One schedule, before it is run. */
+export interface Plan {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly participants: number;
+  readonly options: Omit<TokenCoordinatorOptions, 'name' | 'refresh'>;
+  readonly server: ServerKind;
+  readonly graceMs: number;
+  /** Life of an access token; seconds. */
+  readonly life: number;
+  readonly locks: boolean;
+  readonly storeBlocks: boolean;
+  readonly lengthMs: number;
+  readonly actions: readonly Action[];
+  readonly rates: {
+    readonly message: number;
+    readonly store: number;
+    readonly request: number;
+  };
+  readonly requestFaults: readonly RequestFault[];
+  readonly storeFaults: readonly StoreFault[];
+}
+
+const SERVERS: readonly ServerKind[] = [
+  'strict',
+  'strict',
+  'strict',
+  'refusing',
+  'grace-same',
+  'grace-new',
+  'grace-latest',
+  'static',
+  'idempotent',
+  'versioned',
+];
+const REQUEST_FAULTS: readonly RequestFault[] = [
+  'lost-request',
+  'lost-answer',
+  'hung-request',
+  'hung-answer',
+  'slow-request',
+  'slow-answer',
+  'error-request',
+  'error-answer',
+  'rate-limited',
+  'oauth-error',
+  'html',
+  'unusable-answer',
+  'duplicate',
+];
+const STORE_FAULTS: readonly StoreFault[] = ['unopened', 'refused', 'unsure', 'slow', 'hung', 'hung-written'];
+const PHASES = [
+  'queued',
+  'claiming',
+  'stealing',
+  'asking',
+  'electing',
+  'probing',
+  'locking',
+  'journaling',
+  'restoring',
+  'sending',
+  'committing',
+  'failing',
+  'reconciling',
+  'checking',
+];
+const DAILY: readonly ActionKind[] = [
+  'get',
+  'get',
+  'get',
+  'get',
+  'get-fresh',
+  'get-other-audience',
+  'force',
+  'unauthorized-everywhere',
+  'open',
+  'close',
+  'hide',
+  'focus',
+];
+const SESSIONS: readonly ActionKind[] = ['sign-in', 'sign-in-if-signed-out', 'sign-out'];
+const FAULTS: readonly ActionKind[] = [
+  'prerender',
+  'close-tab',
+  'close-tab',
+  'crash',
+  'crash',
+  'crash-between',
+  'freeze',
+  'freeze',
+  'suspend',
+  'suspend',
+  'cache',
+  'cache',
+  'sleep',
+  'throttle',
+  'jump',
+  'browser-crash',
+  'offline',
+  'server-down',
+  'store-down',
+  'wipe',
+  'revoke',
+];
+
+/** Draws a whole world and what befalls it from one seed. */
+export function createPlan(seed: number, profile: Profile): Plan {
+  const random = createRandom(seed, 1);
+  const { int, chance, pick, spread } = random;
+  const faulty = profile !== 'no-faults';
+  const everything = profile === 'everything';
+  const participants = chance(0.15) ? int(7, 12) : int(2, 6);
+  const life = Math.round(spread(20, 900));
+  const refreshTimeoutMs = pick([30_000, 30_000, 10_000, 5_000, 2_000]);
+  const expiries = int(4, 7);
+  const lengthMs = life * 1000 * expiries;
+  // One kind of trouble at a time in `faults`, so that what it does alone is seen.
+  const troubled = (): boolean => everything || chance(0.4);
+  const rate = (most: number): number => (faulty && troubled() && chance(0.7) ? spread(most / 30, most) : 0);
+
+  return {
+    seed,
+    profile,
+    participants,
+    options: {
+      refreshTimeoutMs,
+      leaderTimeoutMs: pick([1_500, 1_500, 500, 3_000]),
+      refreshBeforeMs: chance(0.25) ? spread(1, life * 1000) : undefined,
+      minValidityMs: chance(0.25) ? spread(1, life * 500) : undefined,
+      proactive: pick(['visible', 'visible', 'visible', 'always', 'never']),
+      broadcast: pick(['pair', 'pair', 'access-token']),
+    },
+    server: pick(SERVERS),
+    graceMs: pick([10_000, 30_000, 60_000]),
+    life,
+    locks: chance(0.88),
+    storeBlocks: faulty && chance(0.15),
+    lengthMs,
+    actions: createActions(random, profile, lengthMs, participants, refreshTimeoutMs),
+    rates: { message: rate(0.5), store: rate(0.1), request: rate(0.6) },
+    requestFaults: everything ? REQUEST_FAULTS : [pick(REQUEST_FAULTS), pick(REQUEST_FAULTS)],
+    storeFaults: everything ? STORE_FAULTS : [pick(STORE_FAULTS)],
+  };
+}
+
+function createActions(
+  { int, chance, pick, spread, next }: Random,
+  profile: Profile,
+  lengthMs: number,
+  participants: number,
+  timeoutMs: number,
+): Action[] {
+  const actions: Action[] = [];
+  const add = (kind: ActionKind, at: Action['at'], who = int(0, 99)): void => {
+    const duration = spread(timeoutMs / 20, timeoutMs * 6);
+    actions.push({ id: `a${actions.length}`, kind, at, who, for: duration, chance: next() });
+  };
+  for (let n = int(8, 20 + participants); n > 0; n--) add(pick(DAILY), next() * lengthMs);
+  if (chance(0.3)) for (let n = int(1, 3); n > 0; n--) add(pick(SESSIONS), next() * lengthMs);
+  if (profile === 'no-faults') return actions;
+
+  const kinds = profile === 'everything' ? FAULTS : [pick(FAULTS), pick(FAULTS)];
+  for (let n = int(1, profile === 'everything' ? 12 : 5); n > 0; n--) {
+    const kind = pick(kinds);
+    // Half of them in the middle of something: a moment drawn from hours would hardly ever hit the milliseconds that count.
+    if (chance(0.4)) add(kind, next() * lengthMs);
+    else {
+      const after = chance(0.5) ? 0 : spread(0.1, 400);
+      const phase = pick(PHASES);
+      add(kind, { phase, nth: int(1, phase === 'sending' ? 6 : 3), after }, chance(0.8) ? -1 : undefined);
+    }
+  }
+  return actions;
+}

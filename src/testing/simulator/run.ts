@@ -1,0 +1,151 @@
+import { act } from './actions.js';
+import { createCalls } from './calls.js';
+import { createChecker, type Checker, type Violation } from './checker.js';
+import type { Participant } from './participant.js';
+import { createPlan, type Action, type Plan, type Profile } from './plan.js';
+import { count, createWorld, type Stats, type World } from './world.js';
+
+/** One line of a timeline. */
+export interface Note {
+  readonly at: number;
+  /** Index of the participant; `undefined` for the world. */
+  readonly who: number | undefined;
+  readonly text: string;
+}
+
+export interface Result {
+  readonly plan: Plan;
+  readonly violation: Violation | undefined;
+  /** Faults and actions that took place, by name; any of them can be spared in another run. */
+  readonly injected: readonly string[];
+  readonly stats: Stats;
+  readonly expiries: number;
+  readonly requests: number;
+  readonly calls: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly notes: readonly Note[];
+}
+
+export interface RunOptions {
+  /** Names of faults and actions to leave out. */
+  readonly spared?: ReadonlySet<string>;
+  readonly trace?: boolean;
+}
+
+/** More steps than any sound schedule takes: somebody runs in circles. */
+const MOST_STEPS = 20_000;
+
+/** Runs the schedule of one seed, from the first tab to the silence after the last fault. */
+export async function runSchedule(seed: number, profile: Profile, options: RunOptions = {}): Promise<Result> {
+  const { spared = new Set<string>(), trace = false } = options;
+  const plan = createPlan(seed, profile);
+  const notes: Note[] = [];
+  const injected: string[] = [];
+  const phases = new Map<string, number>();
+  const armed = new Map<string, Action[]>();
+  let checker: Checker;
+
+  const note = (by: Participant | undefined, text: () => string): void => {
+    if (trace) notes.push({ at: world.scheduler.now(), who: by?.tab.index, text: text() });
+  };
+  const world: World = createWorld(plan, spared, injected, (made) => (checker = createChecker(made)), {
+    note,
+    phase(by, phase) {
+      const nth = (phases.get(phase) ?? 0) + 1;
+      phases.set(phase, nth);
+      for (const action of armed.get(`${phase}#${nth}`) ?? []) {
+        const { after } = action.at as { after: number };
+        // Never in the middle of a step: its effects are under way.
+        world.scheduler.at(after, () => perform(action, action.who === -1 ? by : undefined));
+      }
+    },
+  });
+  checker = checker!;
+  const { scheduler, participants } = world;
+  const calls = createCalls(world, checker, note);
+  const stop = (): boolean => {
+    if (world.stats.steps > MOST_STEPS) checker.violate('I8', 'no end of steps');
+    return checker.violation() !== undefined;
+  };
+
+  function perform(action: Action, whose?: Participant): void {
+    if (world.calm || spared.has(action.id)) return;
+    injected.push(action.id);
+    const who = whose ?? participants[action.who % participants.length]!;
+    note(who, () => `── ${action.kind} (${action.id}, ${Math.round(action.for)} ms)`);
+    act(world, checker, calls, action, who);
+  }
+
+  for (const action of plan.actions) {
+    const { at } = action;
+    if (typeof at === 'number') scheduler.at(at, () => perform(action));
+    else {
+      const key = `${at.phase}#${at.nth}`;
+      armed.set(key, [...(armed.get(key) ?? []), action]);
+    }
+  }
+  for (let n = 0; n < plan.participants; n++) {
+    const visible = n === 0 || world.random.chance(0.5);
+    scheduler.at(n * world.random.spread(1, 2_000), () => {
+      const made = world.open({ active: true, visible });
+      if (n === 0) calls.signIn(made, false);
+    });
+  }
+
+  try {
+    await scheduler.run(plan.lengthMs, stop);
+    if (!stop()) await settle();
+  } catch (error) {
+    checker.violate('exception', error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  return {
+    plan,
+    violation: checker.violation(),
+    injected,
+    stats: world.stats,
+    expiries: checker.truth.versions,
+    requests: world.network.exchanges().length,
+    calls: calls.total(),
+    losses: checker.truth.losses,
+    notes,
+  };
+
+  /** The faults end, whoever lives wakes up and wants a token; then comes silence. */
+  async function settle(): Promise<void> {
+    const T = plan.options.refreshTimeoutMs ?? 30_000;
+    world.calm = true;
+    Object.assign(world.outage, { offline: 0, serverDown: 0, storeDown: 0 });
+    note(undefined, () => '── everything works again');
+    for (const one of participants) {
+      const { tab } = one;
+      if (!tab.alive()) continue;
+      const cached = tab.cached();
+      if (one.left) one.returnedAt = scheduler.now();
+      one.left = false;
+      tab.throttle(0);
+      tab.setCached(false);
+      tab.thaw();
+      tab.activate();
+      one.fuse = undefined;
+      scheduler.at(1, () => {
+        if (cached) tab.tell('return');
+        tab.setVisible(true);
+        tab.tell('return');
+        tab.tell('visible');
+        tab.tell('online');
+      });
+    }
+    // Longer than any answer still travels and any pause still lasts.
+    await scheduler.run(scheduler.now() + 200_000 + 4 * T, stop);
+    for (const one of participants) scheduler.at(world.random.spread(1, 100), () => calls.get(one, {}));
+    await scheduler.run(scheduler.now() + 3 * T + 20_000, stop);
+    // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end.
+    const busy = (): boolean => participants.some(({ tab, state }) => tab.alive() && state()?.flight);
+    for (let quiet = 0, n = 0; quiet < 2 && n < 40; n++) {
+      await scheduler.run(scheduler.now() + 250, stop);
+      quiet = busy() ? 0 : quiet + 1;
+    }
+    if (!stop()) checker.atEnd();
+    count(world.stats.messages, 'total');
+  }
+}

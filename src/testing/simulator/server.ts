@@ -1,0 +1,162 @@
+import type { TokenResponse } from '../../core/types.js';
+
+/** How a simulated authorization server treats a refresh token that was used before. */
+export type ServerKind =
+  /** Revokes the whole family (RFC 9700 §4.14.2). */
+  | 'strict'
+  /** Refuses it, and nothing else (Zitadel, Cloudflare). */
+  | 'refusing'
+  /** For a while, gives the same successor again (Supabase). */
+  | 'grace-same'
+  /** For a while, gives a further pair; all of them live (Auth0, Hydra, Keycloak). */
+  | 'grace-new'
+  /** For a while, gives a further pair; only the newest lives. */
+  | 'grace-latest'
+  /** Does not rotate: the refresh token stays, and is not sent again. */
+  | 'static'
+  /** Replays the answer to whoever repeats the idempotency key. */
+  | 'idempotent'
+  /** Answers 409 to a version other than its own, and spends nothing. */
+  | 'versioned';
+
+export interface TokenRequest {
+  readonly refreshToken: string;
+  readonly version: number;
+  readonly idempotencyKey: string;
+  readonly audience: string;
+}
+
+export type ServerAnswer =
+  | { readonly kind: 'tokens'; readonly tokens: TokenResponse; readonly replayed: boolean }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'conflict'; readonly version: number };
+
+/** One sign-in as the server keeps it. */
+export interface Family {
+  readonly id: string;
+  /** Why it is no more. A replay names the refresh token that came twice. */
+  revoked: 'replay' | 'sign-out' | 'administrator' | undefined;
+  replayed: string | undefined;
+  version: number;
+  pairs: number;
+}
+
+export interface RefreshToken {
+  readonly token: string;
+  readonly family: Family;
+  /** When it was used first. */
+  spentAt: number | undefined;
+  /** A younger sibling took its place. */
+  superseded: boolean;
+  successor: TokenResponse | undefined;
+  /** The token it was given for. */
+  readonly parent: string | undefined;
+}
+
+export interface Server {
+  readonly kind: ServerKind;
+  readonly signIn: () => { readonly family: Family; readonly tokens: TokenResponse };
+  readonly handle: (request: TokenRequest) => ServerAnswer;
+  readonly revoke: (refreshToken: string) => void;
+  readonly revokeFamily: (family: Family) => void;
+  readonly find: (refreshToken: string | undefined) => RefreshToken | undefined;
+  readonly families: () => readonly Family[];
+  /** Changes the life of the access tokens given from now on; seconds. */
+  readonly setLife: (seconds: number) => void;
+}
+
+export function createServer(kind: ServerKind, graceMs: number, life: number, now: () => number): Server {
+  const tokens = new Map<string, RefreshToken>();
+  const families: Family[] = [];
+  const answers = new Map<string, TokenResponse>();
+  let seconds = life;
+
+  function issue(family: Family, parent: RefreshToken | undefined, audience: string): TokenResponse {
+    const number = ++family.pairs;
+    const rotates = kind !== 'static' || !parent;
+    const token = `${family.id}/r${number}`;
+    if (rotates) {
+      tokens.set(token, {
+        token,
+        family,
+        spentAt: undefined,
+        superseded: false,
+        successor: undefined,
+        parent: parent?.token,
+      });
+    }
+    return {
+      access_token: `${family.id}/a${number}@${audience}`,
+      token_type: 'Bearer',
+      expires_in: seconds,
+      ...(rotates && { refresh_token: token }),
+    };
+  }
+
+  function spend(refreshToken: RefreshToken, audience: string): ServerAnswer {
+    const { family } = refreshToken;
+    refreshToken.spentAt ??= now();
+    if (refreshToken.successor) {
+      const former = tokens.get(refreshToken.successor.refresh_token ?? '');
+      if (former && kind === 'grace-latest') former.superseded = true;
+    } else family.version++;
+    const pair = issue(family, refreshToken, audience);
+    refreshToken.successor = pair;
+    return { kind: 'tokens', tokens: pair, replayed: false };
+  }
+
+  return {
+    kind,
+    signIn() {
+      const id = `f${families.length + 1}`;
+      const family: Family = { id, revoked: undefined, replayed: undefined, version: 1, pairs: 0 };
+      families.push(family);
+      return { family, tokens: issue(family, undefined, '') };
+    },
+
+    handle({ refreshToken, version, idempotencyKey, audience }) {
+      const known = tokens.get(refreshToken);
+      if (!known || known.family.revoked || known.superseded) return { kind: 'lost' };
+      const { family, spentAt, successor } = known;
+      if (kind === 'static') return spend(known, audience);
+      if (kind === 'idempotent') {
+        const answer = answers.get(idempotencyKey);
+        if (answer) return { kind: 'tokens', tokens: answer, replayed: true };
+      }
+      if (kind === 'versioned' && version !== family.version) {
+        return { kind: 'conflict', version: family.version };
+      }
+      if (spentAt === undefined) {
+        const answer = spend(known, audience);
+        if (answer.kind === 'tokens') answers.set(idempotencyKey, answer.tokens);
+        return answer;
+      }
+      const forgiving = now() - spentAt <= graceMs;
+      if (forgiving && kind === 'grace-same') return { kind: 'tokens', tokens: successor!, replayed: true };
+      if (forgiving && (kind === 'grace-new' || kind === 'grace-latest')) return spend(known, audience);
+      if (kind !== 'refusing' && kind !== 'grace-latest') {
+        family.revoked = 'replay';
+        family.replayed = refreshToken;
+      }
+      return { kind: 'lost' };
+    },
+
+    revoke(refreshToken) {
+      const family = tokens.get(refreshToken)?.family;
+      if (family) family.revoked ??= 'sign-out';
+    },
+    revokeFamily: (family) => (family.revoked ??= 'administrator'),
+    find: (refreshToken) => tokens.get(refreshToken ?? ''),
+    families: () => families,
+    setLife: (value) => (seconds = value),
+  };
+}
+
+/** Whose access token this is, and for which audience: the simulated server's tokens say so. */
+export function readToken(accessToken: string): { readonly family: string; readonly audience: string } {
+  const end = accessToken.indexOf('@');
+  return {
+    family: accessToken.slice(0, accessToken.indexOf('/')),
+    audience: accessToken.slice(end + 1),
+  };
+}

@@ -1,0 +1,174 @@
+import type { ClockPort, LifecycleChange, LifecyclePort } from '../../core/ports.js';
+import type { Random } from './random.js';
+import type { Scheduler } from './scheduler.js';
+
+/** One simulated page: its life, its clocks, and everything that waits while it stands still. */
+export interface Tab {
+  readonly index: number;
+  readonly name: string;
+  readonly clock: ClockPort;
+  readonly lifecycle: LifecyclePort;
+  readonly alive: () => boolean;
+  /** Alive, and its code runs. */
+  readonly running: () => boolean;
+  /** In the back/forward cache. */
+  readonly cached: () => boolean;
+  readonly visible: () => boolean;
+  /** Milliseconds during which its code could run. */
+  readonly age: () => number;
+  /** When it last could not run, or `-Infinity`; virtual time. */
+  readonly lastStill: () => number;
+  /** Runs `task` in this page: at once, after a standstill, or never. */
+  readonly run: (task: () => void) => void;
+  readonly tell: (change: LifecycleChange) => void;
+  /** Stands still; `sleep`: its monotonic clock does too. */
+  readonly freeze: (sleep: boolean) => void;
+  readonly thaw: () => void;
+  readonly setCached: (cached: boolean) => void;
+  readonly setVisible: (visible: boolean) => void;
+  readonly activate: () => void;
+  readonly jump: (milliseconds: number) => void;
+  /** Timers come no more often than this. */
+  readonly throttle: (milliseconds: number) => void;
+  readonly throttled: () => number;
+  readonly kill: () => void;
+  readonly onKill: (then: () => void) => void;
+  readonly timers: () => number;
+}
+
+/** What virtual time 0 is on the wall. */
+const EPOCH = Date.UTC(2026, 0, 1);
+
+export function createTab(
+  index: number,
+  { now, at, settling }: Scheduler,
+  random: Random,
+  start: { readonly active: boolean; readonly visible: boolean; readonly skew: number },
+): Tab {
+  const born = now();
+  const backlog: (() => void)[] = [];
+  const ends: (() => void)[] = [];
+  const listeners = new Set<(change: LifecycleChange) => void>();
+  let { active, visible, skew } = start;
+  let alive = true;
+  let cached = false;
+  let stoppedAt: number | undefined;
+  let asleep = false;
+  let still = 0;
+  let slept = 0;
+  let lastStill = -Infinity;
+  let interval = 0;
+  let ids = 0;
+  let timers = 0;
+  const waiting = new Set<() => void>();
+
+  const stopped = (): boolean => stoppedAt !== undefined;
+  const standing = (): number => (stoppedAt === undefined ? 0 : now() - stoppedAt);
+  const monotonic = (): number => now() - born - slept - (asleep ? standing() : 0);
+
+  function run(task: () => void): void {
+    if (!alive) return;
+    if (stopped()) backlog.push(task);
+    else {
+      task();
+      settling();
+    }
+  }
+
+  const clock: ClockPort = {
+    wall: () => EPOCH + skew + Math.floor(now()),
+    monotonic,
+    random: random.next,
+    id: () => `t${index}.${ids++}.${Math.floor(random.next() * 2 ** 20).toString(36)}`,
+    setTimer(delayMs, callback) {
+      timers++;
+      const due = monotonic() + delayMs;
+      let cancel = (): void => {};
+      let over = false;
+      const again = (): void => {
+        cancel();
+        wait(due - monotonic());
+      };
+      const end = (): void => {
+        if (!over) timers--;
+        over = true;
+        waiting.delete(again);
+      };
+      waiting.add(again);
+      const wait = (delay: number): void => {
+        const exact = now() + Math.ceil(delay);
+        const late = interval > 0 ? Math.ceil(exact / interval) * interval : exact + random.next();
+        cancel = at(late - now(), () =>
+          run(() => {
+            if (over) return;
+            const rest = due - monotonic();
+            // The monotonic clock stood still meanwhile.
+            if (rest > 0) return wait(rest);
+            end();
+            callback();
+          }),
+        );
+      };
+      wait(delayMs);
+      return () => {
+        end();
+        cancel();
+      };
+    },
+  };
+
+  return {
+    index,
+    name: `t${index}`,
+    clock,
+    lifecycle: {
+      state: () => ({ active, visible }),
+      listen(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    alive: () => alive,
+    running: () => alive && !stopped(),
+    cached: () => cached,
+    visible: () => visible,
+    age: () => now() - born - still - standing(),
+    lastStill: () => (stopped() ? now() : lastStill),
+    run,
+    tell: (change) => run(() => listeners.forEach((listener) => listener(change))),
+    freeze(sleep) {
+      if (!alive || stopped()) return;
+      stoppedAt = now();
+      asleep = sleep;
+    },
+    thaw() {
+      if (stoppedAt === undefined) return;
+      still += standing();
+      if (asleep) slept += standing();
+      lastStill = now();
+      stoppedAt = undefined;
+      asleep = false;
+      // One task each, as on a real page: what a task settles runs before the next one.
+      for (const task of backlog.splice(0)) at(0, () => run(task));
+    },
+    setCached: (now) => (cached = now),
+    setVisible: (now) => (visible = now),
+    activate: () => (active = true),
+    jump: (milliseconds) => (skew += milliseconds),
+    throttle(milliseconds) {
+      interval = milliseconds;
+      const woken = [...waiting];
+      for (const again of woken) again();
+    },
+    throttled: () => interval,
+    kill() {
+      if (!alive) return;
+      alive = false;
+      timers = 0;
+      backlog.length = 0;
+      for (const end of ends) end();
+    },
+    onKill: (then) => ends.push(then),
+    timers: () => timers,
+  };
+}

@@ -1,0 +1,233 @@
+import type { Effect, Event, State } from '../../core/state.js';
+import type { Plan } from './plan.js';
+import { createChannelHub, type ChannelHub } from './channel-hub.js';
+import { createDatabase, type Database } from './database.js';
+import { createLockManager, type LockManager } from './lock-manager.js';
+import { createNetwork, type Network } from './network.js';
+import { createParticipant, type Participant } from './participant.js';
+import { createRandom, type Random } from './random.js';
+import { createScheduler, type Scheduler } from './scheduler.js';
+import { createServer, type Server } from './server.js';
+import { createTab } from './tab.js';
+import type { Checker } from './checker.js';
+
+/** The whole simulated world of one schedule. */
+export interface World {
+  readonly plan: Plan;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly server: Server;
+  readonly network: Network;
+  readonly database: Database;
+  readonly locks: LockManager;
+  readonly hub: ChannelHub;
+  readonly participants: readonly Participant[];
+  /** Opens a tab. */
+  readonly open: (life: { readonly active: boolean; readonly visible: boolean }) => Participant;
+  /** Faults of the surroundings that last until an instant. */
+  readonly outage: { offline: number; serverDown: number; storeDown: number };
+  /** Nothing goes wrong any more. */
+  calm: boolean;
+  readonly stats: Stats;
+}
+
+/** What happened in one schedule, to be added up. */
+export interface Stats {
+  steps: number;
+  faults: Record<string, number>;
+  transitions: Record<string, number>;
+  messages: Record<string, number>;
+  storeOperations: number;
+}
+
+export interface WorldHooks {
+  readonly phase: (by: Participant, phase: string) => void;
+  readonly note: (by: Participant | undefined, text: () => string) => void;
+}
+
+/**
+ * Builds the world of a plan. `spared` names faults that are not to happen: the shrinking of a schedule leaves them
+ * out one after the other, while everything else keeps its own stream of chance.
+ */
+export function createWorld(
+  plan: Plan,
+  spared: ReadonlySet<string>,
+  injected: string[],
+  checkerOf: (world: World) => Checker,
+  hooks: WorldHooks,
+): World {
+  const { seed, rates } = plan;
+  const scheduler = createScheduler();
+  const random = createRandom(seed, 2);
+  const stats: Stats = { steps: 0, faults: {}, transitions: {}, messages: {}, storeOperations: 0 };
+  const outage = { offline: 0, serverDown: 0, storeDown: 0 };
+  const participants: Participant[] = [];
+  const { now } = scheduler;
+
+  const faults = createRandom(seed, 3);
+  let drawn = 0;
+  /** Decides about one fault, and keeps its name: what is spared did not happen, and changes no other draw. */
+  function strikes<T extends string>(rate: number, kinds: readonly T[], where: string): T | undefined {
+    const chance = faults.next();
+    const kind = faults.pick(kinds);
+    const id = `f${drawn++}`;
+    if (chance >= rate || world.calm || spared.has(id)) return undefined;
+    injected.push(id);
+    count(stats.faults, `${where}: ${kind}`);
+    return kind;
+  }
+
+  const server = createServer(plan.server, plan.graceMs, plan.life, now);
+  const network = createNetwork(
+    scheduler,
+    createRandom(seed, 4),
+    server,
+    plan.options.refreshTimeoutMs ?? 30_000,
+    {
+      fault: (tab) => {
+        const kind = strikes(rates.request, plan.requestFaults, 'request');
+        const is =
+          now() < outage.offline ? 'lost-request' : now() < outage.serverDown ? 'error-request' : kind;
+        if (is) hooks.note(participants[tab.index], () => `request meets ${is}`);
+        return is;
+      },
+      listens: (tab) => participants[tab.index]?.state()?.disposed !== true,
+      sent: (exchange) => checker.sent(exchange, participants[exchange.tab.index]!),
+      heard: (exchange) => {
+        hooks.note(
+          participants[exchange.tab.index],
+          () => `hears answer ${exchange.number}: ${exchange.outcome}`,
+        );
+        checker.heard(exchange, participants[exchange.tab.index]!);
+      },
+    },
+  );
+  const database = createDatabase(scheduler, createRandom(seed, 5), {
+    fault: (tab) => {
+      stats.storeOperations++;
+      const kind = strikes(rates.store, plan.storeFaults, 'store');
+      const is = now() < outage.storeDown ? 'unopened' : kind;
+      if (is) hooks.note(participants[tab.index], () => `store operation meets ${is}`);
+      return is;
+    },
+    executed: (tab, before, after, writes) => {
+      hooks.note(participants[tab.index], () =>
+        writes
+          ? `transaction${after ? ` writes v${after.version} n${after.term}` : ' changes nothing'}`
+          : 'reads',
+      );
+      checker.executed(participants[tab.index]!, before, after);
+    },
+    written: (tab, before, after) => checker.written(participants[tab.index]!, before, after),
+    blocks: () => plan.storeBlocks && !world.calm,
+  });
+  const locks = createLockManager(scheduler, createRandom(seed, 6));
+  const hub = createChannelHub(
+    scheduler,
+    createRandom(seed, 7),
+    (_from, to) => {
+      const lost = strikes(rates.message, ['lost'], 'message') !== undefined;
+      if (lost) hooks.note(participants[to.index], () => 'a message to it is lost');
+      return lost;
+    },
+    (from, message) => {
+      const { type } = message as { type: string };
+      count(stats.messages, type);
+      hooks.note(participants[from.index], () => `posts ${type}`);
+      checker.posted(participants[from.index]!, message);
+    },
+  );
+
+  function open({ active, visible }: { active: boolean; visible: boolean }): Participant {
+    const index = participants.length;
+    const tab = createTab(index, scheduler, createRandom(seed, 100 + index), { active, visible, skew: 0 });
+    const client = {
+      refresh: (request: Parameters<Network['send']>[1]) => network.send(tab, request),
+      revoke: async (token: string) => {
+        hooks.note(participants[index], () => `revokes ${token}`);
+        checker.revoked(token);
+        scheduler.at(random.spread(5, 200), () => server.revoke(token));
+      },
+    };
+    const ports = {
+      locks: plan.locks ? locks.portOf(tab) : undefined,
+      channel: hub.portOf(tab),
+      store: database.portOf(tab),
+      clock: tab.clock,
+      lifecycle: tab.lifecycle,
+    };
+    // Its first step comes while it is being made.
+    const early: [Event, State | undefined, State, readonly Effect[]][] = [];
+    let made = undefined as Participant | undefined;
+    const step = (by: Participant, ...seen: (typeof early)[number]): void => {
+      if (!made) {
+        early.push(seen);
+        return;
+      }
+      const [event, before, after, effects] = seen;
+      stats.steps++;
+      const [from, to] = [before?.flight?.phase ?? 'idle', after.flight?.phase ?? 'idle'];
+      if (from !== to) count(stats.transitions, `${from} → ${to}`);
+      hooks.note(by, () => describeStep(event, before, after, effects));
+      checker.step(by, event, before, after, effects);
+      if (from !== to) hooks.phase(by, to);
+    };
+    made = createParticipant(tab, { name: 'sim', refresh: client, ...plan.options }, ports, {
+      step,
+      lossAnnounced: (by, version) => checker.lossAnnounced(by, version),
+    });
+    participants.push(made);
+    for (const seen of early) step(made, ...seen);
+    scheduler.settling();
+    return made;
+  }
+
+  const world: World = {
+    plan,
+    scheduler,
+    random,
+    server,
+    network,
+    database,
+    locks,
+    hub,
+    participants,
+    open,
+    outage,
+    calm: false,
+    stats,
+  };
+  const checker = checkerOf(world);
+  return world;
+}
+
+export function count(counts: Record<string, number>, key: string): void {
+  counts[key] = (counts[key] ?? 0) + 1;
+}
+
+/** One step on one line. */
+function describeStep(
+  event: Event,
+  before: State | undefined,
+  after: State,
+  effects: readonly Effect[],
+): string {
+  const record = after.record;
+  const known = record
+    ? `v${record.version} n${record.term}${record.ended ? ` ${record.ended.kind}` : ''}`
+    : '–';
+  const phase = after.flight?.phase ?? 'idle';
+  const was = before?.flight?.phase ?? 'idle';
+  const what =
+    'operation' in event && typeof event.operation === 'object'
+      ? `${event.type} ${(event.operation as { kind: string }).kind}`
+      : event.type === 'message'
+        ? `hears ${event.message.type}`
+        : event.type === 'lock'
+          ? `lock ${event.outcome}`
+          : event.type === 'lifecycle'
+            ? event.change
+            : event.type;
+  const done = effects.map(({ type }) => type).join(' ');
+  return `${what} · ${known}${was === phase ? (phase === 'idle' ? '' : ` · ${phase}`) : ` · ${was} → ${phase}`}${done && ` ⇒ ${done}`}`;
+}
