@@ -94,15 +94,16 @@ function writeAhead(t: Turn, attempt: number, audience: Audience): void {
   const previous = record.journal;
   const term = record.term + 1;
   const basis = fingerprint(record);
-  // In doubt: the server may be asked to replay its answer, which was for the audience of the earlier attempt.
-  const doubtful = previous !== undefined && !previous.failure?.unspent;
-  const { resource, scope } = doubtful ? previous : audience;
+  // In doubt, by this failure or an earlier one: the server may be asked to replay its answer, which was for the audience
+  // of that attempt.
+  const doubts = (previous?.doubts ?? 0) + Number(previous !== undefined && !previous.failure?.unspent);
+  const { resource, scope } = doubts > 0 ? previous! : audience;
   const journal: Journal = {
     attempt,
     by: s.me,
     term,
     at: now.wall,
-    doubts: (previous?.doubts ?? 0) + Number(doubtful),
+    doubts,
     failures: previous?.failures ?? 0,
     resource,
     scope,
