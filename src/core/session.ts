@@ -12,7 +12,8 @@ export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>
   access(
     t,
     (base) =>
-      ifSignedOut && isOpen(base) && !base.ended
+      // Its own it may be, written by a try that was reported as failed.
+      base?.sessionId === sessionId || (ifSignedOut && isOpen(base) && !base.ended)
         ? undefined
         : {
             schema: SCHEMA,
@@ -26,10 +27,10 @@ export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>
             idToken: tokens.id_token,
             accessTokens: { '': toAccessToken(tokens, 1, at, life) },
           },
-    (turn, { won, failed, record }) => {
+    (turn, { failed, record }) => {
       // Again, until it works or the store counts as unusable and memory serves.
       if (failed) return beginSession(turn, event);
-      if (won) tell(turn, 'session-started', record!, false);
+      if (record?.sessionId === sessionId) tell(turn, 'session-started', record, false);
       turn.effects.push({ type: 'settle', id });
     },
   );
