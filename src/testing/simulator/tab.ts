@@ -58,6 +58,7 @@ export function createTab(
   let slept = 0;
   let lastStill = -Infinity;
   let interval = 0;
+  let released = { at: -Infinity, interval: 0 };
   let ids = 0;
   let timers = 0;
   const waiting = new Set<() => void>();
@@ -156,11 +157,12 @@ export function createTab(
     activate: () => (active = true),
     jump: (milliseconds) => (skew += milliseconds),
     throttle(milliseconds) {
+      if (interval > 0) released = { at: now(), interval };
       interval = milliseconds;
       const woken = [...waiting];
       for (const again of woken) again();
     },
-    throttled: () => interval,
+    throttled: () => Math.max(interval, now() - released.at < 100 ? released.interval : 0),
     kill() {
       if (!alive) return;
       alive = false;
