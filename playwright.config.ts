@@ -11,13 +11,30 @@ const chromiumArgs = [
   '--no-default-browser-check',
   '--no-first-run',
   '--no-pings',
-  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+  // One name stands for this machine without being a secure context, as an intranet's name does.
+  '--host-resolver-rules=MAP app.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
   // Chromium's sandbox refuses to start as root (containers, CI).
   ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
 ];
-const chromium = findBrowser('chromium');
+const firefoxPrefs = {
+  // A proxy that is not there, for everybody but this machine.
+  'network.proxy.type': 1,
+  'network.proxy.http': '127.0.0.1',
+  'network.proxy.http_port': 9,
+  'network.proxy.ssl': '127.0.0.1',
+  'network.proxy.ssl_port': 9,
+  'network.proxy.no_proxies_on': 'localhost, 127.0.0.1',
+  'privacy.reduceTimerPrecision': false,
+  // A process for every tab, as on a machine with room for it.
+  'dom.ipc.processPrelaunch.enabled': false,
+  'dom.ipc.processCount.webIsolated': 60,
+};
 
-export default defineConfig({
+const chromium = findBrowser('chromium');
+const firefox = findBrowser('firefox');
+const webkit = findBrowser('webkit');
+
+export default defineConfig<object, { webDriver: string | undefined }>({
   testDir: 'e2e',
   // A race that shows once in a hundred runs is what this library is about: a retry would hide it, a busy machine would blur it.
   retries: 0,
@@ -26,6 +43,7 @@ export default defineConfig({
   timeout: 60_000,
   reporter: 'list',
   use: { trace: 'off' },
+  // Tests marked with an engine need what that engine alone can do (or its driver); the others run in all three.
   projects: [
     {
       name: 'chromium',
@@ -33,8 +51,29 @@ export default defineConfig({
         browserName: 'chromium',
         launchOptions: {
           args: chromiumArgs,
-          ...(chromium === undefined ? {} : { executablePath: chromium }),
+          ...(chromium === undefined ? {} : { executablePath: chromium.path }),
         },
+      },
+    },
+    {
+      name: 'firefox',
+      grepInvert: /@chromium/,
+      use: {
+        browserName: 'firefox',
+        // An installed Firefox speaks WebDriver BiDi; Playwright's own build has a protocol of its own.
+        ...(firefox === undefined || firefox.own ? {} : { channel: 'moz-firefox' }),
+        launchOptions: {
+          firefoxUserPrefs: firefoxPrefs,
+          ...(firefox === undefined ? {} : { executablePath: firefox.path }),
+        },
+      },
+    },
+    {
+      name: 'webkit',
+      grepInvert: /@chromium/,
+      use: {
+        browserName: 'webkit',
+        ...(webkit === undefined || webkit.own ? {} : { webDriver: webkit.path }),
       },
     },
   ],

@@ -39,7 +39,9 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
     ['strict', 0],
     ['forgiving', 10_000],
   ] as const) {
-    matrix.describe(`the leader is ${death}, ${kind} server`, () => {
+    // No other engine's driver tells which process is a tab's.
+    const tag = death === 'closed' ? '@core' : '@chromium';
+    matrix.describe(`the leader is ${death}, ${kind} server`, { tag }, () => {
       matrix.use({ serverOptions: { forgiveReplayForMs } });
 
       matrix('idle: the next need is served with one request', async ({ world }) => {

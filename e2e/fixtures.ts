@@ -3,24 +3,23 @@
 import { test as base, expect, type Page } from '@playwright/test';
 import { startDemoServer, type DemoServer, type DemoServerOptions } from '../demo/server/server.js';
 import type { LabEvent } from './app/main.js';
+import type { Engine, EngineTab, Partition } from './engines/engine.js';
+import { playwrightEngine } from './engines/playwright-engine.js';
+import { webKitGtkEngine } from './engines/webkitgtk-engine.js';
 import { buildApp, servePages, type BuiltApp } from './harness/app-pages.js';
 import { killTab } from './harness/kill-tab.js';
 
 export { expect };
 
-export interface Tab {
+export interface Tab extends Pick<EngineTab, 'evaluate' | 'close'> {
   readonly id: string;
-  evaluate<Result, Argument>(
-    run: (argument: Argument) => Result | Promise<Result>,
-    argument: Argument,
-  ): Promise<Result>;
-  evaluate<Result>(run: () => Result | Promise<Result>): Promise<Result>;
   /** Resolves when the page there is ready to be asked. */
   goto(url: string): Promise<void>;
-  close(): Promise<void>;
+  /** Resolves when the page is ready to be asked, after a navigation that it began itself. */
+  ready(): Promise<void>;
 }
 
-/** Options of the page's coordinator, put into its address. */
+/** Options of the page's coordinator, put into its address; `before` names what is changed before the page loads. */
 export type TabOptions = Record<string, string | number>;
 
 export interface LabServer extends DemoServer {
@@ -31,16 +30,59 @@ export interface LabServer extends DemoServer {
 interface TestFixtures {
   serverOptions: Omit<DemoServerOptions, 'pages' | 'port'>;
   tabOptions: TabOptions;
+  /** Errors that nobody caught, in any tab; a test ends with none. */
+  complaints: string[];
   server: LabServer;
+  partition: Partition;
   newTab: (options?: TabOptions) => Promise<Tab>;
   newTabs: (count: number, options?: TabOptions) => Promise<Tab[]>;
   /** SIGKILL for the tab's process. */
   kill: (tab: Tab) => Promise<void>;
 }
 
+interface WorkerFixtures {
+  app: BuiltApp;
+  /** The WebDriver of an engine that Playwright does not drive. */
+  webDriver: string | undefined;
+  engine: Engine;
+}
+
 const pages = new WeakMap<Tab, Page>();
 
-export const test = base.extend<TestFixtures, { app: BuiltApp }>({
+/** The page behind a tab, for what Playwright's engines alone can do. */
+export function pageOf(tab: Tab): Page {
+  const page = pages.get(tab);
+  if (page === undefined) throw new Error('This tab is not driven by Playwright');
+  return page;
+}
+
+/** A tab of the test page out of an empty one. */
+export async function openTab(
+  empty: EngineTab,
+  origin: string,
+  id: string,
+  options: TabOptions,
+): Promise<Tab> {
+  const query = new URLSearchParams({ tab: id });
+  for (const [name, value] of Object.entries(options)) query.set(name, String(value));
+  const ready = () =>
+    expect.poll(() => empty.evaluate(() => 'lab' in window), { intervals: [20] }).toBe(true);
+  const tab: Tab = {
+    id,
+    evaluate: empty.evaluate,
+    close: empty.close,
+    ready,
+    async goto(url) {
+      await empty.goto(url);
+      await ready();
+    },
+  };
+  if (empty.page) pages.set(tab, empty.page);
+  await tab.goto(`${origin}/?${query}`);
+  return tab;
+}
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
   app: [
     // Playwright reads the names of the fixtures needed from this pattern.
     async ({}, use) => {
@@ -48,10 +90,34 @@ export const test = base.extend<TestFixtures, { app: BuiltApp }>({
     },
     { scope: 'worker' },
   ],
+  webDriver: [undefined, { option: true, scope: 'worker' }],
+  engine: [
+    async ({ webDriver, playwright, browserName, launchOptions, channel, headless }, use) => {
+      const engine =
+        webDriver === undefined
+          ? playwrightEngine(
+              await playwright[browserName].launch({
+                headless,
+                ...launchOptions,
+                ...(channel === undefined ? {} : { channel }),
+              }),
+            )
+          : await webKitGtkEngine(webDriver);
+      await use(engine);
+      await engine.close();
+    },
+    { scope: 'worker' },
+  ],
   serverOptions: [{}, { option: true }],
   tabOptions: [{}, { option: true }],
 
-  server: async ({ app, serverOptions }, use) => {
+  complaints: async ({}, use) => {
+    const complaints: string[] = [];
+    await use(complaints);
+    expect(complaints, 'errors that nobody caught, in any tab').toEqual([]);
+  },
+
+  server: async ({ app, serverOptions, complaints }, use) => {
     const events: LabEvent[] = [];
     const server: DemoServer = await startDemoServer({
       // One fetch is one request: see TokenEndpointHandlerOptions.
@@ -60,48 +126,32 @@ export const test = base.extend<TestFixtures, { app: BuiltApp }>({
       pages: servePages(app, {
         signIn: (user) => server.signIn(user),
         report: (event) => events.push(event),
+        complain: (message) => complaints.push(message),
       }),
     });
     await use({ ...server, events });
     await server.close();
   },
 
-  newTab: async ({ context, server, tabOptions }, use) => {
-    const complaints: string[] = [];
+  partition: async ({ engine }, use) => {
+    const partition = await engine.newPartition();
+    await use(partition);
+    await partition.close();
+  },
+
+  newTab: async ({ partition, server, tabOptions }, use) => {
     let opened = 0;
     await use(async (options) => {
       const id = `tab-${++opened}`;
-      const page = await context.newPage();
-      page.on('pageerror', (error) => complaints.push(`${id}: ${error.message}`));
-      const query = new URLSearchParams({ tab: id });
-      for (const [name, value] of Object.entries({ ...tabOptions, ...options }))
-        query.set(name, String(value));
-      const tab: Tab = {
-        id,
-        evaluate: page.evaluate.bind(page),
-        close: () => page.close(),
-        async goto(url) {
-          await page.goto(url);
-          await page.waitForFunction(() => 'lab' in window);
-        },
-      };
-      pages.set(tab, page);
-      await tab.goto(`${server.url}/?${query}`);
-      return tab;
+      return openTab(await partition.newTab(), server.url, id, { ...tabOptions, ...options });
     });
-    expect(complaints, 'errors that nobody caught, in any tab').toEqual([]);
   },
 
   newTabs: async ({ newTab }, use) => {
     await use((count, options) => Promise.all(Array.from({ length: count }, () => newTab(options))));
   },
 
-  kill: async ({ browserName }, use) => {
-    await use(async (tab) => {
-      expect(browserName, 'how to kill a tab is known for this engine').toBe('chromium');
-      const page = pages.get(tab);
-      if (page === undefined) throw new Error('This tab was not opened by newTab');
-      await killTab(page);
-    });
+  kill: async ({}, use) => {
+    await use((tab) => killTab(pageOf(tab)));
   },
 });

@@ -102,7 +102,7 @@ test('the leader closes its coordinator only: the same', async ({ server, newTab
   expectPeace(server, 0);
 });
 
-test.describe('the leader is killed', () => {
+test.describe('the leader is killed', { tag: '@chromium' }, () => {
   test('another leads at the next need', async ({ server, newTabs, kill }) => {
     const tabs = await newTabs(3, { proactive: 'never' });
     await signIn(tabs);

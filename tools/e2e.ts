@@ -8,7 +8,7 @@ const asked = args.flatMap((arg, i) =>
 );
 try {
   for (const name of browserNames) {
-    if (asked.length === 0 || asked.includes(name)) console.log(`${name}: ${ensureBrowser(name)}`);
+    if (asked.length === 0 || asked.includes(name)) console.log(`${name}: ${ensureBrowser(name).path}`);
   }
   const { status } = spawnSync('npx', ['playwright', 'test', ...args], { stdio: 'inherit' });
   process.exitCode = status ?? 1;

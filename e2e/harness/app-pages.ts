@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build, type Rolldown } from 'vite';
 import type { PagesFactory } from '../../demo/server/server.js';
 import type { LabEvent } from '../app/main.js';
+import { withChanges } from './before-page.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -37,9 +38,11 @@ const TYPES: Record<string, string> = {
 export interface AppPagesOptions {
   signIn: (user: string) => Promise<unknown>;
   report: (event: LabEvent) => void;
+  /** An error that nobody caught in a tab. */
+  complain: (message: string) => void;
 }
 
-export function servePages(app: BuiltApp, { signIn, report }: AppPagesOptions): PagesFactory {
+export function servePages(app: BuiltApp, { signIn, report, complain }: AppPagesOptions): PagesFactory {
   return async () => ({
     async handle(req, res) {
       const { pathname, searchParams } = new URL(req.url ?? '/', 'http://page');
@@ -48,8 +51,14 @@ export function servePages(app: BuiltApp, { signIn, report }: AppPagesOptions): 
       } else if (req.method === 'POST' && pathname === '/__lab/events') {
         report(JSON.parse(await readText(req)) as LabEvent);
         res.writeHead(204).end();
+      } else if (req.method === 'POST' && pathname === '/__lab/complaints') {
+        complain(await readText(req));
+        res.writeHead(204).end();
+      } else if (pathname === '/') {
+        const { type, body } = app.get('/index.html')!;
+        send(res, type, withChanges(String(body), searchParams.get('before')));
       } else {
-        const file = app.get(pathname === '/' ? '/index.html' : pathname);
+        const file = app.get(pathname);
         if (file === undefined) res.writeHead(404).end();
         else send(res, file.type, file.body);
       }
