@@ -8,6 +8,7 @@ export interface RefreshRequest {
   readonly resource?: string | undefined;
   /** RFC 6749 §3.3 scope, if one was asked for. */
   readonly scope?: string | undefined;
+  /** The session that is refreshed; for the servers that keep a session table. */
   readonly sessionId: string;
   /** The version of the pair being spent. */
   readonly version: number;
@@ -27,6 +28,7 @@ export type RefreshFunction = (request: RefreshRequest) => Promise<TokenResponse
 
 /** What sign-out and proofs need beyond a function; `refreshTokenGrant()` returns one. */
 export interface TokenClient {
+  /** Asks the server for a new token pair. */
   readonly refresh: RefreshFunction;
   /** Revokes a token (RFC 7009), best effort. */
   readonly revoke?: ((token: string, hint: 'refresh_token' | 'access_token') => Promise<void>) | undefined;
@@ -40,8 +42,11 @@ export interface TokenClient {
 
 /** A request to an API that is to be authorized. */
 export interface AuthorizedRequest {
+  /** Absolute, or relative to the page. */
   readonly url: string;
+  /** The HTTP method. */
   readonly method: string;
+  /** The token that the request is to carry. */
   readonly accessToken: string;
   /** Whose token it is. */
   readonly sessionId?: string | undefined;
@@ -53,7 +58,9 @@ export interface AuthorizedRequest {
 export interface NewSession {
   /** Of the coordinator. */
   readonly name: string;
+  /** Random, one per sign-in. */
   readonly sessionId: string;
+  /** As given to `setSession`. */
   readonly tokens: TokenResponse;
   /** As given to `setSession`. */
   readonly dpopKeyPair?: CryptoKeyPair | undefined;
@@ -77,37 +84,40 @@ export interface TokenCoordinatorOptions {
   readonly leaderTimeoutMs?: number | undefined;
   /** What followers are sent after a refresh; default `pair`. `access-token` keeps the refresh token off the channel. */
   readonly broadcast?: 'pair' | 'access-token' | undefined;
-  /** For servers that say "this refresh token is dead" in their own way. */
+  /** For servers that say "this refresh token is dead" in their own way; default: only `invalid_grant` does. */
   readonly isSessionLost?: ((error: unknown) => boolean) | undefined;
-  /** A service worker that refreshes where closing a tab cannot stop it (`one-refresh/worker`). */
+  /** A service worker that refreshes where closing a tab cannot stop it (`one-refresh/worker`); default: none, tabs refresh. */
   readonly worker?:
     string | URL | { readonly url: string | URL; readonly scope?: string | undefined } | undefined;
 }
 
 /** Which access token: of a further API of the same session, its own access token but the same refresh token (RFC 8707). */
 export interface TokenSelector {
+  /** RFC 8707 resource indicator of the API; default: the one of the sign-in. */
   readonly resource?: string | undefined;
+  /** RFC 6749 §3.3 scope; default: the one of the sign-in. The order of its parts does not matter. */
   readonly scope?: string | undefined;
 }
 
 /** Options of `getAccessToken`. */
 export interface AccessTokenOptions extends TokenSelector {
-  /** Least life of the token, for this call; milliseconds. */
+  /** Least life of the token, for this call; milliseconds; default: the coordinator's `minValidityMs`. */
   readonly minValidityMs?: number | undefined;
-  /** A version newer than the one this tab holds. */
+  /** A version newer than the one this tab holds; default `false`. */
   readonly forceRefresh?: boolean | undefined;
-  /** Longest wait; default `refreshTimeoutMs + 5_000`. */
+  /** Longest wait; milliseconds; default `refreshTimeoutMs + 5_000`. */
   readonly timeoutMs?: number | undefined;
+  /** Ends this call with `ERR_ABORTED`, not the refresh that it shares; default: none. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Options of `setSession`. */
 export interface SessionOptions {
-  /** Who signed in, if known; shown in the snapshot. */
+  /** Who signed in, shown in the snapshot; default: unknown. */
   readonly subject?: string | undefined;
-  /** Only the first of several tabs wins; the others adopt its session. */
+  /** Only the first of several tabs wins; the others adopt its session. Default `false`: replaces any other session. */
   readonly ifSignedOut?: boolean | undefined;
-  /** The DPoP key that the tokens are bound to (RFC 9449). */
+  /** The DPoP key that the tokens are bound to (RFC 9449); default: the key of `getDPoPKeyPair(name)`, where `dpop` is used. */
   readonly dpopKeyPair?: CryptoKeyPair | undefined;
 }
 
@@ -153,6 +163,6 @@ export interface TokenCoordinator {
    * @throws `ERR_STORAGE` if it could not be committed (this tab is signed out all the same), `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
   readonly signOut: (options?: { readonly revoke?: boolean | undefined }) => Promise<void>;
-  /** Leaves: this tab only; idempotent; frees the name at once. The session stays. */
+  /** Leaves: this tab only; idempotent; frees the name at once. The session stays. Never rejects. */
   readonly close: () => Promise<void>;
 }

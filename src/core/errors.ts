@@ -39,9 +39,13 @@ export class TokenCoordinatorError extends Error {
   override readonly name = 'TokenCoordinatorError';
   /** What went wrong, as a literal. */
   readonly code: ErrorCode;
+  /** Of `ERR_REAUTH_REQUIRED`: why the session was lost. */
   declare readonly reason?: LossReason;
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2). */
   declare readonly error?: string;
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`. */
   declare readonly errorDescription?: string;
+  /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
   declare readonly retryAfterMs?: number;
 
   /**
@@ -64,8 +68,11 @@ export class RefreshRejectedError extends Error {
   override readonly name = 'RefreshRejectedError';
   /** Literal brand; minifiers and second bundles do not change it. */
   readonly refreshOutcome = 'rejected';
+  /** The OAuth error code (RFC 6749 §5.2). */
   readonly error: string;
+  /** The OAuth `error_description`, if there was one. */
   readonly errorDescription: string | undefined;
+  /** The HTTP status, if known. */
   readonly status: number | undefined;
 
   /** @param details - the OAuth `error`, its description and the HTTP status, as the server sent them */
@@ -86,7 +93,9 @@ export class RefreshUnavailableError extends Error {
   override readonly name = 'RefreshUnavailableError';
   /** Literal brand; minifiers and second bundles do not change it. */
   readonly refreshOutcome = 'unavailable';
+  /** Milliseconds to wait, if the server said so. */
   readonly retryAfterMs: number | undefined;
+  /** The HTTP status, if there was an answer; 429 means: nothing was spent. */
   readonly status: number | undefined;
 
   /** @param details - milliseconds to wait if the server said so, the HTTP status (429 means: nothing was spent), the cause */
@@ -107,6 +116,7 @@ export class RefreshConflictError extends Error {
   override readonly name = 'RefreshConflictError';
   /** Literal brand; minifiers and second bundles do not change it. */
   readonly refreshOutcome = 'conflict';
+  /** The server's `current_version`, if it said one. */
   readonly currentVersion: number | undefined;
 
   /** @param details - the server's `current_version`, if it said one */

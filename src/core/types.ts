@@ -2,31 +2,40 @@ import type { TokenCoordinatorError } from './errors.js';
 
 /** A token response (RFC 6749 §5.1), snake_case and in seconds, as any OAuth client library returns it. */
 export interface TokenResponse {
+  /** The access token; opaque to clients (RFC 6749 §1.4). */
   readonly access_token: string;
+  /** How the token is used; absent: `Bearer` (RFC 6750). */
   readonly token_type?: string | undefined;
   /** Life of the access token in seconds from the moment the server made the response. */
   readonly expires_in?: number | undefined;
   /** Absent: the old one stays in use (RFC 6749 §6). */
   readonly refresh_token?: string | undefined;
+  /** The ID token (OpenID Connect Core §3.1.3.3), if there is one; absent in a refresh: the old one stays. */
   readonly id_token?: string | undefined;
+  /** What was granted, if it differs from what was asked for (RFC 6749 §3.3). */
   readonly scope?: string | undefined;
   readonly [member: string]: unknown;
 }
 
 /** What a coordinator shows of itself: frozen, the same object until something changes, never a token in it. */
 export interface Snapshot {
+  /** `loading` until the store has been read once; `reauth-required`: the server ended the session, the user has to sign in again. */
   readonly status: 'loading' | 'signed-out' | 'signed-in' | 'reauth-required';
   /** `paused`: backing off, offline, or refused for a fault of configuration. */
   readonly refreshStatus: 'idle' | 'refreshing' | 'paused';
+  /** `leader`: this tab refreshes ahead of expiry; `none`: no session, or closed. */
   readonly role: 'leader' | 'follower' | 'none';
   /** `memory`: this tab cannot use IndexedDB; tokens live in the open tabs only. */
   readonly storage: 'indexeddb' | 'memory';
   /** 1 for the pair given at sign-in, +1 for each committed refresh, 0 without a session. */
   readonly version: number;
+  /** Random, one per sign-in; absent without a session. */
   readonly sessionId?: string | undefined;
+  /** Who signed in, as `setSession` was told. */
   readonly subject?: string | undefined;
   /** Epoch milliseconds; absent if the server did not say. */
   readonly expiresAt?: number | undefined;
+  /** Why refreshing does not work at the moment, or why the session was lost. */
   readonly error?: TokenCoordinatorError | undefined;
 }
 
@@ -46,15 +55,20 @@ export type EventType =
 
 /** One event; never contains a token. */
 export interface CoordinatorEvent<T extends EventType = EventType> {
+  /** What happened. */
   readonly type: T;
   /** Epoch milliseconds. */
   readonly at: number;
+  /** Whose session it is about. */
   readonly sessionId?: string | undefined;
+  /** The version of the pair at that moment. */
   readonly version?: number | undefined;
   /** The fencing token: grows with every write-ahead, election and claim. */
   readonly term?: number | undefined;
   /** 1 for the first request of a version, +1 for each repetition. */
   readonly attempt?: number | undefined;
+  /** Of failures, conflicts and losses: a code, never a token. */
   readonly reason?: string | undefined;
+  /** Milliseconds since the request was sent. */
   readonly durationMs?: number | undefined;
 }

@@ -7,7 +7,7 @@ import { sendAuthorized, type Origin, type TokenProvider } from './send-authoriz
 export interface CreateFetchOptions {
   /** Where the token may go; default: the page's own origin. A given list replaces the default. */
   readonly allowedOrigins?: readonly AllowedOrigin[] | undefined;
-  /** Used in place of the global `fetch`. */
+  /** Used in place of the global `fetch`, which is the default. */
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
 

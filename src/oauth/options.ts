@@ -3,9 +3,9 @@ import type { DPoPSupport } from './dpop/dpop-support.js';
 
 /** Options of `refreshTokenGrant`. Give `tokenEndpoint` or `issuer`; with both, nothing is discovered for a refresh. */
 export interface RefreshTokenGrantOptions {
-  /** Absolute URL of the token endpoint (RFC 6749 §3.2). */
+  /** Absolute URL of the token endpoint (RFC 6749 §3.2); default: the discovered one. */
   readonly tokenEndpoint?: string | URL | undefined;
-  /** Issuer identifier; its endpoints are discovered once, when first needed (OpenID Connect Discovery, RFC 8414). */
+  /** Issuer identifier; its endpoints are discovered once, when first needed (OpenID Connect Discovery, RFC 8414); default: nothing is discovered. */
   readonly issuer?: string | URL | undefined;
   /** The public client's `client_id` (RFC 6749 §2.2). */
   readonly clientId: string;
@@ -22,9 +22,9 @@ export interface RefreshTokenGrantOptions {
   readonly idempotencyHeader?: string | undefined;
   /** Absolute URL of the revocation endpoint (RFC 7009); default: the discovered one, else nothing is revoked. */
   readonly revocationEndpoint?: string | URL | undefined;
-  /** Further form parameters of the token request, for example `{ audience: '…' }`. */
+  /** Further form parameters of the token request, for example `{ audience: '…' }`; default: none. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
-  /** Used in place of the global `fetch`. */
+  /** Used in place of the global `fetch`, which is the default. */
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
 

@@ -10,6 +10,7 @@ export const CoordinatorContext: Context<TokenCoordinator | undefined> = createC
 export interface TokenCoordinatorProviderProps {
   /** Made once, outside of components; the provider neither creates nor closes it. */
   readonly coordinator: TokenCoordinator;
+  /** What may use it. */
   readonly children?: ReactNode;
 }
 
@@ -18,6 +19,7 @@ export interface TokenCoordinatorProviderProps {
  *
  * @param props - the coordinator, and what may use it
  * @returns the children
+ * @throws nothing
  */
 export function TokenCoordinatorProvider(props: TokenCoordinatorProviderProps): ReactElement {
   return createElement(CoordinatorContext.Provider, { value: props.coordinator }, props.children);
