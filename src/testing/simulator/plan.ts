@@ -167,10 +167,10 @@ export function createPlan(seed: number, profile: Profile): Plan {
   const { int, chance, pick, spread } = random;
   const faulty = profile !== 'no-faults';
   const everything = profile === 'everything';
-  const participants = chance(0.15) ? int(7, 12) : int(2, 6);
+  const participants = chance(0.1) ? int(7, 12) : int(2, 6);
   const life = Math.round(spread(20, 900));
   const refreshTimeoutMs = pick([30_000, 30_000, 10_000, 5_000, 2_000]);
-  const expiries = int(4, 7);
+  const expiries = spread(1.5, 3.5);
   const lengthMs = life * 1000 * expiries;
   // One kind of trouble at a time in `faults`, so that what it does alone is seen.
   const troubled = (): boolean => everything || chance(0.4);

@@ -125,14 +125,15 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
       tab.throttle(0);
       tab.setCached(false);
       tab.thaw();
-      tab.activate();
       one.fuse = undefined;
+      const away = cached || !tab.active();
+      tab.activate();
       scheduler.at(1, () => {
-        if (cached) tab.tell('return');
+        // The first word of a page that comes back; all others only look up.
+        if (away) tab.tell('return');
         tab.setVisible(true);
-        tab.tell('return');
         tab.tell('visible');
-        tab.tell('online');
+        if (plan.profile !== 'no-faults') tab.tell('online');
       });
     }
     // Longer than any answer still travels and any pause still lasts.

@@ -3,6 +3,8 @@ import type { Result } from './run.js';
 /** Many schedules, added up. */
 export interface Summary {
   schedules: number;
+  /** Processor time, of all jobs. */
+  cpuSeconds: number;
   steps: number;
   expiries: number;
   requests: number;
@@ -19,6 +21,7 @@ export interface Summary {
 export function emptySummary(): Summary {
   return {
     schedules: 0,
+    cpuSeconds: 0,
     steps: 0,
     expiries: 0,
     requests: 0,
@@ -58,7 +61,8 @@ export function merge(a: Summary, b: Summary): Summary {
   addCounts(a.transitions, b.transitions);
   addCounts(a.messages, b.messages);
   addCounts(a.losses, b.losses);
-  for (const key of ['schedules', 'steps', 'expiries', 'requests', 'calls'] as const) a[key] += b[key];
+  for (const key of ['schedules', 'cpuSeconds', 'steps', 'expiries', 'requests', 'calls'] as const)
+    a[key] += b[key];
   for (const key of ['stepsPerSchedule', 'expiriesPerSchedule'] as const) {
     b[key].forEach((n, value) => (a[key][value] = (a[key][value] ?? 0) + (n ?? 0)));
   }
@@ -90,8 +94,8 @@ export function report(
   summary: Summary,
   { profile, seed, seconds, jobs }: { profile: string; seed: number; seconds: number; jobs: number },
 ): string {
-  const { schedules, steps, expiries, requests, calls, violations } = summary;
-  const rate = (n: number): string => Math.round(n / seconds).toLocaleString('en');
+  const { schedules, cpuSeconds, steps, expiries, requests, calls, violations } = summary;
+  const rate = (n: number, time: number): string => Math.round(n / time).toLocaleString('en');
   const kinds: Record<string, number> = {};
   for (const { invariant, message } of violations) {
     const kind = `${invariant} ${message.replace(/\S*\d\S*/g, '#')}`;
@@ -99,7 +103,8 @@ export function report(
   }
   return [
     `profile ${profile}, seeds ${seed} to ${seed + schedules - 1}, ${jobs} job${jobs > 1 ? 's' : ''}`,
-    `${schedules} schedules in ${seconds.toFixed(1)} s: ${rate(schedules)} schedules/s, ${rate(steps)} steps/s`,
+    `${schedules} schedules in ${seconds.toFixed(1)} s: ${rate(schedules, seconds)} schedules/s, ${rate(steps, seconds)} steps/s`,
+    `per second of processor time: ${rate(schedules, cpuSeconds)} schedules, ${rate(steps, cpuSeconds)} steps`,
     `median schedule: ${median(summary.stepsPerSchedule)} steps, ${median(summary.expiriesPerSchedule)} expiries`,
     `${expiries} expiries, ${requests} token requests, ${calls} calls`,
     list('faults', summary.faults),

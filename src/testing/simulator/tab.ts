@@ -26,6 +26,8 @@ export interface Tab {
   readonly thaw: () => void;
   readonly setCached: (cached: boolean) => void;
   readonly setVisible: (visible: boolean) => void;
+  /** Not frozen, cached or prerendering, as far as it was told. */
+  readonly active: () => boolean;
   readonly activate: () => void;
   readonly jump: (milliseconds: number) => void;
   /** Timers come no more often than this. */
@@ -136,7 +138,12 @@ export function createTab(
     age: () => now() - born - still - standing(),
     lastStill: () => (stopped() ? now() : lastStill),
     run,
-    tell: (change) => run(() => listeners.forEach((listener) => listener(change))),
+    tell: (change) =>
+      run(() => {
+        if (change === 'leave' || change === 'freeze') active = false;
+        if (change === 'return') active = true;
+        listeners.forEach((listener) => listener(change));
+      }),
     freeze(sleep) {
       if (!alive || stopped()) return;
       stoppedAt = now();
@@ -154,6 +161,7 @@ export function createTab(
     },
     setCached: (now) => (cached = now),
     setVisible: (now) => (visible = now),
+    active: () => active,
     activate: () => (active = true),
     jump: (milliseconds) => (skew += milliseconds),
     throttle(milliseconds) {
