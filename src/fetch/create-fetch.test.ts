@@ -286,28 +286,32 @@ describe('signals', () => {
   });
 
   test('aborted while waiting for a token', async () => {
-    vi.spyOn(session, 'getAuthorizationHeaders').mockReturnValue(new Promise(() => undefined));
     const controller = new AbortController();
+    vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(() => {
+      queueMicrotask(() => controller.abort());
+      return new Promise(() => undefined);
+    });
     const sent = authFetch(new Request(api.origin, { signal: controller.signal }));
-    setTimeout(() => controller.abort(), 5);
     await expect(sent).rejects.toMatchObject({ name: 'AbortError' });
   });
 
   test('aborted while the answer is awaited', async () => {
-    api.answer(() => undefined);
     const controller = new AbortController();
+    api.answer(() => controller.abort());
     const sent = authFetch(api.origin, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 20);
     await expect(sent).rejects.toMatchObject({ name: 'AbortError' });
   });
 
   test('aborted during the refresh after a 401', async () => {
     api.answer(accepting('never'));
-    session.beforeRefresh = () => new Promise(() => undefined);
     const controller = new AbortController();
-    const sent = authFetch(api.origin, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 50);
-    await expect(sent).rejects.toMatchObject({ name: 'AbortError' });
+    session.beforeRefresh = () => {
+      controller.abort();
+      return new Promise(() => undefined);
+    };
+    await expect(authFetch(api.origin, { signal: controller.signal })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
     expect(api.received).toHaveLength(1);
   });
 });

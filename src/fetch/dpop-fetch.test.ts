@@ -9,7 +9,7 @@ import {
   type LoopbackServer,
 } from '../../test/support/loopback-server.js';
 import type * as OAuthModule from '../oauth/index.js';
-import type { AuthorizedRequest, BoundClient } from '../oauth/index.js';
+import type { AuthorizedRequest } from '../types.js';
 import { createFetch } from './index.js';
 
 let api: LoopbackServer;
@@ -28,14 +28,14 @@ beforeEach(async () => {
   vi.resetModules();
   const { getDPoPKeyPair, refreshTokenGrant }: typeof OAuthModule = await import('../oauth/index.js');
   const options = { tokenEndpoint: 'https://login.example/token', clientId: 'app', dpop: true };
-  const client = refreshTokenGrant(options) as unknown as BoundClient;
+  const client = refreshTokenGrant(options);
   await getDPoPKeyPair('app');
   const tokens = { access_token: 'first-1', token_type: 'DPoP' };
-  await client.bind({ name: 'app', sessionId: 'session', tokens });
+  await client.bind?.({ name: 'app', sessionId: 'session', tokens });
   session = createFakeSession();
   Object.assign(session, {
     getAuthorizationHeaders: async (request: AuthorizedRequest) =>
-      client.authorize({ ...request, accessToken: await session.getAccessToken(), sessionId: 'session' }),
+      client.authorize?.({ ...request, accessToken: await session.getAccessToken(), sessionId: 'session' }),
   });
   authFetch = createFetch(session, { allowedOrigins: [api.origin] });
 });

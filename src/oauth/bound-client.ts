@@ -1,30 +1,12 @@
-import type { DPoPSupport, NewSession } from './dpop/dpop-support.js';
+import type { TokenClient } from '../types.js';
+import type { DPoPSupport } from './dpop/dpop-support.js';
 import { loadDPoP } from './dpop/load-dpop.js';
 import { configurationError, type RefreshTokenGrantOptions } from './options.js';
 
-/** A request to an API that is to be authorized. */
-export interface AuthorizedRequest {
-  readonly url: string;
-  readonly method: string;
-  readonly accessToken: string;
-  /** Whose token it is; the coordinator says so. */
-  readonly sessionId?: string | undefined;
-  /** The answer to an earlier request to this API: what it says about nonce and time is heeded (RFC 9449 §9). */
-  readonly previous?: { readonly headers: Headers } | undefined;
-}
-
 /** What a client with keys does besides refreshing. */
-export interface BoundClient {
-  /**
-   * Told of a session before it is committed.
-   * @throws `ERR_CONFIGURATION` if the tokens are not bound to a known key, `ERR_UNSUPPORTED`, `ERR_STORAGE`; then there is no session
-   */
-  bind(session: NewSession): Promise<void>;
-  /** Told of a session that was signed out or replaced: its key is removed. */
-  unbind(session: Pick<NewSession, 'name' | 'sessionId'>): Promise<void>;
-  /** `Authorization: DPoP …` and the proof (RFC 9449 §7). */
-  authorize(request: AuthorizedRequest): Promise<Record<string, string>>;
-}
+export type BoundClient = {
+  readonly [K in 'authorize' | 'bind' | 'unbind']: NonNullable<TokenClient[K]>;
+};
 
 /** How to come by what DPoP needs, or `undefined` where it is not wanted. */
 export function dpopOf({ dpop }: RefreshTokenGrantOptions): (() => Promise<DPoPSupport>) | undefined {

@@ -5,12 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RefreshRequest, TokenClient } from '../types.js';
-import {
-  getDPoPKeyPair,
-  refreshTokenGrant,
-  type BoundClient,
-  type RefreshTokenGrantOptions,
-} from './index.js';
+import { getDPoPKeyPair, refreshTokenGrant, type RefreshTokenGrantOptions } from './index.js';
 
 /** The certified provider itself, rotating, revoking the grant on replay, and wanting a nonce in every proof. */
 let provider: Provider;
@@ -125,7 +120,7 @@ describe('oidc-provider, DPoP with nonces', () => {
     const { publicKey } = await getDPoPKeyPair('app');
     const jkt = await calculateJwkThumbprint(await crypto.subtle.exportKey('jwk', publicKey));
     const tokens = { access_token: 'of the sign-in', token_type: 'DPoP' };
-    await (client as unknown as BoundClient).bind({ name: 'app', sessionId: 'session', tokens });
+    await client.bind?.({ name: 'app', sessionId: 'session', tokens });
     return { client, refreshToken: await issue(jkt) };
   }
 
@@ -148,7 +143,7 @@ describe('oidc-provider, DPoP with nonces', () => {
     await thief.getDPoPKeyPair('thief');
     const stolen = thief.refreshTokenGrant({ issuer, clientId: 'app', dpop: true });
     const tokens = { access_token: 'stolen', token_type: 'DPoP' };
-    await (stolen as unknown as BoundClient).bind({ name: 'thief', sessionId: 'session', tokens });
+    await stolen.bind?.({ name: 'thief', sessionId: 'session', tokens });
     await expect(stolen.refresh(request(refreshToken))).rejects.toMatchObject({ error: 'invalid_grant' });
     expect(await client.refresh(request(refreshToken))).toHaveProperty('access_token');
   });

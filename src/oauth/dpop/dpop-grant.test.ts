@@ -11,7 +11,8 @@ import {
 } from '../../../test/support/loopback-server.js';
 import type { RefreshRequest, TokenClient } from '../../types.js';
 import type * as OAuthModule from '../index.js';
-import type { BoundClient, RefreshTokenGrantOptions } from '../index.js';
+import type { BoundClient } from '../bound-client.js';
+import type { RefreshTokenGrantOptions } from '../index.js';
 
 let server: LoopbackServer;
 beforeAll(async () => {

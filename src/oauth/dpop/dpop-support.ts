@@ -1,4 +1,5 @@
 import type { TokenResponse } from '../../core/types.js';
+import type { NewSession } from '../../types.js';
 import { readClaims } from './claims.js';
 import { checkKeyPair, configurationError } from './key-pair.js';
 import { hearNonce, nonceFor } from './nonces.js';
@@ -6,20 +7,13 @@ import { createProof, thumbprint } from './proof.js';
 import { correctClock, hearIssueTime, serverNow } from './server-clock.js';
 import { forgetKeyPair, keepKeyPair, sessionKeyPair, usedKeyPair } from './session-keys.js';
 
-/** A session that begins, as `setSession` knows it. */
-export interface NewSession {
-  /** Of the coordinator. */
-  readonly name: string;
-  readonly sessionId: string;
-  readonly tokens: TokenResponse;
-  /** Default: the key of `getDPoPKeyPair(name)`. */
-  readonly dpopKeyPair?: CryptoKeyPair | undefined;
-}
-
 /** A request that needs a proof. */
 export interface ProvenRequest {
+  /** Whose key signs. */
   readonly sessionId: string;
+  /** Absolute. */
   readonly url: string;
+  /** The HTTP method. */
   readonly method: string;
   /** Of a request to an API; absent at the token endpoint. */
   readonly accessToken?: string | undefined;
@@ -40,14 +34,15 @@ export interface DPoPSupport {
   readonly unbind: (session: Pick<NewSession, 'name' | 'sessionId'>) => Promise<void>;
   /** The proof for one request; `undefined` if this browser has no key (any more) for the session. @throws `ERR_STORAGE`, `ERR_UNSUPPORTED` */
   readonly prove: (request: ProvenRequest) => Promise<string | undefined>;
-  /** Takes in what an answer says about nonce and time. @returns whether the request is worth repeating with a new proof */
+  /** Takes in what an answer says about nonce and time. Never rejects. @returns whether the request is worth repeating with a new proof */
   readonly hear: (request: ProvenRequest, headers: Headers, error?: string) => Promise<boolean>;
-  /** Takes in what new tokens say about the time. */
+  /** Takes in what new tokens say about the time. Never rejects. */
   readonly hearTokens: (tokens: TokenResponse) => Promise<void>;
 }
 
 const keys = new Map<string, CryptoKeyPair>();
 
+/** The code for DPoP (RFC 9449), to be given to `refreshTokenGrant` where `dpop: true` cannot load it: in a service worker. */
 export const dpopSupport: DPoPSupport = {
   async bind({ name, sessionId, tokens, dpopKeyPair }) {
     const { token_type: type = 'DPoP', access_token: accessToken } = tokens;
