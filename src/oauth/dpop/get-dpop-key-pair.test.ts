@@ -1,4 +1,5 @@
 import { IDBFactory } from 'fake-indexeddb';
+import { createStore, keys } from 'idb-keyval';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type * as OAuthModule from '../index.js';
 
@@ -72,6 +73,22 @@ describe('the key of a sign-in', () => {
     expect(await dpopSupport.prove(request)).toBeUndefined();
     expect(await (await openTab()).dpopSupport.prove(request)).toBeUndefined();
     expect(await jwkOf(await getDPoPKeyPair('app'))).not.toEqual(first);
+  });
+
+  test('leaves nothing behind', async () => {
+    const { getDPoPKeyPair, dpopSupport } = await openTab();
+    await getDPoPKeyPair('app');
+    const tokens = { access_token: 'a', token_type: 'DPoP' };
+    await dpopSupport.bind({ name: 'app', sessionId: '1', tokens });
+    await dpopSupport.unbind({ name: 'app', sessionId: '1' });
+    await dpopSupport.bind({
+      name: 'app',
+      sessionId: '2',
+      tokens,
+      dpopKeyPair: await getDPoPKeyPair('other'),
+    });
+    await dpopSupport.unbind({ name: 'app', sessionId: '2' });
+    expect(await keys(createStore('one-refresh-dpop', 'dpop'))).toEqual(['login:other']);
   });
 });
 

@@ -39,6 +39,16 @@ async function open(): Promise<IDBDatabase> {
   return opened;
 }
 
+/** One atomic change of a stored value; `undefined` is its absence, before and after. */
+export function changeStored<T>(id: string, change: (found: T | undefined) => T | undefined): Promise<void> {
+  return keyStore('readwrite', async (store) => {
+    const changed = change(await promisifyRequest<T | undefined>(store.get(id)));
+    if (changed === undefined) store.delete(id);
+    else store.put(changed, id);
+    await promisifyRequest(store.transaction);
+  });
+}
+
 /** Reads what a tab has noted for all: a nonce, the clock's error. A note that cannot be read is as good as none. */
 export const readNote = <T>(name: string): Promise<T | undefined> =>
   get<T>(name, keyStore).catch(() => undefined);

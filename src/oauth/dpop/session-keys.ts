@@ -1,6 +1,6 @@
-import { del, get, set, update } from 'idb-keyval';
+import { del, get, set } from 'idb-keyval';
 import { checkKept, inStore, makeKeyPair } from './key-pair.js';
-import { keyStore } from './key-store.js';
+import { changeStored, keyStore } from './key-store.js';
 
 /** For so long after a sign-in its key stays the one for other tabs that are in the middle of theirs. */
 const GRACE_MS = 600_000;
@@ -27,7 +27,7 @@ export async function loginKeyPair(name: string): Promise<CryptoKeyPair> {
   const kept = await inStore(async () => {
     // The first of several tabs wins.
     const choose = (found?: LoginKey): LoginKey => (found && isUsable(found) ? found : { keyPair: made });
-    await update<LoginKey>(loginId(name), choose, keyStore);
+    await changeStored(loginId(name), choose);
     return get<LoginKey>(loginId(name), keyStore);
   });
   const keyPair = await checkKept(kept?.keyPair);
@@ -46,7 +46,7 @@ export async function keepKeyPair(name: string, sessionId: string, keyPair: Cryp
     await set(sessionKeyId(sessionId), keyPair, keyStore);
     const mark = (found?: LoginKey): LoginKey | undefined =>
       found && { ...found, sessionId, usedAt: Date.now() };
-    await update<LoginKey | undefined>(loginId(name), mark, keyStore);
+    await changeStored(loginId(name), mark);
     return get<CryptoKeyPair>(sessionKeyId(sessionId), keyStore);
   });
   await checkKept(kept);
@@ -64,6 +64,6 @@ export function forgetKeyPair(name: string, sessionId: string): Promise<void> {
     await del(sessionKeyId(sessionId), keyStore);
     const unless = (found?: LoginKey): LoginKey | undefined =>
       found?.sessionId === sessionId ? undefined : found;
-    await update<LoginKey | undefined>(loginId(name), unless, keyStore);
+    await changeStored(loginId(name), unless);
   });
 }
