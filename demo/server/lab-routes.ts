@@ -1,14 +1,14 @@
 // What a page may ask this server about itself: how to sign in, what the token endpoint saw, and to misbehave a little.
 import type http from 'node:http';
 import type { FaultRule, Faults } from './faults.js';
-import type { DemoConfig } from './server.js';
+import type { DemoConfig, ServerSettings } from './server.js';
 import type { TokenEndpointLog } from './token-endpoint-log.js';
 
 export interface LabRoutesOptions {
   config: DemoConfig;
   log: TokenEndpointLog;
   faults: Faults;
-  settings: { accessTokenTtl: number; forgiveReplayForMs: number };
+  settings: ServerSettings;
 }
 
 /** Answers, or returns undefined where the path is not one of its own. */

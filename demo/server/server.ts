@@ -7,8 +7,15 @@ import { API_SCOPE, createAuthorizationServer } from './authorization-server.js'
 import { createFaults, type Faults } from './faults.js';
 import { idempotentReplay } from './idempotent-replay.js';
 import { createLabRoutes } from './lab-routes.js';
+import { createRemedies, type RemedySettings } from './remedies.js';
 import { signInWithoutPage, type TokenResponse } from './sign-in-without-page.js';
-import { createTokenEndpointHandler, forwardTo, oneAtATime, stack } from './token-endpoint.js';
+import {
+  createTokenEndpointHandler,
+  forwardTo,
+  oneAtATime,
+  stack,
+  type TokenEndpointMiddleware,
+} from './token-endpoint.js';
 import { createTokenEndpointLog, readDecision, type TokenEndpointLog } from './token-endpoint-log.js';
 
 export type Handler = (req: http.IncomingMessage, res: http.ServerResponse) => void | Promise<void>;
@@ -24,6 +31,12 @@ export interface DemoServerOptions {
   accessTokenTtl?: number;
   /** How long a replayed refresh token is forgiven, milliseconds (default 0: never). */
   forgiveReplayForMs?: number;
+  /** How long the session table answers a duplicate again, milliseconds (default 0: no session table). */
+  sessionTableMs?: number;
+  /** Whether outdated token versions are refused (default false). */
+  versionCheck?: boolean;
+  /** The way between the pages and the token endpoint, outside everything else (default: a loopback connection, as it is). */
+  network?: TokenEndpointMiddleware;
   /** Whether the authorization server keeps connections open (default true); see TokenEndpointHandlerOptions. */
   keepAlive?: boolean;
 }
@@ -43,19 +56,27 @@ export interface DemoServer {
   readonly log: TokenEndpointLog;
   readonly faults: Faults;
   /** Read at every request, so a change works at once. */
-  readonly settings: { accessTokenTtl: number; forgiveReplayForMs: number };
+  readonly settings: ServerSettings;
   /** A token response as the code exchange gives it, without a browser. */
   signIn(user: string): Promise<TokenResponse>;
   close(): Promise<void>;
 }
 
+export interface ServerSettings extends RemedySettings {
+  accessTokenTtl: number;
+  forgiveReplayForMs: number;
+}
+
 const CLIENT_ID = 'one-refresh-demo';
 
 export async function startDemoServer(options: DemoServerOptions): Promise<DemoServer> {
-  const settings = {
+  const settings: ServerSettings = {
     accessTokenTtl: options.accessTokenTtl ?? 30,
     forgiveReplayForMs: options.forgiveReplayForMs ?? 0,
+    sessionTableMs: options.sessionTableMs ?? 0,
+    versionCheck: options.versionCheck ?? false,
   };
+  const remedies = createRemedies(settings);
 
   // Both must listen before either can be set up: each has the other's address in its configuration.
   let pageHandler: Handler = notReady;
@@ -86,8 +107,10 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
   const handleTokenRequest = createTokenEndpointHandler(
     stack(
       forwardTo(authorizationServer.port, readDecision),
+      ...(options.network === undefined ? [] : [options.network]),
       log.middleware,
       faults.middleware,
+      ...remedies.middlewares,
       oneAtATime(),
       idempotentReplay(() => settings.forgiveReplayForMs),
     ),
@@ -127,6 +150,7 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     async close() {
       await pages.close();
       await Promise.all([stop(pageServer), stop(issuerServer), authorizationServer.close()]);
+      remedies.close();
     },
   };
 }

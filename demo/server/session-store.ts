@@ -72,6 +72,8 @@ export function openSessionStore(file: string): SessionStore {
       answer        BLOB
     ) STRICT;`);
 
+  const row = <Row>(sql: string, token: Uint8Array): Row | undefined =>
+    (db.get(sql, [token]) ?? undefined) as Row | undefined;
   const transaction = (run: () => void): void => {
     db.exec('BEGIN IMMEDIATE');
     try {
@@ -113,21 +115,27 @@ export function openSessionStore(file: string): SessionStore {
       });
     },
     spent: (token) =>
-      db.get('SELECT holder, asked, spent_at, version, answer FROM spent WHERE refresh_token = ?', [
+      row<SpentToken>(
+        'SELECT holder, asked, spent_at, version, answer FROM spent WHERE refresh_token = ?',
         token,
-      ]) as unknown as SpentToken | undefined,
-    sweep: (answeredBefore, claimedBefore) =>
-      void db.run('DELETE FROM spent WHERE spent_at < ? AND (answer IS NOT NULL OR spent_at < ?)', [
+      ),
+    sweep(answeredBefore, claimedBefore) {
+      if (!db.isOpen) return;
+      db.run('DELETE FROM spent WHERE spent_at < ? AND (answer IS NOT NULL OR spent_at < ?)', [
         answeredBefore,
         claimedBefore,
-      ]),
+      ]);
+    },
     deactivate: (sessionId) => void db.run('UPDATE session SET active = 0 WHERE session_id = ?', [sessionId]),
     end(token) {
-      const session = sessionOf(token);
-      if (session === undefined) return;
+      const { session_id } =
+        sessionOf(token) ??
+        row<{ session_id: string | null }>('SELECT session_id FROM spent WHERE refresh_token = ?', token) ??
+        {};
+      if (session_id == null) return;
       transaction(() => {
-        db.run('DELETE FROM spent WHERE session_id = ?', [session.session_id]);
-        db.run('DELETE FROM session WHERE session_id = ?', [session.session_id]);
+        db.run('DELETE FROM spent WHERE session_id = ?', [session_id]);
+        db.run('DELETE FROM session WHERE session_id = ?', [session_id]);
       });
     },
     close: () => db.close(),
