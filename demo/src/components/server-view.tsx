@@ -9,11 +9,10 @@ export function ServerView({ log }: { log: ServerLog | undefined }) {
   const outcomes = new Set(refreshes.map(outcomeOf));
   return (
     <section className="card server-view" aria-labelledby="server-view">
-      <h2 id="server-view">What the authorization server saw</h2>
+      <h2 id="server-view">What the authorization server saw of all tabs</h2>
       <p className="figures">
         <span>
-          <b data-testid="server-requests">{refreshes.length}</b> refresh requests since the sign-in, from all
-          tabs
+          <b data-testid="server-requests">{refreshes.length}</b> refresh requests since the sign-in
         </span>
         <span data-bad={conflicts > 0 || undefined}>
           <b>{conflicts}</b> refused
