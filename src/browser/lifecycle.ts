@@ -7,16 +7,20 @@ export const pageLifecycle: LifecyclePort = {
     visible: document.visibilityState === 'visible',
   }),
   listen(listener) {
-    const stop = new AbortController();
-    const on = (target: EventTarget, type: string, change: (event: Event) => LifecycleChange | false): void =>
-      target.addEventListener(
-        type,
-        (event) => {
-          const now = change(event);
-          if (now) listener(now);
-        },
-        stop,
-      );
+    // No abort signal: jsdom, in which apps run their tests, takes none but its own.
+    const stops: (() => void)[] = [];
+    const on = (
+      target: EventTarget,
+      type: string,
+      change: (event: Event) => LifecycleChange | false,
+    ): void => {
+      const hear = (event: Event): void => {
+        const now = change(event);
+        if (now) listener(now);
+      };
+      target.addEventListener(type, hear);
+      stops.push(() => target.removeEventListener(type, hear));
+    };
     on(window, 'pagehide', () => 'leave');
     // Other shows of a page are its load, which is no return.
     on(window, 'pageshow', (event) => (event as PageTransitionEvent).persisted && 'return');
@@ -26,6 +30,6 @@ export const pageLifecycle: LifecyclePort = {
     on(document, 'resume', () => 'return');
     on(document, 'prerenderingchange', () => 'return');
     on(document, 'visibilitychange', () => document.visibilityState);
-    return () => stop.abort();
+    return () => stops.forEach((stop) => stop());
   },
 };
