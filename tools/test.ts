@@ -12,6 +12,8 @@ const stages: [name: string, command: string][] = [
   ['format and lint', 'npm run --silent lint'],
   ['types', 'npm run --silent types'],
   ['core purity', 'npm run --silent core'],
+  ['API reference', 'npm run --silent api -- --check'],
+  ['documentation', 'npm run --silent docs'],
   [
     'unit tests',
     `npm run --silent unit -- --reporter=default --reporter=json --outputFile.json=${unitReport}`,
@@ -20,6 +22,7 @@ const stages: [name: string, command: string][] = [
   ['package', 'npm run --silent check:package'],
   ['unused code', 'npm run --silent knip'],
   ['size', 'npm run --silent size'],
+  ['as users get it', 'npm run --silent check:consumers'],
   ['end-to-end tests', 'npm run --silent e2e -- --reporter=list,json'],
 ];
 

@@ -1,0 +1,155 @@
+/**
+ * The package as users get it: packed, installed with npm into an empty project, and then
+ *
+ * - a Vite + React app type-checked (declarations too) and built, and a page with one `<script type="module">` and the ready-made bundle,
+ *   both run in Chromium in two tabs against the demo's server: sign in, refresh once for both, call the API, sign out in both;
+ * - Node without a DOM, rendering on the server, and a test in jsdom: neither throws nor keeps its process alive;
+ * - the type tests of test-d/, against the installed declarations.
+ */
+import react from '@vitejs/plugin-react';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Page } from 'playwright';
+import { build } from 'vite';
+import { startDemoServer, type PagesFactory } from '../demo/server/server.js';
+import { ensureBrowser } from './browsers.js';
+
+const root = process.cwd();
+const scratch = mkdtempSync(path.join(tmpdir(), 'one-refresh-consumers-'));
+const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  devDependencies: Record<string, string>;
+};
+const start = performance.now();
+
+function run(command: string, args: string[], cwd: string, timeout = 120_000): string {
+  return execFileSync(command, args, { cwd, timeout, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function said(sentence: string): void {
+  console.log(`${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${sentence}`);
+}
+
+function install(): void {
+  const packed = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', scratch], root);
+  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+  cpSync('test/consumers', scratch, { recursive: true });
+  cpSync('test-d', path.join(scratch, 'test-d'), { recursive: true });
+  writeFileSync(path.join(scratch, 'package.json'), '{ "private": true, "type": "module" }');
+  const versions = ['react', 'react-dom', '@types/react', '@types/react-dom'].map(
+    (name) => `${name}@${devDependencies[name]}`,
+  );
+  const quiet = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  run('npm', ['install', ...quiet, `./${filename}`, ...versions], scratch, 300_000);
+  said('packed and installed');
+}
+
+function checkTypes(): void {
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+  for (const project of ['vite-react', 'test-d']) {
+    run(process.execPath, [tsc, '-p', path.join(scratch, project, 'tsconfig.json')], scratch);
+  }
+  said('the app and the type tests compile against the installed declarations');
+}
+
+function checkNode(): void {
+  // The time limit is the check that nothing keeps the process alive.
+  const rendered = run(process.execPath, ['node/server-rendering.mjs'], scratch, 30_000);
+  if (rendered !== 'rendered\n') throw new Error(`Server rendering printed: ${rendered}`);
+  const jsdom = pathToFileURL(createRequire(import.meta.url).resolve('jsdom')).href;
+  const tested = run(process.execPath, ['node/jsdom.mjs', jsdom], scratch, 30_000);
+  if (tested !== 'tested\n') throw new Error(`The test in jsdom printed: ${tested}`);
+  said('Node without a DOM renders, a test in jsdom runs, and both processes end by themselves');
+}
+
+async function buildApp(): Promise<void> {
+  await build({
+    configFile: false,
+    root: path.join(scratch, 'vite-react'),
+    logLevel: 'error',
+    plugins: [react()],
+    build: { target: 'es2022' },
+  });
+  const bundle = path.join(scratch, 'node_modules/one-refresh/dist/one-refresh.bundle.js');
+  cpSync(bundle, path.join(scratch, 'plain/one-refresh.bundle.js'));
+  said('the app is built');
+}
+
+async function runInBrowser(app: string, directory: string): Promise<void> {
+  const pages: PagesFactory = async () => ({
+    async handle(req, res) {
+      const { pathname } = new URL(req.url ?? '/', 'http://page');
+      if (pathname === '/sign-in') {
+        res.writeHead(200, { 'content-type': 'application/json' });
+        res.end(JSON.stringify(await server.signIn('ada')));
+        return;
+      }
+      const file = path.join(directory, path.normalize(pathname === '/' ? '/index.html' : pathname));
+      const type = file.endsWith('.js') ? 'text/javascript' : 'text/html; charset=utf-8';
+      res.writeHead(200, { 'content-type': type });
+      res.end(readFileSync(file));
+    },
+    async close() {},
+  });
+  const server = await startDemoServer({ pages, accessTokenTtl: 4 });
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const browser = await chromium.launch({ executablePath: ensureBrowser('chromium').path, args });
+  try {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(30_000);
+    const faults: string[] = [];
+    const open = async (): Promise<Page> => {
+      const page = await context.newPage();
+      page.on('pageerror', (error) => faults.push(error.message));
+      await page.goto(server.url);
+      return page;
+    };
+    const shows = (page: Page, id: string, text: string): Promise<unknown> =>
+      page.waitForFunction(
+        ([wanted, value]) => document.getElementById(wanted ?? '')?.textContent === value,
+        [id, text],
+      );
+    const first = await open();
+    await shows(first, 'status', 'signed-out');
+    await first.click('#sign-in');
+    await shows(first, 'status', 'signed-in');
+    const second = await open();
+    await shows(second, 'status', 'signed-in');
+    for (const page of [first, second]) {
+      await shows(page, 'version', '3');
+      await page.click('#ask');
+      await page.waitForFunction(() => document.getElementById('name')?.textContent !== '');
+    }
+    await second.click('#sign-out');
+    for (const page of [first, second]) await shows(page, 'status', 'signed-out');
+    const refreshes = server.log.refreshes();
+    const spent = new Set(refreshes.map((entry) => entry.spent));
+    if (refreshes.length < 2 || spent.size !== refreshes.length)
+      throw new Error(`${app}: ${refreshes.length} refreshes spent ${spent.size} refresh tokens`);
+    if (faults.length > 0) throw new Error(`${app}: ${faults.join('; ')}`);
+    said(
+      `${app}: two tabs, ${refreshes.length} refreshes, each refresh token spent once, signed out in both`,
+    );
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+try {
+  install();
+  checkTypes();
+  checkNode();
+  await buildApp();
+  await runInBrowser('Vite + React', path.join(scratch, 'vite-react/dist'));
+  await runInBrowser('plain page', path.join(scratch, 'plain'));
+} catch (error) {
+  const { stdout = '', stderr = '' } = Object(error) as { stdout?: string; stderr?: string };
+  console.error(error instanceof Error ? error.message : error, stdout, stderr);
+  process.exitCode = 1;
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
