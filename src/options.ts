@@ -3,7 +3,7 @@ import type { CoreOptions } from './core/state.js';
 import type { TokenClient, TokenCoordinatorOptions } from './types.js';
 
 /** Options after the check, with their defaults. */
-export interface CheckedOptions extends Omit<CoreOptions, 'locks'> {
+export interface CheckedOptions extends Omit<CoreOptions, 'locks' | 'worker'> {
   readonly name: string;
   readonly client: TokenClient;
   readonly isSessionLost: ((error: unknown) => boolean) | undefined;
@@ -60,5 +60,6 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     proactive: oneOf('proactive', 'visible', 'always', 'never'),
     broadcast: oneOf('broadcast', 'pair', 'access-token'),
     answers: true,
+    candidate: true,
   };
 }

@@ -7,6 +7,7 @@ import type {
   LockPort,
   StoreOpenError,
   StorePort,
+  WorkerPort,
 } from './core/ports.js';
 import { parseMessage, toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
@@ -21,6 +22,7 @@ export interface Ports {
   readonly store: StorePort;
   readonly clock: ClockPort;
   readonly lifecycle: LifecyclePort;
+  readonly worker?: WorkerPort | undefined;
   /** Sees every step before its effects run; for the simulator, which checks invariants on it. */
   readonly observe?: ((event: Event, state: State, effects: readonly Effect[]) => void) | undefined;
 }
@@ -44,12 +46,16 @@ export interface Runtime {
 }
 
 /** The event queue of one participant: the only place where effects meet ports. */
-export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>, hooks: Hooks): Runtime {
-  const { locks, channel, store, clock, lifecycle } = ports;
+export function createRuntime(
+  ports: Ports,
+  options: Omit<CoreOptions, 'locks' | 'worker'>,
+  hooks: Hooks,
+): Runtime {
+  const { locks, channel, store, clock, lifecycle, worker } = ports;
   const held = new Map<number, () => void>();
   const queue: Event[] = [];
   let running = false;
-  let state = initialState(clock.id(), { ...options, locks: !!locks }, lifecycle.state());
+  let state = initialState(clock.id(), { ...options, locks: !!locks, worker: !!worker }, lifecycle.state());
   let wakeAt = Infinity;
   let cancelTimer = (): void => {};
 
@@ -106,6 +112,12 @@ export function createRuntime(ports: Ports, options: Omit<CoreOptions, 'locks'>,
         return hooks.send(effect);
       case 'post':
         return channel.post(toEnvelope(effect.message, state.me));
+      case 'ask': {
+        const { message, then } = effect;
+        return void worker!.ask(toEnvelope(message, state.me)).then((reached) => {
+          if (!reached) dispatch({ type: 'unreachable', then });
+        });
+      }
       case 'channel':
         return effect.open ? channel.open(receive) : channel.close();
       case 'dispose':

@@ -6,6 +6,7 @@ import type { Turn } from './state.js';
 /** Holds an election in a while, unless the term moves on or the leader answers before. Visible tabs go first. */
 function scheduleElection(t: Turn, inMs: number): void {
   const { s, now } = t;
+  if (!s.options.candidate) return;
   const spread = s.visible ? now.random * 50 : 300 + now.random * 200;
   s.elect = { term: s.record!.term, at: now.mono + inMs + spread };
 }

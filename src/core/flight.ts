@@ -1,6 +1,6 @@
-import { access, emit, pause } from './knowledge.js';
+import { access, emit, pause, successor } from './knowledge.js';
 import { attemptLock, fingerprint, idempotencyKey, isOpen } from './record.js';
-import type { Attempt, Continuation, Phase, State, Turn } from './state.js';
+import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
 /** Whether this tab may ask for locks: on demand, and never while it is frozen, cached or prerendering. */
@@ -38,15 +38,15 @@ export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> 
   };
 }
 
-/** Queues for the refresh lock; `then` is what its holder does. */
-export function begin(t: Turn, then: Continuation): void {
+/** Queues for the refresh lock; `then` is what its holder does; `worker`, if a refresh worker was asked before. */
+export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): void {
   const { s } = t;
   if (!s.options.locks) {
-    s.flight = { tag: s.nextTag++, phase: 'queued', until: Infinity, seen: '' };
+    s.flight = { tag: s.nextTag++, phase: 'queued', until: Infinity, seen: '', worker };
     return then(t);
   }
   const tag = lock(t, 'refresh', 'wait', onRefreshLock(s.nextTag, then));
-  s.flight = { tag, phase: 'queued', until: Infinity, seen: '' };
+  s.flight = { tag, phase: 'queued', until: Infinity, seen: '', worker };
   requeue(t, then);
 }
 
@@ -134,24 +134,24 @@ function expired(t: Turn, then: Continuation): void {
   access(
     t,
     (base) =>
-      base && fingerprint(base) === seen ? { ...base, term: base.term + 1, leader: s.me } : undefined,
+      base && fingerprint(base) === seen
+        ? { ...base, term: base.term + 1, leader: successor(s, base) }
+        : undefined,
     whileFlying(t, (turn, { won }) => {
       // Granted meanwhile, after all.
       if (turn.s.flight!.phase !== 'claiming') return;
       if (!won) return requeue(turn, then);
       if (turn.s.storage !== 'memory') return steal(turn, then);
       // There is no common record to compare with: a lock that nobody waits for arbitrates.
-      const tag = lock(
-        turn,
-        'takeover',
-        'try',
-        whileFlying(turn, (later, outcome) => {
-          unlock(later, tag);
-          if (later.s.flight!.phase !== 'claiming') return;
-          if (outcome === 'granted') steal(later, then);
-          else requeue(later, then);
-        }),
-      );
+      const arbitrated = whileFlying<LockOutcome>(turn, (later, outcome) => {
+        if (later.s.flight!.phase !== 'claiming') return;
+        if (outcome === 'granted') steal(later, then);
+        else requeue(later, then);
+      });
+      const tag = lock(turn, 'takeover', 'try', (later, outcome) => {
+        unlock(later, tag);
+        arbitrated(later, outcome);
+      });
     }),
   );
 }

@@ -13,7 +13,7 @@ export function emit(t: Turn, type: EventType, details: Partial<CoordinatorEvent
 }
 
 /** Where a record stands. */
-function positionOf(record: SessionRecord | undefined): Position {
+export function positionOf(record: SessionRecord | undefined): Position {
   const { sessionId = '', version = 0, term = 0, leader, journal, ended } = record ?? {};
   return { sessionId, version, term, leader, journal, ended };
 }
@@ -51,6 +51,11 @@ export function leads({ record, me }: State): boolean {
   return isOpen(record) && record.leader === me;
 }
 
+/** Who leads after a write of this participant: itself, if it stands for election. */
+export function successor({ me, options }: State, { leader }: SessionRecord): string | undefined {
+  return options.candidate ? me : leader;
+}
+
 /** Milliseconds until this tab refreshes ahead of expiry, by itself; `Infinity` if it does not. */
 export function proactiveDue(s: State, now: Now): number {
   const { proactive, refreshBeforeMs } = s.options;
@@ -64,7 +69,10 @@ export function proactiveDue(s: State, now: Now): number {
 }
 
 /** Names one failure, the same in every tab. */
-function failureOf({ sessionId, version }: Pick<Position, 'sessionId' | 'version'>, attempt: number): string {
+export function failureOf(
+  { sessionId, version }: Pick<Position, 'sessionId' | 'version'>,
+  attempt: number,
+): string {
   return [sessionId, version, attempt].join();
 }
 

@@ -4,8 +4,9 @@ import { SAVE_AGAIN_MS } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
 import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
-import { access, adopt, emit, proactiveDue } from './knowledge.js';
+import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
+import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
 import { isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
@@ -56,6 +57,8 @@ function handle(t: Turn, event: Event): void {
       return close(t);
     case 'lock':
       return event.then(t, event.outcome);
+    case 'unreachable':
+      return event.then(t);
     case 'stored':
       return stored(t, event);
     case 'answered':
@@ -85,11 +88,20 @@ function conclude(t: Turn): void {
     s.flight = { ...s.flight!, until: Infinity, expire: undefined };
     expire?.(t);
   }
-  if (s.flight && needless(t)) finish(t);
-  if (!s.flight && mayFly(s) && (electionDue(t) || (wanted(t) && !s.delegated))) {
-    // A broadcast may have been missed: read while queueing.
-    if (wanted(t)) load(t, true);
-    begin(t, proceed);
+  if (s.flight && needless(t)) {
+    const { worker } = s.flight;
+    finish(t);
+    // The worker was asked by this tab, which the leader should have done before: does it still live?
+    if (worker === 'accepted' && mayFly(s) && !leads(s)) hello(t);
+  }
+  if (!s.flight && mayFly(s)) {
+    const needs = !s.delegated && wanted(t);
+    if (needs && s.options.worker) askWorker(t);
+    else if (needs || electionDue(t)) {
+      // A broadcast may have been missed: read while queueing.
+      if (needs) load(t, true);
+      begin(t, proceed);
+    }
   }
   if (s.saveAt !== undefined && s.saveAt <= now.mono) save(t);
   if (s.closed && !s.disposed && s.attempts.length === 0) {
@@ -102,7 +114,7 @@ function conclude(t: Turn): void {
 function needless(t: Turn): boolean {
   const { s } = t;
   const { phase, attempt: tag } = s.flight!;
-  if (phase === 'queued' || phase === 'probing' || phase === 'asking') return !wanted(t) && !electionDue(t);
+  if (['waking', 'queued', 'probing', 'asking'].includes(phase)) return !wanted(t) && !electionDue(t);
   const sent = s.attempts.find((attempt) => attempt.tag === tag);
   return phase === 'sending' && (!isOpen(s.record) || s.record.sessionId !== sent?.sessionId);
 }

@@ -1,6 +1,6 @@
 import { tell } from './commit.js';
+import { accepted, consider } from './delegation.js';
 import { hello } from './election.js';
-import { finish, mayFly } from './flight.js';
 import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
 import type { SessionRecord } from './record.js';
@@ -9,7 +9,7 @@ import type { Turn } from './state.js';
 
 /** What another participant says. With a store every message may be lost: it brings speed, the store brings truth. */
 export function hear(t: Turn, message: Envelope): void {
-  const { s, now } = t;
+  const { s } = t;
   const { record } = s;
   const { type, sessionId, version, term, leader, journal, ended } = message;
   if (s.closed) return;
@@ -28,10 +28,7 @@ export function hear(t: Turn, message: Envelope): void {
 
   if (type === 'hello') answer(t, message);
   else if (type === 'refresh-request') consider(t, message);
-  else if (type === 'refresh-accepted' && message.to === s.me && s.flight?.phase === 'asking') {
-    finish(t);
-    s.delegated = now.mono + s.options.refreshTimeoutMs;
-  }
+  else if (type === 'refresh-accepted' && message.to === s.me) accepted(t);
 }
 
 /** The store may know: ask it. */
@@ -69,18 +66,4 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
       tell(t, isOpen(record) ? 'pair' : 'signed-out', record, memory || !isOpen(record));
   }
   if (same && leader === s.me && leads(s)) post(t, { type: 'leader-pong' });
-}
-
-/** A tab without a store asks this one to refresh, because this one has a store. */
-function consider(
-  t: Turn,
-  { from, sessionId, version, resource, scope }: Extract<Envelope, { type: 'refresh-request' }>,
-): void {
-  const { s, now } = t;
-  const { record } = s;
-  if (!mayFly(s) || record!.sessionId !== sessionId) return;
-  if (record!.version > version) return tell(t, 'pair', record!, true);
-  if (s.storage === 'memory' || record!.ended) return;
-  s.request = { version, resource, scope, until: now.mono + s.options.refreshTimeoutMs };
-  post(t, { type: 'refresh-accepted', to: from });
 }

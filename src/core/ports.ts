@@ -57,6 +57,12 @@ export interface ClockPort {
 export type LifecycleChange =
   'leave' | 'freeze' | 'return' | 'visible' | 'hidden' | 'online' | 'focus' | 'clock';
 
+/** The refresh worker: a participant that outlives every page. It is told here, and speaks on the channel like all others. */
+export interface WorkerPort {
+  /** Starts it if need be. Resolves to whether there is one; never rejects. */
+  ask(message: object): Promise<boolean>;
+}
+
 export interface LifecyclePort {
   /** Whether requests may be made now (not prerendering) and whether a user can see the page. */
   state(): { readonly active: boolean; readonly visible: boolean };

@@ -34,8 +34,12 @@ export type Message = Position &
         /** The sender has no store, so everybody who knows better answers. */
         readonly memory: boolean;
       }
-    /** Memory mode: a participant with a store is asked to refresh, and says that it will. */
-    | ({ readonly type: 'refresh-request' } & Audience)
+    /** A participant with a store, or the refresh worker, is asked to refresh, and says that it will. */
+    | ({
+        readonly type: 'refresh-request';
+        /** The sender has no store, so what is known is to be told. */
+        readonly memory: boolean;
+      } & Audience)
     | { readonly type: 'refresh-accepted'; readonly to: string }
     /** All that a transport without questions and answers says. */
     | { readonly type: 'changed' }

@@ -1,7 +1,7 @@
 import { overdue } from './answer.js';
 import { elect, electionDue } from './election.js';
 import { awaitAttempt, finish, giveUp, hold, lock, whileFlying } from './flight.js';
-import { access, emit, pause, post, proactiveDue, tokenOf } from './knowledge.js';
+import { access, emit, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import type { Audience, Journal, SessionRecord } from './record.js';
 import { attemptLock, audienceKey, fingerprint, idempotencyKey, SCHEMA } from './record.js';
 import type { Attempt, Continuation, Turn } from './state.js';
@@ -28,10 +28,11 @@ export function wanted({ s, now }: Turn): Audience | undefined {
  */
 export function proceed(t: Turn): void {
   const { s, now } = t;
-  const audience = wanted(t);
+  const { asked, cleared, worker } = s.flight!;
+  // What came to be wanted during an election is asked of the worker first.
+  const audience = s.options.worker && !worker ? undefined : wanted(t);
   if (!audience) return electionDue(t) ? elect(t) : finish(t);
   const record = s.record!;
-  const { asked, cleared } = s.flight!;
   if (record.schema > SCHEMA) {
     // An old bundle beside a new one: it may use what it can read, but not lead.
     pause(t, 'schema', s.options.refreshTimeoutMs, 'ERR_UNSUPPORTED');
@@ -41,7 +42,7 @@ export function proceed(t: Turn): void {
     // The other tabs may know better, or do it better.
     const { resource, scope } = audience;
     hold(t, 'asking', { asked: true, until: now.mono + ASK_MS, expire: proceed });
-    return post(t, { type: 'refresh-request', resource, scope });
+    return post(t, { type: 'refresh-request', resource, scope, memory: true });
   }
   const key = idempotencyKey(record);
   const { journal } = record;
@@ -114,7 +115,7 @@ function writeAhead(t: Turn, attempt: number, audience: Audience): void {
     t,
     (base) =>
       base && !base.ended && fingerprint(base) === basis
-        ? { ...base, schema: SCHEMA, term, leader: s.me, journal }
+        ? { ...base, schema: SCHEMA, term, leader: successor(s, base), journal }
         : undefined,
     (turn, { won, failed }) => {
       const flying = turn.s.flight?.tag === tag;

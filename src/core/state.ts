@@ -18,6 +18,10 @@ export interface CoreOptions {
   readonly locks: boolean;
   /** Whether participants hear each other's questions (false on a transport that only hints at changes). */
   readonly answers: boolean;
+  /** Whether there may be a refresh worker to ask. */
+  readonly worker: boolean;
+  /** Stands for election. A refresh worker does not: it keeps no timers and is stopped when idle, so it cannot lead. */
+  readonly candidate: boolean;
 }
 
 /** Somebody in this tab who waits for a token. */
@@ -46,11 +50,12 @@ export interface Attempt extends Journal {
 
 /** Where a flight is:
  *
- *     queued ─▶ (claiming ─▶ stealing ─▶) asking ─▶ probing ─▶ locking ─▶ journaling ─▶ sending ─▶ committing
- *                                 └▶ electing                                           ├▶ failing
- *                                                                                       └▶ reconciling ⇄ checking
+ *     (waking ─▶) queued ─▶ (claiming ─▶ stealing ─▶) asking ─▶ probing ─▶ locking ─▶ journaling ─▶ sending ─▶ committing
+ *                      └▶ electing                                                                   ├▶ failing
+ *                                                                                                    └▶ reconciling ⇄ checking
  */
 export type Phase =
+  | 'waking'
   | 'queued'
   | 'claiming'
   | 'stealing'
@@ -80,6 +85,8 @@ export interface Flight {
   readonly waiting?: number | undefined;
   /** Memory mode: the other tabs were asked. */
   readonly asked?: boolean;
+  /** What the refresh worker, if there is one, said when it was asked to do this. */
+  readonly worker?: 'accepted' | 'silent' | undefined;
   /** The last attempt known to be over, or overdue: its idempotency key and number. */
   readonly cleared?: { readonly key: string; readonly attempt: number };
 }
@@ -191,6 +198,8 @@ export type Event =
     }
   | { readonly type: 'sign-out'; readonly id: number; readonly revoke: boolean }
   | { readonly type: 'lock'; readonly outcome: LockOutcome; readonly then: Continuation<LockOutcome> }
+  /** There is no refresh worker to ask. */
+  | { readonly type: 'unreachable'; readonly then: Continuation }
   | {
       readonly type: 'stored';
       readonly result: StoreResult;
@@ -229,6 +238,8 @@ export type Effect =
   /** Nobody is left to use the answer. */
   | { readonly type: 'abort'; readonly tag: number }
   | { readonly type: 'post'; readonly message: Message }
+  /** To the refresh worker alone, which it starts; `then`, if there is none. */
+  | { readonly type: 'ask'; readonly message: Message; readonly then: Continuation }
   | { readonly type: 'channel'; readonly open: boolean }
   | {
       readonly type: 'settle';

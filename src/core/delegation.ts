@@ -1,0 +1,93 @@
+import { tell } from './commit.js';
+import { begin, finish, mayFly, whileFlying } from './flight.js';
+import { access, failureOf, positionOf, post } from './knowledge.js';
+import type { Envelope } from './protocol.js';
+import { proceed, wanted } from './refresh.js';
+import type { Continuation, Flight, Turn } from './state.js';
+
+/**
+ * Asks the refresh worker, which outlives this page, to do it: before queueing for the lock, which the worker takes
+ * itself. Then the page queues all the same, behind it; the lock says when the worker is done, or dead.
+ *
+ *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ hears the pair: withdraws
+ *     worker     starts ─▶ lock ─ journal ─ request ─ commit ─ unlock ─ broadcast
+ *
+ *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░ granted: reads the journal, asks again at once
+ *     worker     starts ─▶ lock ─ journal ─ request ─ ✝
+ *
+ *     page    ask ─ ─ ─ ─ ─ ─ ─ (none, or silent for `leaderTimeoutMs`) ─▶ queued: does it by itself
+ */
+export function askWorker(t: Turn): void {
+  const { s, now } = t;
+  const until = now.mono + s.options.leaderTimeoutMs;
+  s.flight = { tag: s.nextTag++, phase: 'waking', until, expire: goOn('silent'), seen: '' };
+  // What the store has may be all that is wanted; and it gets what only this tab has.
+  access(
+    t,
+    () => undefined,
+    whileFlying(t, (turn) => {
+      const audience = wanted(turn);
+      if (!audience) return;
+      const { record, storage } = turn.s;
+      const { resource, scope } = audience;
+      const memory = storage === 'memory';
+      turn.effects.push({
+        type: 'ask',
+        message: { ...positionOf(record), type: 'refresh-request', resource, scope, memory },
+        then: whileFlying(turn, goOn('silent')),
+      });
+    }),
+    true,
+  );
+}
+
+/** Queues for the lock, knowing what the worker said. */
+function goOn(worker: Flight['worker']): Continuation {
+  return (t) => {
+    finish(t);
+    begin(t, proceed, worker);
+  };
+}
+
+/** Somebody said that it will refresh for this tab. */
+export function accepted(t: Turn): void {
+  const { s, now } = t;
+  if (s.flight?.phase === 'waking') return goOn('accepted')(t);
+  // Memory mode: this tab holds the lock, which the other one needs.
+  if (s.flight?.phase !== 'asking') return;
+  finish(t);
+  s.delegated = now.mono + s.options.refreshTimeoutMs;
+}
+
+/**
+ * Another participant asks this one to refresh, because this one has a store, or will outlive it. Whoever asks may know
+ * more than was heard here: a worker has perhaps been started just for this.
+ */
+export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-request' }>): void {
+  access(t, undefined, (turn, { failed }) => {
+    if (!failed) accept(turn, asked);
+  });
+}
+
+function accept(
+  t: Turn,
+  { from, sessionId, version, journal, resource, scope, memory }: Parameters<typeof consider>[1],
+): void {
+  const { s, now } = t;
+  const { record, pause } = s;
+  if (!mayFly(s) || record!.sessionId !== sessionId) return;
+  // Whoever has a store finds it there.
+  if (record!.version > version) return memory ? tell(t, 'pair', record!, true) : undefined;
+  if (s.storage === 'memory' || record!.ended) return;
+  if (pause) {
+    const known = journal?.failure && failureOf({ sessionId, version }, journal.attempt);
+    // It asked before it heard of the failure. All wait as one.
+    if (known !== pause.of) return pause.failure && post(t, { type: 'refresh-failed' });
+    // It has waited, by its own clock, or was told by a person to go on.
+    s.pause = undefined;
+  }
+  s.request = { version, resource, scope, until: now.mono + s.options.refreshTimeoutMs };
+  // Its place in the queue comes before the answer, so that nobody who queues upon it comes first.
+  if (!s.flight && !s.options.worker && wanted(t)) begin(t, proceed);
+  post(t, { type: 'refresh-accepted', to: from });
+}
