@@ -228,6 +228,8 @@ function close(t: Turn): void {
   s.callers = [];
   finish(t);
   resign(t);
+  // Nobody else may have it.
+  if (s.saveAt !== undefined) save(t);
   s.closed = true;
   s.saveAt = s.helloUntil = s.pause = undefined;
 }

@@ -22,6 +22,9 @@ export function hear(t: Turn, message: Envelope): void {
   ) {
     // What this tab does not know, it reads.
     reread(t);
+  } else if (type === 'reauth-required' && isOpen(record)) {
+    // Lost only to those who never heard of the token's successor.
+    tell(t, 'pair', record, true);
   }
   // A sign of life: there is nothing to elect.
   if (message.from === s.record?.leader) s.elect = undefined;
