@@ -82,6 +82,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       fault();
       tab.tell('freeze');
       tab.freeze(false);
+      checker.retired(who);
       later(() => {
         tab.thaw();
         tab.tell('return');
@@ -99,6 +100,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       return leave(world, who, () => {
         tab.setCached(true);
         tab.freeze(false);
+        checker.retired(who);
         later(() => {
           if (world.calm) return;
           if (action.chance < 0.3) return tab.kill();

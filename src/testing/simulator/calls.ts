@@ -36,6 +36,7 @@ export function createCalls(
       options,
       session: status === 'loading' ? undefined : sessionId,
       version,
+      held: status === 'loading' ? undefined : by.coordinator.peekAccessToken(options),
       since: by.tab.age(),
       limitMs,
       outcome: undefined,
@@ -68,6 +69,7 @@ export function createCalls(
       ),
     signIn(by, ifSignedOut) {
       const { family, tokens } = world.server.signIn();
+      if (ifSignedOut) checker.truth.politeFamilies.add(family.id);
       start(by, 'session', {}, Infinity, () =>
         by.coordinator.setSession(tokens, { subject: family.id, ifSignedOut }),
       );

@@ -1,6 +1,6 @@
 import type { Check, Violate } from './checker.js';
 import type { Call } from './participant.js';
-import { audienceKey } from '../../core/record.js';
+import { audienceKey, isOpen } from '../../core/record.js';
 import { readToken } from './server.js';
 import type { Truth } from './truth.js';
 import type { World } from './world.js';
@@ -11,6 +11,15 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
 
   function sessionsOf(family: string): string[] {
     return [...truth.familyOf].filter(([, of]) => of === family).map(([session]) => session);
+  }
+
+  /** I7: a store that could not be read is not an empty one. */
+  function checkSignedOut({ by, number }: Call): void {
+    const state = by.state();
+    if (state?.record || state?.storage === 'memory' || truth.storeReset()) return;
+    if (isOpen(world.database.history()[3] ?? world.database.value()) && isOpen(world.database.value())) {
+      violate('I7', `call ${number} of ${by.tab.name} is told that nobody is signed in`);
+    }
   }
 
   return {
@@ -25,6 +34,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
       }
       if (kind !== 'get' || !outcome) return;
       if (outcome.token === undefined) {
+        if (outcome.code === 'ERR_SIGNED_OUT') checkSignedOut(call);
         if (plan.profile === 'no-faults' && !expected(call)) {
           violate(
             'I3',
@@ -43,6 +53,9 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
       // (A journal that went with the store took with it whom a replayed answer is for.)
       if (audience !== audienceKey(call.options) && !truth.storeReset()) {
         violate('I5', `call ${call.number} of ${by.tab.name} got a token for '${audience}'`);
+      }
+      if (call.options.forceRefresh && outcome.token === call.held) {
+        violate('I5', `call ${call.number} of ${by.tab.name} was given the very token that it had refused`);
       }
       if (sessionsOf(family).some((session) => by.over.has(session))) {
         violate('I4', `${by.tab.name} hands out a token of ${family}, which it knows to be signed out`);

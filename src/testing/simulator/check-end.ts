@@ -58,6 +58,20 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
       }
     }
   }
+  const kept = world.server.find(stored?.refreshToken);
+  if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
+    if (kept.spentAt === undefined) violate('I2', 'the session ended, but its refresh token lives');
+  }
+  for (const { outcome, answer, request } of network.exchanges()) {
+    if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;
+    const { refresh_token: given } = answer.tokens;
+    const over =
+      truth.signedOut.has(request.sessionId) &&
+      !truth.committed.has(`${request.sessionId}.${request.version + 1}`);
+    if (over && given && !world.server.find(given)?.family.revoked && !truth.revoked.has(given)) {
+      violate('I4', 'a pair that came after the sign-out was not revoked');
+    }
+  }
   for (const { tab, name, held } of locks.list()) {
     if (tab.alive()) violate('I9', `${tab.name} still ${held ? 'holds' : 'waits for'} ${name}`);
   }

@@ -54,7 +54,34 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     return truth.storeReset() ? 'store lost it' : undefined;
   }
 
+  /** Losses that were declared although another attempt was about to be answered. */
+  const early = new Map<string, number>();
+  const T = plan.options.refreshTimeoutMs ?? 30_000;
+
   return {
+    heard({ request, outcome, tab, sentAt }, by) {
+      const { now } = world.scheduler;
+      const { refreshToken = '' } = request;
+      if (outcome === 'lost') early.set(refreshToken, now());
+      if (
+        outcome !== 'tokens' ||
+        !plan.locks ||
+        by.left ||
+        tab.lastStill() > sentAt ||
+        now() - sentAt > 2 * T
+      )
+        return;
+      const refusedAt = early.get(refreshToken) ?? Infinity;
+      const given = world.database.value();
+      const ended = given?.ended?.kind === 'reauth-required' && given.refreshToken === refreshToken;
+      if (ended && now() - refusedAt < Math.min(T, 5_000) - 100 && by.returnedAt < sentAt) {
+        violate(
+          'I6',
+          `session ended ${Math.round(now() - refusedAt)} ms before another attempt was answered`,
+        );
+      }
+    },
+
     step(by, event, before, after) {
       const { record } = after;
       const was = before?.record;

@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../../core/record.js';
 import type { Effect, Event, State } from '../../core/state.js';
+import { checkConduct } from './check-conduct.js';
 import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
 import { checkSessions } from './check-sessions.js';
@@ -48,6 +49,8 @@ export interface Check {
   readonly revoked?: (refreshToken: string) => void;
   readonly asked?: (call: Call) => void;
   readonly settled?: (call: Call) => void;
+  /** It was told that it leaves, or is frozen. */
+  readonly retired?: (by: Participant) => void;
   readonly lossAnnounced?: (by: Participant, version: string) => void;
 }
 
@@ -62,6 +65,7 @@ export function createChecker(world: World): Checker {
     checkSpending(world, truth, violate),
     checkSessions(world, truth, violate),
     checkCalls(world, truth, violate),
+    checkConduct(world, truth, violate),
   ];
   const each =
     <K extends keyof Check>(name: K) =>
@@ -81,6 +85,7 @@ export function createChecker(world: World): Checker {
     revoked: each('revoked'),
     asked: each('asked'),
     settled: each('settled'),
+    retired: each('retired'),
     lossAnnounced: each('lossAnnounced'),
     atEnd: () => checkEnd(world, truth, violate),
   };

@@ -14,6 +14,8 @@ export interface Call {
   /** What this tab showed at that moment: whose session, which version. */
   readonly session: string | undefined;
   readonly version: number;
+  /** The token that it had then. */
+  readonly held: string | undefined;
   /** The tab's running time. */
   readonly since: number;
   readonly limitMs: number;

@@ -142,9 +142,10 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     await scheduler.run(scheduler.now() + 3 * T + 20_000, stop);
     // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end.
     const busy = (): boolean => participants.some(({ tab, state }) => tab.alive() && state()?.flight);
-    for (let quiet = 0, n = 0; quiet < 2 && n < 40; n++) {
-      await scheduler.run(scheduler.now() + 250, stop);
-      quiet = busy() ? 0 : quiet + 1;
+    for (let quiet = false, n = 0; !quiet && n < 200; n++) {
+      const { steps } = world.stats;
+      await scheduler.run(scheduler.now() + 50, stop);
+      quiet = !busy() && world.stats.steps === steps;
     }
     if (!stop()) checker.atEnd();
     count(world.stats.messages, 'total');

@@ -31,6 +31,10 @@ export interface Truth {
   /** Sessions that somebody signed out, and those whose tombstone was durable. */
   readonly signedOut: ReadonlySet<string>;
   readonly buried: ReadonlySet<string>;
+  /** Sign-ins that were not to replace an open session. */
+  readonly politeFamilies: Set<string>;
+  /** Refresh tokens that clients gave back. */
+  readonly revoked: ReadonlySet<string>;
   readonly excuses: ReadonlyMap<string, ReadonlySet<Excuse>>;
   readonly excuse: (refreshToken: string | undefined, excuse: Excuse) => void;
   /** Losses that nobody could have prevented, by their reason. */
@@ -50,6 +54,8 @@ export function createTruth(world: World): Truth {
   const familyOf = new Map<string, string>();
   const signedOut = new Set<string>();
   const buried = new Set<string>();
+  const politeFamilies = new Set<string>();
+  const revoked = new Set<string>();
   const excuses = new Map<string, Set<Excuse>>();
   const losses: Record<string, number> = {};
   const truth: Truth = {
@@ -60,6 +66,7 @@ export function createTruth(world: World): Truth {
         if (list) list.push(exchange);
         else requests.set(token, [exchange]);
       },
+      revoked: (token) => void revoked.add(token),
       step(_by, event, before, after) {
         const { record } = after;
         if (record?.subject !== undefined) familyOf.set(record.sessionId, record.subject);
@@ -81,6 +88,8 @@ export function createTruth(world: World): Truth {
     familyOf,
     signedOut,
     buried,
+    politeFamilies,
+    revoked,
     excuses,
     excuse(refreshToken = '', excuse) {
       const known = excuses.get(refreshToken);

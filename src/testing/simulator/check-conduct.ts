@@ -1,0 +1,120 @@
+import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
+import type { State } from '../../core/state.js';
+import type { Check, Violate } from './checker.js';
+import type { Exchange } from './network.js';
+import type { Participant } from './participant.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** Milliseconds that pipes and timers may take. */
+const SLACK_MS = 50;
+
+/**
+ * What keeps the herd calm: nobody refreshes what nobody wants (I1), all wait as one after a failure, one silent tab is
+ * replaced once (I3), and a page that leaves or freezes keeps no lock (I9).
+ */
+export function checkConduct(world: World, truth: Truth, violate: Violate): Check {
+  const { plan, scheduler, participants, locks, stats } = world;
+  const { now, at } = scheduler;
+  const T = plan.options.refreshTimeoutMs ?? 30_000;
+  let theft: { by: Participant; at: number } | undefined;
+  /** The wait that each participant heard of, by the failure it belongs to. */
+  const waits = new Map<Participant, { version: string; until: number }>();
+  /** The version that each participant wanted to spend when it wrote its journal. */
+  const prepared = new Map<Participant, number | undefined>();
+
+  function isWanted(state: State, by: Participant): boolean {
+    if (state.callers.length > 0 || state.request) return true;
+    const wall = by.tab.clock.wall();
+    const instant = { wall, mono: by.tab.clock.monotonic(), random: 0 };
+    return proactiveDue(state, instant) <= 0 || lifeLeft(state, '', instant) <= 0;
+  }
+
+  return {
+    step(by, event, before, after, effects) {
+      if (event.type === 'message' && event.message.type === 'refresh-failed') {
+        const failure = event.message.journal?.failure;
+        const { sessionId, version } = event.message;
+        // News, unless it lay in the queue of a page that stood still.
+        if (failure && by.tab.lastStill() < now() - 1_000 && after.record?.journal?.failure === failure) {
+          waits.set(by, { version: `${sessionId}.${version}`, until: now() + failure.retryInMs });
+        }
+      }
+      const woken = event.type === 'lifecycle' && event.change === 'online';
+      if (woken || before?.record?.journal?.failure !== after.record?.journal?.failure) {
+        if (event.type !== 'message') waits.delete(by);
+      }
+      if (after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling') {
+        prepared.set(by, isWanted(after, by) ? after.record?.version : undefined);
+      }
+      for (const effect of effects) {
+        if (effect.type === 'lock' && effect.mode === 'steal') stolen(by, after);
+        if (effect.type !== 'send') continue;
+        // (Who asked for it may have run out of patience since; what they asked for is due all the same.)
+        if (prepared.get(by) !== effect.attempt.version && !isWanted(after, by)) {
+          violate('I1', `${by.tab.name} refreshes version ${effect.attempt.version}, which nobody asked for`);
+        }
+      }
+    },
+
+    sent(exchange: Exchange, by) {
+      const { sessionId, version } = exchange.request;
+      const wait = waits.get(by);
+      if (
+        wait?.version === `${sessionId}.${version}` &&
+        now() < wait.until - SLACK_MS &&
+        by.tab.lastStill() < 0
+      ) {
+        const early = Math.round(wait.until - now());
+        violate(
+          'I1',
+          `${by.tab.name} sends version ${version} ${early} ms before the time that all agreed on`,
+        );
+      }
+    },
+
+    executed(by, before, after) {
+      if (!before || !after || before.sessionId === after.sessionId) return;
+      const polite = truth.politeFamilies.has(after.subject ?? '');
+      if (polite && !before.ended && !truth.storeReset()) {
+        violate('I5', `${by.tab.name} replaces an open session although it asked for none to be replaced`);
+      }
+    },
+
+    posted(by, message) {
+      const { record, unsaved } = message as { record?: { refreshToken?: string }; unsaved?: boolean };
+      if (plan.options.broadcast === 'access-token' && record?.refreshToken !== undefined && !unsaved) {
+        violate('I8', `${by.tab.name} posts a refresh token that was to stay off the channel`);
+      }
+    },
+
+    retired(by) {
+      // A moment for the words on their way to the browser process.
+      at(20, () => {
+        const { tab } = by;
+        if (!tab.alive() || tab.running()) return;
+        for (const { tab: owner, name, held } of locks.list()) {
+          if (owner !== tab || (held && name.startsWith('attempt:') && !tab.cached())) continue;
+          violate(
+            'I9',
+            `${tab.name} ${held ? 'holds' : 'waits for'} ${name} while it is ${tab.cached() ? 'cached' : 'frozen'}`,
+          );
+        }
+      });
+    },
+  };
+
+  /** I3: a silent holder is replaced by one waiter, not by all of them in turn. */
+  function stolen(by: Participant, state: State): void {
+    const last = theft;
+    theft = { by, at: now() };
+    if (!last || last.by === by || state.storage === 'memory') return;
+    const { tab } = last.by;
+    const lives = tab.alive() && tab.lastStill() < last.at && !last.by.left && !last.by.closed;
+    const since = now() - last.at;
+    const hurt = truth.storeHurt() || participants.some((one) => one.state()?.storage === 'memory');
+    if (lives && since < T && !hurt && stats.faults['sleep'] === undefined) {
+      violate('I3', `${by.tab.name} steals the lock ${Math.round(since)} ms after ${tab.name} did`);
+    }
+  }
+}
