@@ -1,8 +1,9 @@
 import { fault, requiredLife, standingError } from './core/calls.js';
-import { TokenCoordinatorError } from './core/errors.js';
+import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
 import type { AccessToken } from './core/record.js';
 import { audienceKey, idempotencyKey, isOpen } from './core/record.js';
+import { maySendStill } from './core/refresh.js';
 import type { Outcome, State } from './core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
 import type { CheckedOptions } from './options.js';
@@ -46,6 +47,10 @@ export function createCoordinator(
       // Needed again, most likely: so that nothing stands between the answer and its commit.
       const last = tokenOf(state(), audienceKey(attempt));
       if (last?.claimed) void readLife(last.token);
+      const assertSendable = (): void => {
+        if (maySendStill(state(), attempt, now())) return;
+        throw Object.assign(new RefreshUnavailableError(), { unspent: true });
+      };
       const cancelWatch = watchForMisuse();
       sending = true;
       const answer = (async () =>
@@ -58,6 +63,7 @@ export function createCoordinator(
           attempt: attempt.attempt,
           idempotencyKey: idempotencyKey(attempt),
           signal: controller.signal,
+          assertSendable,
         }))();
       sending = false;
       void answer
@@ -67,7 +73,7 @@ export function createCoordinator(
               ? ({ outcome: { kind: 'tokens', tokens }, life: await lifeOf(tokens) } as const)
               : { outcome: outcomeOf(undefined, undefined) },
           (error: unknown) => ({
-            outcome: isOwn(error) ? { kind: 'misuse' as const } : outcomeOf(error, isSessionLost),
+            outcome: outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost),
           }),
         )
         .then((result: { outcome: Outcome; life?: number | undefined }) => {
@@ -195,7 +201,10 @@ export function createCoordinator(
         const message = 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`';
         throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
       }
-      if (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) {
+      if (
+        (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) ||
+        (dpopKeyPair && !client.bind)
+      ) {
         const message = 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })';
         throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
       }

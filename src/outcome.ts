@@ -2,14 +2,26 @@ import type { Outcome } from './core/state.js';
 
 /** What a refresh function said by throwing. Brands, not classes: two bundles have two classes. */
 export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): Outcome {
-  const { refreshOutcome, error: code, errorDescription, retryAfterMs, status } = Object(error) as Thrown;
-  if ((refreshOutcome === 'rejected' && code === 'invalid_grant') || saysLost(error, isSessionLost)) {
+  const {
+    refreshOutcome,
+    error: oauth,
+    errorDescription,
+    retryAfterMs,
+    status,
+    unspent,
+    code,
+    message,
+  } = Object(error) as Thrown;
+  if ((refreshOutcome === 'rejected' && oauth === 'invalid_grant') || saysLost(error, isSessionLost)) {
     return { kind: 'lost' };
   }
-  if (refreshOutcome === 'rejected') return { kind: 'rejected', error: String(code), errorDescription };
+  if (refreshOutcome === 'rejected') return { kind: 'rejected', error: String(oauth), errorDescription };
   if (refreshOutcome === 'conflict') return { kind: 'conflict' };
+  // A typed error of this package: `refreshTokenGrant` found a fault before it sent anything.
+  if (code === 'ERR_CONFIGURATION' || code === 'ERR_UNSUPPORTED')
+    return { kind: 'fault', code, message: String(message) };
   // 429: refused before anything was looked at (RFC 6585 §4).
-  return { kind: 'unavailable', retryAfterMs, unspent: status === 429 };
+  return { kind: 'unavailable', retryAfterMs, unspent: status === 429 || unspent === true };
 }
 
 interface Thrown {
@@ -18,6 +30,9 @@ interface Thrown {
   readonly errorDescription?: string | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly status?: number | undefined;
+  readonly unspent?: boolean | undefined;
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
 }
 
 function saysLost(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): boolean {

@@ -18,6 +18,11 @@ export interface RefreshRequest {
   readonly idempotencyKey: string;
   /** For your own clean-up: aborted only when nobody is left to use the answer. */
   readonly signal: AbortSignal;
+  /**
+   * For a client that prepares its request first (keys, proofs, discovery): call it in the same task as the `fetch`.
+   * @throws `RefreshUnavailableError` (nothing was spent) if half of `refreshTimeoutMs` has passed, or a newer pair or a sign-out came
+   */
+  readonly assertSendable?: (() => void) | undefined;
 }
 
 /**

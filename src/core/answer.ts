@@ -35,8 +35,8 @@ function failureFor({ s, now }: Turn, outcome: Exclude<Outcome, { kind: 'tokens'
   const failures = s.record!.journal?.failures ?? 0;
   const failure = { at: now.wall, retryInMs: backoff(failures, now.random), unspent: false };
   switch (outcome.kind) {
-    case 'misuse':
-      return { ...failure, error: 'misuse' };
+    case 'fault':
+      return { ...failure, unspent: true, fault: outcome };
     case 'rejected':
       return { ...failure, error: outcome.error, errorDescription: outcome.errorDescription };
     case 'conflict':

@@ -21,8 +21,8 @@ const texts: Partial<Record<ErrorCode, string>> = {
 };
 
 /** An error of this code with its standard text. */
-export function fault(code: ErrorCode, details?: object): TokenCoordinatorError {
-  return new TokenCoordinatorError(code, texts[code]!, details);
+export function fault(code: ErrorCode, details?: object, text = texts[code]!): TokenCoordinatorError {
+  return new TokenCoordinatorError(code, text, details);
 }
 
 /** The error that a snapshot shows, and that callers get who cannot be served. */
@@ -32,8 +32,8 @@ export function standingError(
 ): TokenCoordinatorError | undefined {
   if (isOpen(record) && record.ended) return fault('ERR_REAUTH_REQUIRED', { reason: record.ended.reason });
   if (!pause) return undefined;
-  const { error, errorDescription } = pause.failure ?? {};
-  return fault(pause.code, { error, errorDescription, retryAfterMs });
+  const { error, errorDescription, fault: found } = pause.failure ?? {};
+  return fault(pause.code, { error, errorDescription, retryAfterMs }, found?.message);
 }
 
 /** Least life of a token handed out without a word about it. */

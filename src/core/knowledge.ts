@@ -108,13 +108,13 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const of = failureOf(after, attempt);
   if (!failure) s.pause = undefined;
   else if (of !== s.pausedFor) {
-    const { at, retryInMs, error } = failure;
+    const { at, retryInMs, error, fault } = failure;
     // News is a duration, on this tab's own clock. What is read is a while old by another tab's wall clock: believed for
     // no longer than the wait it asks for.
     const rest = hearsay ? retryInMs : Math.max(0, Math.min(at + retryInMs - now.wall, retryInMs));
-    if (error === undefined) pause(t, of, rest, 'ERR_REFRESH_UNAVAILABLE', failure);
+    if (error === undefined && !fault) pause(t, of, rest, 'ERR_REFRESH_UNAVAILABLE', failure);
     // What waiting does not heal waits for a wake-up or a forced call.
-    else pause(t, of, Infinity, error === 'misuse' ? 'ERR_CONFIGURATION' : 'ERR_REFRESH_REJECTED', failure);
+    else pause(t, of, Infinity, fault?.code ?? 'ERR_REFRESH_REJECTED', failure);
   }
 
   if (!s.loaded) return;

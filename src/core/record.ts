@@ -50,6 +50,14 @@ export interface Failure {
   /** An OAuth error that waiting does not heal (RFC 6749 §5.2). */
   readonly error?: string | undefined;
   readonly errorDescription?: string | undefined;
+  /** A fault that only a developer can mend. */
+  readonly fault?: Fault | undefined;
+}
+
+/** What is wrong in the application, in words for its developer. */
+export interface Fault {
+  readonly code: 'ERR_CONFIGURATION' | 'ERR_UNSUPPORTED';
+  readonly message: string;
 }
 
 /** A pair that a late answer brought for a version already advanced: used only if the server refuses the other one. */

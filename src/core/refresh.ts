@@ -1,10 +1,11 @@
 import { overdue } from './answer.js';
 import { elect, electionDue } from './election.js';
+import type { Now } from './expiry.js';
 import { awaitAttempt, finish, giveUp, hold, lock, whileFlying } from './flight.js';
 import { access, emit, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import type { Audience, Journal, SessionRecord } from './record.js';
 import { attemptLock, audienceKey, fingerprint, idempotencyKey, SCHEMA } from './record.js';
-import type { Attempt, Continuation, Turn } from './state.js';
+import type { Attempt, Continuation, State, Turn } from './state.js';
 
 /** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
 const ASK_MS = 300;
@@ -135,12 +136,29 @@ function writeAhead(t: Turn, attempt: number, audience: Audience): void {
  *     A  journal ✓ ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ too late: does not send
  *     B                  T + R ─▶ claims, steals, waits for A's lock, sends, commits version + 1
  */
-function maySend({ s, now }: Turn, mine: Journal, built: Turn['now']): boolean {
+function maySend({ s, now }: Turn, mine: Journal, built: Now): boolean {
   const { journal, ended } = s.record!;
-  const elapsed = Math.max(now.wall - built.wall, now.mono - built.mono);
   // A newer version, another session or a sign-out would have taken the journal out of memory.
-  const current = journal?.by === mine.by && journal.term === mine.term && !ended;
-  return current && s.active && !s.closed && elapsed <= s.options.refreshTimeoutMs / 2;
+  return (
+    journal?.by === mine.by &&
+    journal.term === mine.term &&
+    !ended &&
+    s.active &&
+    !s.closed &&
+    inTime(s, built, now)
+  );
+}
+
+/** The same for a client that has had to prepare its request first: keys, proofs, discovery. */
+export function maySendStill(s: State, { sessionId, version, sent }: Attempt, now: Now): boolean {
+  const { record } = s;
+  return (
+    record?.sessionId === sessionId && record.version === version && !record.ended && inTime(s, sent, now)
+  );
+}
+
+function inTime({ options }: State, from: Now, now: Now): boolean {
+  return Math.max(now.wall - from.wall, now.mono - from.mono) <= options.refreshTimeoutMs / 2;
 }
 
 function send(t: Turn, journal: Journal): void {

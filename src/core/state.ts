@@ -2,7 +2,7 @@ import type { TokenCoordinatorError } from './errors.js';
 import type { Now } from './expiry.js';
 import type { LifecycleChange, LockMode, LockOutcome } from './ports.js';
 import type { Envelope, Message } from './protocol.js';
-import type { Audience, Failure, Journal, SessionRecord } from './record.js';
+import type { Audience, Failure, Fault, Journal, SessionRecord } from './record.js';
 import type { CoordinatorEvent, TokenResponse } from './types.js';
 
 /** Options of the core, checked and with their defaults. */
@@ -96,12 +96,7 @@ export interface Pause {
   /** Which failure this is: session, version, attempt. */
   readonly of: string;
   readonly until: number;
-  readonly code:
-    | 'ERR_REFRESH_UNAVAILABLE'
-    | 'ERR_REFRESH_REJECTED'
-    | 'ERR_STORAGE'
-    | 'ERR_UNSUPPORTED'
-    | 'ERR_CONFIGURATION';
+  readonly code: 'ERR_REFRESH_UNAVAILABLE' | 'ERR_REFRESH_REJECTED' | 'ERR_STORAGE' | Fault['code'];
   readonly failure?: Failure | undefined;
 }
 
@@ -157,8 +152,8 @@ export type Outcome =
   | { readonly kind: 'rejected'; readonly error: string; readonly errorDescription?: string | undefined }
   | { readonly kind: 'unavailable'; readonly retryAfterMs?: number | undefined; readonly unspent: boolean }
   | { readonly kind: 'conflict' }
-  /** The refresh function called its own coordinator. */
-  | { readonly kind: 'misuse' };
+  /** A fault of configuration, found before anything was sent. */
+  | { readonly kind: 'fault'; readonly code: Fault['code']; readonly message: string };
 
 /** How a store operation ended. */
 export interface StoreResult {

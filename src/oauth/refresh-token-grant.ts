@@ -5,7 +5,6 @@ import type { RefreshRequest, TokenClient } from '../types.js';
 import { boundClient, dpopOf } from './bound-client.js';
 import { checkOptions, type RefreshTokenGrantOptions } from './options.js';
 import { revokeToken } from './revocation.js';
-import { openSendWindow } from './send-window.js';
 import { serverMetadata } from './server-metadata.js';
 import { readErrorCode, readTokenResponse } from './token-response.js';
 import { noAnswer, notSent, transportTo } from './transport.js';
@@ -35,15 +34,14 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
         'it has no refresh token; ask for one at sign-in (on many servers: scope offline_access)',
       );
     }
-    const checkSendWindow = openSendWindow();
-
     const prepare = async () => {
       const server = metadata.known() ?? (await metadata.load());
       const support = dpop && (await dpop());
       const proven = { sessionId, url: String(server.token_endpoint), method: 'POST' };
       const proof = await support?.prove(proven);
       if (support && !proof) throw sessionIsOver('its DPoP key is no longer in this browser');
-      checkSendWindow();
+      // The coordinator's own check has grown old: the tab may have been suspended, and another taken over.
+      request.assertSendable?.();
       return { server, support, proven, proof };
     };
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { json, startLoopbackServer, type LoopbackServer } from '../../test/support/loopback-server.js';
+import { RefreshUnavailableError } from '../core/errors.js';
 import type { RefreshRequest } from '../types.js';
 import { refreshTokenGrant } from './index.js';
 
@@ -93,20 +94,16 @@ describe('discovery', () => {
 
   test('that took too long leads to no token request: another tab may have taken over', async () => {
     publish(metadata());
-    const wall = Date.now;
-    const fetch: typeof globalThis.fetch = async (...call) => {
-      const response = await globalThis.fetch(...call);
-      Date.now = () => wall() + 60_000;
-      return response;
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    const assertSendable = (): never => {
+      throw new RefreshUnavailableError();
     };
-    try {
-      const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app', fetch });
-      await expect(client.refresh(request)).rejects.toMatchObject({ refreshOutcome: 'unavailable' });
-      expect(paths()).toEqual(['/.well-known/openid-configuration']);
-      expect(await client.refresh(request)).toEqual(pair);
-    } finally {
-      Date.now = wall;
-    }
+    await expect(client.refresh({ ...request, assertSendable })).rejects.toMatchObject({
+      refreshOutcome: 'unavailable',
+      unspent: true,
+    });
+    expect(paths()).toEqual(['/.well-known/openid-configuration']);
+    expect(await client.refresh(request)).toEqual(pair);
   });
 });
 
