@@ -72,8 +72,7 @@ export function openSessionStore(file: string): SessionStore {
       answer        BLOB
     ) STRICT;`);
 
-  const row = <Row>(sql: string, token: Uint8Array): Row | undefined =>
-    (db.get(sql, [token]) ?? undefined) as Row | undefined;
+  const row = (sql: string, token: Uint8Array): unknown => db.get(sql, [token]) ?? undefined;
   const transaction = (run: () => void): void => {
     db.exec('BEGIN IMMEDIATE');
     try {
@@ -85,9 +84,8 @@ export function openSessionStore(file: string): SessionStore {
     }
   };
   const sessionOf: SessionStore['sessionOf'] = (token) =>
-    db.get('SELECT user_id, session_id, version, active FROM session WHERE refresh_token = ?', [
-      token,
-    ]) as unknown as StoredSession | undefined;
+    row('SELECT user_id, session_id, version, active FROM session WHERE refresh_token = ?', token) as
+      StoredSession | undefined;
   const begin: SessionStore['begin'] = (user, token, now) =>
     void db.run('INSERT OR IGNORE INTO session VALUES (?, ?, ?, ?, 1, 1)', [user, token, randomUUID(), now]);
 
@@ -115,10 +113,8 @@ export function openSessionStore(file: string): SessionStore {
       });
     },
     spent: (token) =>
-      row<SpentToken>(
-        'SELECT holder, asked, spent_at, version, answer FROM spent WHERE refresh_token = ?',
-        token,
-      ),
+      row('SELECT holder, asked, spent_at, version, answer FROM spent WHERE refresh_token = ?', token) as
+        SpentToken | undefined,
     sweep(answeredBefore, claimedBefore) {
       if (!db.isOpen) return;
       db.run('DELETE FROM spent WHERE spent_at < ? AND (answer IS NOT NULL OR spent_at < ?)', [
@@ -128,10 +124,8 @@ export function openSessionStore(file: string): SessionStore {
     },
     deactivate: (sessionId) => void db.run('UPDATE session SET active = 0 WHERE session_id = ?', [sessionId]),
     end(token) {
-      const { session_id } =
-        sessionOf(token) ??
-        row<{ session_id: string | null }>('SELECT session_id FROM spent WHERE refresh_token = ?', token) ??
-        {};
+      const spent = 'SELECT session_id FROM spent WHERE refresh_token = ?';
+      const { session_id } = (sessionOf(token) ?? row(spent, token) ?? {}) as { session_id?: string | null };
       if (session_id == null) return;
       transaction(() => {
         db.run('DELETE FROM spent WHERE session_id = ?', [session_id]);

@@ -42,6 +42,8 @@ export function sessionTable(options: SessionTableOptions): TokenEndpointMiddlew
   /** The claims of this process. */
   const underWay = new Map<string, Promise<unknown>>();
 
+  const isOver = ({ answer, spent_at }: SpentToken) =>
+    Date.now() - spent_at > (answer ? windowMs() : CLAIM_LIVES_MS);
   const sweep = (store: SessionStore) => store.sweep(Date.now() - windowMs(), Date.now() - CLAIM_LIVES_MS);
 
   async function refresh(request: TokenRequest, token: string, next: TokenEndpoint): Promise<TokenAnswer> {
@@ -49,13 +51,12 @@ export function sessionTable(options: SessionTableOptions): TokenEndpointMiddlew
     const key = hash(token);
     const me = { holder: await holderOf(request), asked: askedBy(request) };
     for (;;) {
-      sweep(store);
       const spent = store.spent(key);
-      if (spent?.answer) return repeat(spent, me, request, token);
-      if (spent === undefined) {
+      if (spent === undefined || isOver(spent)) {
+        sweep(store);
         if (store.sessionOf(key)?.active === 0) return jsonAnswer(400, { error: 'invalid_grant' });
         if (store.claim(key, me, Date.now())) break;
-      }
+      } else if (spent.answer) return repeat(spent, me, request, token);
       await (underWay.get(token) ?? sleep(LOOK_AGAIN_MS));
     }
     const spending = spend(store, request, token, next);
