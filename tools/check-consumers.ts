@@ -84,7 +84,7 @@ async function runInBrowser(app: string, directory: string): Promise<void> {
       const { pathname } = new URL(req.url ?? '/', 'http://page');
       if (pathname === '/sign-in') {
         res.writeHead(200, { 'content-type': 'application/json' });
-        res.end(JSON.stringify(await server.signIn('ada')));
+        res.end(JSON.stringify(await server.signIn('alice')));
         return;
       }
       const file = path.join(directory, path.normalize(pathname === '/' ? '/index.html' : pathname));

@@ -18,7 +18,7 @@ const apiFetch = createFetch(coordinator);
 
 async function signIn() {
   const tokens = (await (await fetch('/sign-in')).json()) as TokenResponse;
-  await coordinator.setSession(tokens, { subject: 'ada' });
+  await coordinator.setSession(tokens, { subject: 'alice' });
 }
 
 function Session() {
