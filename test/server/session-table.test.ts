@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hash, openSessionStore, type SessionStore } from '../../demo/server/session-store.js';
+import type { TokenAnswer } from '../../demo/server/token-endpoint.js';
 import { sessionTable, type SessionTableOptions } from '../../demo/server/session-table.js';
 import {
   createStrictServer,

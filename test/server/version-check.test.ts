@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { TokenAnswer } from '../../demo/server/token-endpoint.js';
 import { versionCheck, type VersionCheckOptions } from '../../demo/server/version-check.js';
 import { openVersionStore, type VersionStore } from '../../demo/server/version-store.js';
 import {
