@@ -42,6 +42,6 @@ export function notSent(error: unknown): unknown {
   ) {
     return error;
   }
-  const thrown = noAnswer(error);
-  return thrown instanceof RefreshUnavailableError ? Object.assign(thrown, { unspent: true }) : thrown;
+  const thrown = noAnswer(error) as { refreshOutcome?: unknown };
+  return thrown.refreshOutcome === 'unavailable' ? Object.assign(thrown, { unspent: true }) : thrown;
 }
