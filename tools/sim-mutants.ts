@@ -1,0 +1,72 @@
+/**
+ * `npm run sim:mutants`: switches the guards of the core off, one at a time, and expects the simulator to find each one missing.
+ *
+ *     npm run sim:mutants -- [--only WORDS] [--canary] [--seed S] [--jobs 2] [--json FILE]
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
+import { runCampaign } from './sim-jobs.js';
+
+const { values } = parseArgs({
+  options: {
+    /** Part of a guard's name. */
+    only: { type: 'string' },
+    /** The three that `npm test` tries. */
+    canary: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    jobs: { type: 'string', default: '1' },
+    json: { type: 'string' },
+  },
+});
+const chosen = mutants.filter(
+  ({ guard }) => (!values.canary || canary.includes(guard)) && guard.includes(values.only ?? ''),
+);
+
+interface Verdict {
+  readonly guard: string;
+  readonly within: number;
+  /** How many schedules it took; absent if no violation was found. */
+  readonly schedules: number | undefined;
+  readonly violation: string | undefined;
+}
+
+const queue = [...chosen];
+const verdicts: Verdict[] = [];
+await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+const survivors = verdicts.filter(({ schedules }) => schedules === undefined);
+console.log(`${verdicts.length - survivors.length} of ${verdicts.length} mutants killed`);
+if (values.json) writeFileSync(values.json, JSON.stringify({ seed: Number(values.seed), verdicts }, null, 2));
+process.exitCode = survivors.length > 0 ? 1 : 0;
+
+async function work(): Promise<void> {
+  for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
+    const verdict = await judge(mutant);
+    verdicts.push(verdict);
+    const { schedules, violation, guard } = verdict;
+    const found = schedules === undefined ? 'SURVIVED' : `killed by schedule ${schedules}`;
+    console.log(`${found.padEnd(26)} ${guard}${violation ? `\n${' '.repeat(27)}${violation}` : ''}`);
+  }
+}
+
+async function judge({ guard, within, profile = 'everything', ...patch }: Mutant): Promise<Verdict> {
+  const seed = Number(values.seed);
+  try {
+    const summary = await runCampaign({
+      profile,
+      seed,
+      schedules: within,
+      seconds: undefined,
+      keepGoing: false,
+      jobs: 1,
+      patch,
+    });
+    const [first] = summary.violations;
+    const violation = first && `${first.invariant}: ${first.message}`;
+    return { guard, within, schedules: first && first.seed - seed + 1, violation };
+  } catch (error) {
+    // A core that throws where nobody catches is found out, too; a patch that does not fit is a fault of the list.
+    if (!(error as Error).message.includes('the job ended')) throw error;
+    return { guard, within, schedules: 1, violation: 'an exception that nobody caught' };
+  }
+}
