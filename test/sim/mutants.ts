@@ -61,7 +61,7 @@ export const mutants: readonly Mutant[] = [
     guard: '⚑ attempt lock: asked for before a retry',
     file: flight,
     anchor: "s.options.locks ? lock(t, attemptLock(key, attempt), 'wait', whileFlying(t, go)) : undefined;",
-    replacement: "lock(t, 'nobody', 'wait', whileFlying(t, go));",
+    replacement: "s.options.locks ? lock(t, 'nobody', 'wait', whileFlying(t, go)) : undefined;",
     within: 5_000,
   },
   {
