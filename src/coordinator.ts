@@ -194,6 +194,7 @@ export function createCoordinator(
   }
 
   const coordinator: TokenCoordinator = {
+    name,
     ready,
 
     async setSession(tokens, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
@@ -288,6 +289,7 @@ export function createInertCoordinator(): TokenCoordinator {
   };
   const nothing = (): undefined => undefined;
   return {
+    name: '',
     ready: Promise.resolve(),
     setSession: refuse,
     getAccessToken: refuse,

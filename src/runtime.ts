@@ -14,6 +14,7 @@ import type { SessionRecord } from './core/record.js';
 import { newer, parseRecord } from './core/record.js';
 import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
 import { initialState } from './core/state.js';
+import type { CoordinatorEvent } from './core/types.js';
 
 /** The world, as the runtime knows it. */
 export interface Ports {
@@ -54,6 +55,8 @@ export function createRuntime(
   const { locks, channel, store, clock, lifecycle, worker } = ports;
   const held = new Map<number, () => void>();
   const queue: Event[] = [];
+  /** What only this participant saw of its token requests: its next message tells it, for a monitor in any tab. */
+  const untold: CoordinatorEvent[] = [];
   let running = false;
   let state = initialState(clock.id(), { ...options, locks: !!locks, worker: !!worker }, lifecycle.state());
   let wakeAt = Infinity;
@@ -71,6 +74,9 @@ export function createRuntime(
         const [after, effects] = step(state, next, now());
         state = after;
         ports.observe?.(next, state, effects);
+        for (const effect of effects) {
+          if (effect.type === 'emit' && effect.event.attempt) untold.push(effect.event);
+        }
         for (const effect of effects) {
           switch (effect.type) {
             case 'settle':
@@ -111,7 +117,7 @@ export function createRuntime(
       case 'send':
         return hooks.send(effect);
       case 'post':
-        return channel.post(toEnvelope(effect.message, state.me));
+        return channel.post({ ...toEnvelope(effect.message, state.me), events: untold.splice(0) });
       case 'ask': {
         const { message, then } = effect;
         return void worker!.ask(toEnvelope(message, state.me)).then((reached) => {

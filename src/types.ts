@@ -128,6 +128,8 @@ export interface SessionOptions {
 
 /** Many tabs, one refresh. Every method can be destructured. */
 export interface TokenCoordinator {
+  /** As given in the options; empty where nothing is coordinated (server rendering). */
+  readonly name: string;
   /** The store has been read once; never rejects. */
   readonly ready: Promise<void>;
   /**

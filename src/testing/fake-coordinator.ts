@@ -150,6 +150,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
   }
 
   return {
+    name: '',
     ready: Promise.resolve(),
     set,
     emit,

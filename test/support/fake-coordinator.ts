@@ -34,6 +34,7 @@ export function createFakeCoordinator(
   const nothing = (): Promise<void> => Promise.resolve();
 
   const coordinator: FakeCoordinator = {
+    name: '',
     ready: Promise.resolve(),
     asked: 0,
     answer: () => new Promise(() => undefined),
