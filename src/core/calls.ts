@@ -21,7 +21,7 @@ const texts: Partial<Record<ErrorCode, string>> = {
 };
 
 /** An error of this code with its standard text. */
-export function fault(code: ErrorCode, details?: object, text = texts[code]!): TokenCoordinatorError {
+export function fault(code: ErrorCode, details?: object, text: string = texts[code]!): TokenCoordinatorError {
   return new TokenCoordinatorError(code, text, details);
 }
 
