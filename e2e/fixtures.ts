@@ -50,14 +50,14 @@ interface WorkerFixtures {
 const pages = new WeakMap<Tab, Page>();
 
 /** The page behind a tab, for what Playwright's engines alone can do. */
-export function pageOf(tab: Tab): Page {
+function pageOf(tab: Tab): Page {
   const page = pages.get(tab);
   if (page === undefined) throw new Error('This tab is not driven by Playwright');
   return page;
 }
 
 /** A tab of the test page out of an empty one. */
-export async function openTab(
+async function openTab(
   empty: EngineTab,
   origin: string,
   id: string,

@@ -91,6 +91,17 @@ function add(a: Bytes, b: Bytes, sign = 1): Bytes {
   };
 }
 
+/** README.md states each size in steps of 500 bytes, rounded up. */
+function readmeFaults(report: Record<string, Bundle>): string[] {
+  const readme = readFileSync('README.md', 'utf8');
+  return Object.entries(report).flatMap(([name, { start }]) => {
+    const wanted = `${Math.ceil(start.gzip / 500) / 2} kB`;
+    const row = readme.split('\n').find((line) => line.startsWith(`| \`${name}\` `));
+    const said = row?.split('|').at(-2)?.trim();
+    return said === wanted ? [] : [`README.md says ${said ?? 'nothing'} for ${name}; it is ${wanted}`];
+  });
+}
+
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
 const [main, ...subpaths] = entries.map(({ name }) => name);
 if (!main) throw new Error('package.json declares no exports');
@@ -132,4 +143,6 @@ for (const [name, entry] of Object.entries(report)) {
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(report, null, 2) + '\n');
 if (missed.length) console.log(`the aim is not reached: ${missed.join('; ')}`);
 if (over.length) console.error(`over the ceiling: ${over.join('; ')}`);
-process.exitCode = over.length ? 1 : 0;
+const wrong = readmeFaults(report);
+for (const fault of wrong) console.error(fault);
+process.exitCode = over.length || wrong.length ? 1 : 0;

@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, type JWK } from 'jose';
 import { hash } from './session-store.js';
 import type { TokenRequest } from './token-endpoint.js';
 
-export const IDEMPOTENCY_HEADER = 'idempotency-key';
+const IDEMPOTENCY_HEADER = 'idempotency-key';
 const PROOF_LIVES_SECONDS = 60;
 
 /** A hash of the DPoP key or of the idempotency key; null for a request with neither. */

@@ -31,7 +31,7 @@ export interface SessionTableOptions {
 }
 
 /** Longer than that is no duplicate of a race any more, and a pair should not lie around. */
-export const LONGEST_WINDOW_MS = 10_000;
+const LONGEST_WINDOW_MS = 10_000;
 /** A claim without an answer after that long belongs to a process that died. Longer than any answer of the authorization server takes. */
 const CLAIM_LIVES_MS = 30_000;
 /** How often a duplicate looks whether its answer is there, when the claim is another process's. */
