@@ -1,6 +1,7 @@
 import { nativeChannel } from './browser/broadcast-channel.js';
 import { browserClock } from './browser/clock.js';
 import { lazyChannel } from './browser/lazy-channel.js';
+import { lazyWorker } from './browser/lazy-worker.js';
 import { indexedDbStore } from './browser/indexed-db.js';
 import { pageLifecycle } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
@@ -50,6 +51,8 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       store: indexedDbStore(options.name),
       clock: browserClock,
       lifecycle: pageLifecycle,
+      // Its answer comes over the channel.
+      worker: native && lazyWorker(options),
     },
     readLife,
   );

@@ -12,7 +12,7 @@ import type { Continuation, Flight, Turn } from './state.js';
  *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ hears the pair: withdraws
  *     worker     starts ─▶ lock ─ journal ─ request ─ commit ─ unlock ─ broadcast
  *
- *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░ granted: reads the journal, asks again at once
+ *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░ granted: finds the journal, asks again at once
  *     worker     starts ─▶ lock ─ journal ─ request ─ ✝
  *
  *     page    ask ─ ─ ─ ─ ─ ─ ─ (none, or silent for `leaderTimeoutMs`) ─▶ queued: does it by itself
@@ -29,6 +29,9 @@ export function askWorker(t: Turn): void {
       const audience = wanted(turn);
       if (!audience) return;
       const { record, storage } = turn.s;
+      const { doubts = 0, failure } = record!.journal ?? {};
+      // It died of it twice, most likely; or it still works, and the lock will tell.
+      if (doubts > 0 && !failure) return goOn('silent')(turn);
       const { resource, scope } = audience;
       const memory = storage === 'memory';
       turn.effects.push({

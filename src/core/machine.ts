@@ -27,6 +27,9 @@ export function step(state: State, event: Event, now: Now): [State, Effect[]] {
   const t: Turn = { s: { ...state, received: undefined }, now, effects: [] };
   handle(t, event);
   conclude(t);
+  // The worker did for this tab what the leader should have asked for before: does it still live?
+  const { tag, worker } = state.flight ?? {};
+  if (worker === 'accepted' && t.s.flight?.tag !== tag && mayFly(t.s) && !leads(t.s)) hello(t);
   return [t.s, t.effects];
 }
 
@@ -88,12 +91,7 @@ function conclude(t: Turn): void {
     s.flight = { ...s.flight!, until: Infinity, expire: undefined };
     expire?.(t);
   }
-  if (s.flight && needless(t)) {
-    const { worker } = s.flight;
-    finish(t);
-    // The worker was asked by this tab, which the leader should have done before: does it still live?
-    if (worker === 'accepted' && mayFly(s) && !leads(s)) hello(t);
-  }
+  if (s.flight && needless(t)) finish(t);
   if (!s.flight && mayFly(s)) {
     const needs = !s.delegated && wanted(t);
     if (needs && s.options.worker) askWorker(t);

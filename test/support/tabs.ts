@@ -6,6 +6,7 @@ import type { CoordinatorEvent, EventType } from '../../src/core/types.js';
 import { checkOptions } from '../../src/options.js';
 import type { Ports } from '../../src/runtime.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../../src/types.js';
+import { createWorkerParticipant, type WorkerParticipant } from '../../src/worker/worker-participant.js';
 
 /** One origin in which tabs meet: locks, a channel and a store, on vitest's fake clock. Small on purpose: the simulator has the storms. */
 export class Origin {
@@ -16,22 +17,93 @@ export class Origin {
   private readonly listeners = new Map<object, (data: unknown) => void>();
   private readonly locks = new Map<string, Request[]>();
   private tabs = 0;
+  private installed: TokenCoordinatorOptions | undefined;
+  private running: { participant: WorkerParticipant; life: Life } | undefined;
+  /** Times that the worker was asked, and times that it had done all that came of it. */
+  readonly asked = { count: 0, served: 0 };
+  /** How long it takes to start, and whether it understands what it is asked. */
+  startMs = 10;
+  serving = true;
 
-  /** Opens a tab with these options; `refresh` is the application's. */
+  /** Opens a tab with these options; `refresh` is the application's. With `worker` it asks the worker installed here. */
   open(
     options: Partial<TokenCoordinatorOptions> & Pick<TokenCoordinatorOptions, 'refresh'>,
     without: ('locks' | 'channel')[] = [],
   ): Tab {
-    const id = `tab-${++this.tabs}`;
     let lifecycle = (_: LifecycleChange): void => {};
-    const me = {};
+    const life = createLife();
     const ports: Ports = {
+      ...this.ports(life, `tab-${++this.tabs}`, without),
+      lifecycle: {
+        state: () => ({ active: true, visible: true }),
+        listen: (listener) => ((lifecycle = listener), () => {}),
+      },
+      worker: options.worker === undefined ? undefined : { ask: (message) => this.ask(message) },
+    };
+    const coordinator = createCoordinator(checkOptions({ name: 'test', ...options }), ports, async () => 60);
+    const events: CoordinatorEvent[] = [];
+    for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
+    return { ...coordinator, events, lifecycle: (change) => lifecycle(change), kill: life.end };
+  }
+
+  /** From now on there is a refresh worker with these options; `undefined`: there is none any more. */
+  installWorker(options?: Pick<TokenCoordinatorOptions, 'refresh'> & Partial<TokenCoordinatorOptions>): void {
+    this.installed = options && { name: 'test', ...options };
+    this.stopWorker();
+  }
+
+  /** As a browser does it: without a word. The next one who asks starts it again. */
+  stopWorker(): void {
+    this.running?.life.end();
+    this.running = undefined;
+  }
+
+  private async ask(message: object): Promise<boolean> {
+    const { installed } = this;
+    if (!installed) return false;
+    this.asked.count++;
+    const copy = structuredClone(message);
+    setTimeout(() => {
+      if (!this.serving) return;
+      if (!this.running) {
+        const life = createLife();
+        const ports = this.ports(life, `worker-${++this.tabs}`);
+        this.running = {
+          life,
+          participant: createWorkerParticipant(checkOptions(installed), ports, async () => 60),
+        };
+      }
+      void this.running.participant.serve(copy).then(() => this.asked.served++);
+    }, this.startMs);
+    return true;
+  }
+
+  private ports(
+    life: Life,
+    id: string,
+    without: ('locks' | 'channel')[] = [],
+  ): Pick<Ports, 'locks' | 'channel' | 'store' | 'clock'> {
+    const me = {};
+    life.ends.push(() => this.listeners.delete(me));
+    const alive =
+      <A extends unknown[]>(then: (...all: A) => void) =>
+      (...all: A): void => {
+        if (life.alive) then(...all);
+      };
+    return {
       locks: without.includes('locks')
         ? undefined
-        : { request: (name, mode, listener) => this.lock(name, mode, listener) },
+        : {
+            request: (name, mode, listener) => {
+              const release = this.lock(name, mode, alive(listener));
+              life.ends.push(release);
+              return release;
+            },
+          },
       channel: {
-        open: (listener) => void (without.includes('channel') || this.listeners.set(me, listener)),
+        open: (listener) => void (without.includes('channel') || this.listeners.set(me, alive(listener))),
         post: (message) => {
+          if (!life.alive) return;
           const copy = structuredClone(message) as Record<string, unknown>;
           this.messages.push(copy);
           for (const [other, listener] of this.listeners)
@@ -40,9 +112,9 @@ export class Origin {
         close: () => void this.listeners.delete(me),
       },
       store: {
-        read: () => this.operate(() => undefined).then(() => structuredClone(this.record)),
+        read: () => this.operate(life, () => undefined).then(() => structuredClone(this.record)),
         update: (change) =>
-          this.operate(() => {
+          this.operate(life, () => {
             const changed = change(structuredClone(this.record));
             if (changed) this.record = structuredClone(changed);
           }),
@@ -53,23 +125,15 @@ export class Origin {
         random: () => 0.5,
         id: () => `${id}-${Math.random().toString(36).slice(2)}`,
         setTimer: (delay, callback) => {
-          const timer = setTimeout(callback, delay);
+          const timer = setTimeout(alive(callback), delay);
           return () => clearTimeout(timer);
         },
       },
-      lifecycle: {
-        state: () => ({ active: true, visible: true }),
-        listen: (listener) => ((lifecycle = listener), () => {}),
-      },
     };
-    const coordinator = createCoordinator(checkOptions({ name: 'test', ...options }), ports, async () => 60);
-    const events: CoordinatorEvent[] = [];
-    for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
-    return { ...coordinator, events, lifecycle: (change) => lifecycle(change) };
   }
 
-  private async operate(run: () => void): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  private async operate(life: Life, run: () => void): Promise<void> {
+    await new Promise<void>((resolve) => setTimeout(() => life.alive && resolve(), 1));
     if (this.storeFailures > 0) {
       this.storeFailures--;
       throw new Error('The store failed');
@@ -107,6 +171,25 @@ export class Origin {
   }
 }
 
+/** Whose end takes its locks and its place on the channel with it, and lets nothing of it happen any more. */
+interface Life {
+  alive: boolean;
+  readonly ends: (() => void)[];
+  readonly end: () => void;
+}
+
+function createLife(): Life {
+  const life: Life = {
+    alive: true,
+    ends: [],
+    end() {
+      life.alive = false;
+      for (const end of life.ends) end();
+    },
+  };
+  return life;
+}
+
 interface Request {
   listener: (outcome: LockOutcome) => void;
   granted: boolean;
@@ -116,6 +199,8 @@ interface Request {
 export interface Tab extends TokenCoordinator {
   readonly events: CoordinatorEvent[];
   readonly lifecycle: (change: LifecycleChange) => void;
+  /** Its process ends, without a word. */
+  readonly kill: () => void;
 }
 
 const eventTypes: EventType[] = [

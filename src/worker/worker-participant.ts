@@ -1,0 +1,84 @@
+import type { LifecyclePort } from '../core/ports.js';
+import type { State } from '../core/state.js';
+import type { ReadLife } from '../coordinator.js';
+import { createCoordinator } from '../coordinator.js';
+import type { CheckedOptions } from '../options.js';
+import type { Ports } from '../runtime.js';
+import type { TokenCoordinator } from '../types.js';
+
+/** The same participant as in every page, but that it lives on without one. */
+export interface WorkerParticipant {
+  /** Hears what a page asks. Resolves when nothing that came of it is under way: then the worker may be stopped. */
+  readonly serve: (message: object) => Promise<void>;
+  readonly on: TokenCoordinator['on'];
+}
+
+/** A worker is stopped, never frozen or cached, and nobody sees it. */
+const always: LifecyclePort = { state: () => ({ active: true, visible: false }), listen: () => () => {} };
+
+export function createWorkerParticipant(
+  options: CheckedOptions,
+  { channel, store, ...ports }: Omit<Ports, 'lifecycle' | 'observe' | 'worker'>,
+  readLife: ReadLife,
+): WorkerParticipant {
+  let state: State | undefined;
+  let hear: (data: unknown) => void = () => {};
+  let operations = 0;
+  let served: (() => void)[] = [];
+
+  /** When all that follows from a step has been set going. */
+  function checkSoon(): void {
+    if (served.length === 0) return;
+    ports.clock.setTimer(0, () => {
+      if (operations > 0 || isBusy(state)) return;
+      served.forEach((resolve) => resolve());
+      served = [];
+    });
+  }
+
+  async function counted<T>(operation: Promise<T>): Promise<T> {
+    operations++;
+    try {
+      return await operation;
+    } finally {
+      operations--;
+      checkSoon();
+    }
+  }
+
+  const coordinator = createCoordinator(
+    // Pages decide when, and which of them leads.
+    { ...options, proactive: 'never', candidate: false, answers: true },
+    {
+      ...ports,
+      channel: { ...channel, open: (listener) => channel.open((hear = listener)) },
+      store: {
+        read: () => counted(store.read()),
+        update: (change) => counted(store.update(change)),
+      },
+      lifecycle: always,
+      observe(_event, after) {
+        state = after;
+        checkSoon();
+      },
+    },
+    readLife,
+  );
+
+  return {
+    on: coordinator.on,
+    async serve(message) {
+      await coordinator.ready;
+      const done = new Promise<void>((resolve) => served.push(resolve));
+      hear(message);
+      checkSoon();
+      return done;
+    },
+  };
+}
+
+/** An attempt whose deadlines are all over is no longer waited for, though its answer would count. */
+function isBusy(state: State | undefined): boolean {
+  const { flight, attempts = [], saveAt } = state ?? {};
+  return !!flight || saveAt !== undefined || attempts.some(({ until }) => until < Infinity);
+}
