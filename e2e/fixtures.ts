@@ -57,12 +57,7 @@ function pageOf(tab: Tab): Page {
 }
 
 /** A tab of the test page out of an empty one. */
-async function openTab(
-  empty: EngineTab,
-  origin: string,
-  id: string,
-  options: TabOptions,
-): Promise<Tab> {
+async function openTab(empty: EngineTab, origin: string, id: string, options: TabOptions): Promise<Tab> {
   const query = new URLSearchParams({ tab: id });
   for (const [name, value] of Object.entries(options)) query.set(name, String(value));
   const ready = () =>

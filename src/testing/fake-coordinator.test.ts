@@ -25,7 +25,7 @@ test('is signed in by default, and serves its token', async () => {
   const { getAccessToken, peekAccessToken } = coordinator;
   expect(await getAccessToken()).toBe(peekAccessToken());
   expect(await coordinator.getAuthorizationHeaders({ url: '/' })).toEqual({
-    Authorization: 'Bearer fake-access-token-1',
+    Authorization: 'Bearer fake-token-1',
   });
 });
 
@@ -163,6 +163,6 @@ describe('in a component test', () => {
     const apiFetch = createFetch(createFakeCoordinator(), { fetch, allowedOrigins: ['https://api.example'] });
     await apiFetch('https://api.example/me');
     const headers = new Headers(fetch.mock.calls[0]?.[1]?.headers);
-    expect(headers.get('authorization')).toBe('Bearer fake-access-token-1');
+    expect(headers.get('authorization')).toBe('Bearer fake-token-1');
   });
 });

@@ -32,7 +32,7 @@ export interface FakeCoordinator extends TokenCoordinator {
  * for one tab, as far as components can see: `setSession`, `signOut` and `close` work, calls at once share one refresh, and methods can
  * be destructured. Every audience (`resource`, `scope`) gets the same token; `timeoutMs` and `minValidityMs` are not looked at.
  *
- * @param options - what it shows at first; default: signed in, follower, version 1, the access token `fake-access-token-1` without an end
+ * @param options - what it shows at first; default: signed in, follower, version 1, the access token `fake-token-1` without an end
  * @returns a coordinator with `set` and `emit` to drive it; its calls reject with the codes of the real one
  * @throws nothing
  * @example
@@ -55,7 +55,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     sessionId: open ? 'fake-session-1' : undefined,
     ...shown,
   });
-  const given = 'accessToken' in options ? accessToken : `fake-access-token-${snapshot.version}`;
+  const given = 'accessToken' in options ? accessToken : `fake-token-${snapshot.version}`;
   let tokens = { accessToken: open ? given : accessToken, idToken };
   let closed = false;
   let refreshing: Promise<string> | undefined;
@@ -63,7 +63,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
   const listeners = new Map<EventType, Set<(event: CoordinatorEvent) => void>>();
 
   function defaultRefresh(): TokenResponse {
-    return { access_token: `fake-access-token-${snapshot.version + 1}`, expires_in: 3_600 };
+    return { access_token: `fake-token-${snapshot.version + 1}`, expires_in: 3_600 };
   }
 
   function set(change: FakeState): void {
