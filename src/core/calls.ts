@@ -2,7 +2,7 @@ import type { ErrorCode } from './errors.js';
 import { TokenCoordinatorError } from './errors.js';
 import { lifeOf, minValidity } from './expiry.js';
 import type { Now } from './expiry.js';
-import { lifeLeft, tokenOf } from './knowledge.js';
+import { access, lifeLeft, tokenOf } from './knowledge.js';
 import type { AccessToken } from './record.js';
 import { audienceKey, isOpen } from './record.js';
 import type { Caller, Event, State, Turn } from './state.js';
@@ -44,7 +44,15 @@ export function requiredLife(s: State, token: AccessToken): number {
 /** Takes on somebody who needs a token; `settleCallers` answers, perhaps in this very step. */
 export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   const { s, now } = t;
-  s.callers = [...s.callers, { ...event, key: audienceKey(event), until: now.mono + event.timeoutMs }];
+  // Nobody is signed in, as far as this tab heard: the store may know better.
+  const unread = s.loaded && !isOpen(s.record);
+  const until = now.mono + event.timeoutMs;
+  s.callers = [...s.callers, { ...event, key: audienceKey(event), until, unread }];
+  if (unread) {
+    access(t, undefined, (turn) => {
+      turn.s.callers = turn.s.callers.map((one) => (one.id === event.id ? { ...one, unread: false } : one));
+    });
+  }
   // What waiting does not heal may have been healed by a person meanwhile: a forced call tries again.
   if (event.force && s.pause?.until === Infinity) s.pause = undefined;
 }
@@ -56,7 +64,7 @@ export function settleCallers(t: Turn): void {
   const waiting: Caller[] = [];
   for (let caller of s.callers) {
     // What is asked for is fixed when the store has been read: under which session, newer than which version.
-    if (s.loaded && caller.version === undefined) {
+    if (s.loaded && !caller.unread && caller.version === undefined) {
       caller = { ...caller, sessionId: s.record?.sessionId, version: tokenOf(s, caller.key)?.version ?? 0 };
     }
     const answer = verdict(s, caller, now);
@@ -73,7 +81,7 @@ function verdict(
 ): { token: string } | { error: TokenCoordinatorError } | undefined {
   const { record, pause } = s;
   const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
-  if (!s.loaded) return late;
+  if (!s.loaded || caller.unread) return late;
   if (!isOpen(record) || caller.sessionId !== record.sessionId) return { error: fault('ERR_SIGNED_OUT') };
 
   const token = tokenOf(s, caller.key);

@@ -32,6 +32,8 @@ export interface Caller extends Audience {
   readonly minValidityMs?: number | undefined;
   /** On the monotonic clock. */
   readonly until: number;
+  /** The store is being asked whether somebody is signed in after all. */
+  readonly unread: boolean;
   /** The session it asked under, and the version it found wanting; known once the store was read. */
   readonly sessionId?: string | undefined;
   readonly version?: number | undefined;
