@@ -69,7 +69,7 @@ export function createCalls(
       ),
     signIn(by, ifSignedOut) {
       const { family, tokens } = world.server.signIn();
-      if (ifSignedOut) checker.truth.politeFamilies.add(family.id);
+      if (ifSignedOut) checker.truth.politeFamilies.set(family.id, by);
       start(by, 'session', {}, Infinity, () =>
         by.coordinator.setSession(tokens, { subject: family.id, ifSignedOut }),
       );

@@ -45,7 +45,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         if (event.type !== 'message') waits.delete(by);
       }
       if (after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling') {
-        prepared.set(by, isWanted(after, by) ? after.record?.version : undefined);
+        const asked = isWanted(after, by) || (before && isWanted(before, by));
+        prepared.set(by, asked ? after.record?.version : undefined);
       }
       for (const effect of effects) {
         if (effect.type === 'lock' && effect.mode === 'steal') stolen(by, after);
@@ -75,7 +76,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
     executed(by, before, after) {
       if (!before || !after || before.sessionId === after.sessionId) return;
-      const polite = truth.politeFamilies.has(after.subject ?? '');
+      // (A tab without a store knows only what it heard.)
+      const polite = truth.politeFamilies.get(after.subject ?? '') === by && by.state()?.storage !== 'memory';
       if (polite && !before.ended && !truth.storeReset()) {
         violate('I5', `${by.tab.name} replaces an open session although it asked for none to be replaced`);
       }

@@ -1,5 +1,6 @@
 import type { Check } from './checker.js';
 import type { Exchange } from './network.js';
+import type { Participant } from './participant.js';
 import { count, type World } from './world.js';
 
 /** Why a refresh token's successor may be gone without a fault of ours: the limits that no client can overcome alone. */
@@ -32,7 +33,7 @@ export interface Truth {
   readonly signedOut: ReadonlySet<string>;
   readonly buried: ReadonlySet<string>;
   /** Sign-ins that were not to replace an open session. */
-  readonly politeFamilies: Set<string>;
+  readonly politeFamilies: Map<string, Participant>;
   /** Refresh tokens that clients gave back. */
   readonly revoked: ReadonlySet<string>;
   readonly excuses: ReadonlyMap<string, ReadonlySet<Excuse>>;
@@ -54,7 +55,7 @@ export function createTruth(world: World): Truth {
   const familyOf = new Map<string, string>();
   const signedOut = new Set<string>();
   const buried = new Set<string>();
-  const politeFamilies = new Set<string>();
+  const politeFamilies = new Map<string, Participant>();
   const revoked = new Set<string>();
   const excuses = new Map<string, Set<Excuse>>();
   const losses: Record<string, number> = {};
