@@ -142,6 +142,7 @@ export function createRuntime(
     let before: SessionRecord | undefined;
     let record: SessionRecord | undefined;
     let changed: SessionRecord | undefined;
+    let wrote = false;
     const apply = (stored: unknown): SessionRecord | undefined => {
       before = parseRecord(stored);
       const base = newer(before, state.record);
@@ -152,14 +153,21 @@ export function createRuntime(
     let failed: StoreResult['failed'];
     try {
       if (state.storage === 'memory' && !real) apply(state.record);
-      else if (change) await store.update(apply);
-      else record = before = parseRecord(await store.read());
+      else if (change) {
+        // Until the change says that there is nothing to write.
+        wrote = true;
+        await store.update((stored) => {
+          const next = apply(stored);
+          wrote = next !== undefined;
+          return next;
+        });
+      } else record = before = parseRecord(await store.read());
     } catch (error) {
       failed = (error as Partial<StoreOpenError> | undefined)?.storeUnusable ? 'for-good' : 'once';
     }
     const result: StoreResult = failed
-      ? { failed, won: false }
-      : { record, before, won: changed !== undefined };
+      ? { failed, won: false, wrote }
+      : { record, before, won: changed !== undefined, wrote };
     dispatch({ type: 'stored', result, real, then });
   }
 

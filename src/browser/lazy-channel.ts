@@ -8,14 +8,13 @@ export function lazyChannel(name: string): ChannelPort {
     open(listener) {
       closed = false;
       if (loaded) return loaded.open(listener);
-      import('./fallback-channel.js').then(
-        ({ fallbackChannel }) => {
+      import('./fallback-channel.js')
+        .then(({ fallbackChannel }) => {
           loaded ??= fallbackChannel(name);
           if (!closed) loaded.open(listener);
-        },
-        // Alone on the channel; the store still tells.
-        () => {},
-      );
+        })
+        // Not loaded, or nothing here to build a channel on: alone, and the store still tells.
+        .catch(() => {});
     },
     post: (message) => loaded?.post(message),
     close() {

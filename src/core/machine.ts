@@ -155,10 +155,11 @@ function load(t: Turn, real = false): void {
 
 function save(t: Turn): void {
   t.s.saveAt = undefined;
-  // The runtime writes what memory knows better, whatever the change.
+  const { unwritable } = t.s;
+  // The runtime writes what memory knows better, whatever the change; a store that took nothing is tried in any case.
   access(
     t,
-    () => undefined,
+    (base) => (unwritable && base ? { ...base } : undefined),
     ({ s, now }, { failed }) => {
       if (failed) s.saveAt = now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
     },
@@ -170,9 +171,12 @@ function save(t: Turn): void {
 function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored' }>): void {
   const { s, now } = t;
   const { storage } = s;
+  if (result.failed === 'once') s.unwritable ||= result.wrote;
+  else if (result.wrote) s.unwritable = false;
   if (!result.failed) {
-    if (real) s.storage = 'indexeddb';
-    if (s.storage !== 'memory') s.storeFailures = 0;
+    // Where the quota is used up, reading works all the same.
+    if (real && !s.unwritable) s.storage = 'indexeddb';
+    if (s.storage !== 'memory' && !s.unwritable) s.storeFailures = 0;
     adopt(t, result.record);
   } else if (++s.storeFailures >= STORE_FAILURES || result.failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });

@@ -14,12 +14,11 @@ export function hear(t: Turn, message: Envelope): void {
   const { type, sessionId, version, term, leader, journal, ended } = message;
   if (s.closed) return;
   if ('record' in message) hearRecord(t, message);
+  // A hint names session and version only: also of the version at hand something may be new, such as its sign-out.
+  else if (type === 'changed') reread(t);
   else if (isOpen(record) && record.sessionId === sessionId && record.version === version) {
     adopt(t, { ...record, term, leader, journal, ended }, true);
-  } else if (
-    type === 'changed' ||
-    (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version))
-  ) {
+  } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
     // What this tab does not know, it reads.
     reread(t);
   } else if (type === 'reauth-required' && isOpen(record)) {

@@ -68,10 +68,12 @@ export function endSession(t: Turn, { id, revoke }: Extract<Event, { type: 'sign
     access(
       turn,
       (base) => (base?.sessionId === sessionId ? tombstone(base) : undefined),
-      (later, { failed, before }) => {
+      (later, { failed, before, won }) => {
         const unsaved = failed && later.s.storage !== storage;
         if (failed && !unsaved) return bury(later);
         if (unsaved) later.s.saveAt = later.now.mono + SAVE_AGAIN_MS;
+        // A transport that only hints makes the others read the store, which knew nothing yet when they were told.
+        if (won && !later.s.options.answers) tell(later, 'signed-out', grave, true);
         later.effects.push({ type: 'settle', id, error: unsaved ? fault('ERR_STORAGE') : undefined });
         // The store may have held a later pair than this tab knew of.
         const newest = (before?.sessionId === sessionId ? before.refreshToken : undefined) ?? refreshToken;

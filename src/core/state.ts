@@ -116,6 +116,8 @@ export interface State {
   readonly storage: 'indexeddb' | 'memory';
   /** Store operations that failed in a row. */
   readonly storeFailures: number;
+  /** A write was among them: only a write shows that it is over. */
+  readonly unwritable: boolean;
   /** When this tab first saw each token, on the monotonic clock. */
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
@@ -165,6 +167,8 @@ export interface StoreResult {
   readonly before?: SessionRecord | undefined;
   /** The change was made. */
   readonly won: boolean;
+  /** The store itself wrote something, or was asked to. */
+  readonly wrote: boolean;
 }
 
 /** What is to be done with what comes back: pure, like `step` itself. */
@@ -269,6 +273,7 @@ export function initialState(
     closed: false,
     storage: 'indexeddb',
     storeFailures: 0,
+    unwritable: false,
     seen: {},
     journalSeen: 0,
     jitter: 0,
