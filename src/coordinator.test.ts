@@ -118,6 +118,15 @@ describe('getAccessToken', () => {
     expect(closed.outcome()).toBe('ERR_CLOSED');
   });
 
+  test('bad durations are refused with a sentence', async () => {
+    const { tab } = await signedIn();
+    const calls = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { minValidityMs: NaN }].map((options) =>
+      watch(tab.getAccessToken(options)),
+    );
+    await pass(1);
+    expect(calls.map((call) => call.outcome())).toEqual(calls.map(() => 'ERR_CONFIGURATION'));
+  });
+
   test('after the session was replaced, a call made under the old one gets no token of the new one', async () => {
     const { tab, open, strict } = await signedIn();
     const other = open();
@@ -233,6 +242,21 @@ describe('what the server says', () => {
     expect(call.outcome()).toBe('ERR_REFRESH_REJECTED');
     expect(strict.requests.length).toBeLessThan(6);
   });
+
+  test.each([undefined, null, {}, { access_token: '' }, '<html>'])(
+    'an unusable answer (%j) is in doubt, not a version',
+    async (answer) => {
+      const { tab, strict } = await signedIn();
+      strict.answer = async () => answer as never;
+      void tab.getAccessToken({ forceRefresh: true, timeoutMs: 50 }).catch(() => {});
+      await pass(200);
+      expect(tab.getSnapshot()).toMatchObject({ version: 1, status: 'signed-in' });
+      expect(tab.events.map((event) => event.type)).toContain('in-doubt');
+      const given = watch(tab.setSession(answer as never));
+      await pass(1);
+      expect(given.outcome()).toBe('ERR_CONFIGURATION');
+    },
+  );
 
   test('a response without refresh_token keeps the old one', async () => {
     const { tab, strict, origin } = await signedIn();

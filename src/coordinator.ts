@@ -69,7 +69,7 @@ export function createCoordinator(
       void answer
         .then(
           async (tokens) =>
-            typeof (tokens as TokenResponse | undefined)?.access_token === 'string'
+            isTokenResponse(tokens)
               ? ({ outcome: { kind: 'tokens', tokens }, life: await lifeOf(tokens) } as const)
               : { outcome: outcomeOf(undefined, undefined) },
           (error: unknown) => ({
@@ -187,6 +187,10 @@ export function createCoordinator(
     }
     const { minValidityMs, forceRefresh: force = false, resource, scope, signal } = asked ?? {};
     const timeoutMs = asked?.timeoutMs ?? core.refreshTimeoutMs + 5_000;
+    if (!(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)) {
+      const message = 'getAccessToken: `timeoutMs` and `minValidityMs` must be milliseconds';
+      return Promise.reject(new TokenCoordinatorError('ERR_CONFIGURATION', message));
+    }
     return ask(
       (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, timeoutMs }),
       signal,
@@ -198,7 +202,7 @@ export function createCoordinator(
     ready,
 
     async setSession(tokens, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
-      if (typeof (tokens as TokenResponse | undefined)?.access_token !== 'string') {
+      if (!isTokenResponse(tokens)) {
         const message = 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`';
         throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
       }
@@ -323,6 +327,11 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
     expiresAt: tokenOf(s, '')?.expiresAt,
     error: unchanged ? shown.error : open ? standingError(s) : undefined,
   };
+}
+
+/** RFC 6749 §5.1: nothing else of it is needed. */
+function isTokenResponse(tokens: TokenResponse | null | undefined): boolean {
+  return typeof tokens?.access_token === 'string' && tokens.access_token !== '';
 }
 
 /** A listener's fault is its own: reported as uncaught, it stops nobody else. */
