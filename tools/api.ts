@@ -147,7 +147,7 @@ function docOf(node: ts.Node): Doc {
     const comment = plain(ts.getTextOfJSDocComment(tag.comment) ?? '').replace(/^- /, '');
     const name = tag.tagName.text;
     if (ts.isJSDocParameterTag(tag)) return `- Parameter \`${tag.name.getText()}\`: ${comment}`;
-    if (name === 'example') return `Example:\n\n${code(comment, 'ts')}`;
+    if (name === 'example') return `\nExample:\n\n${code(comment, 'ts')}`;
     // TypeScript reads what follows `@throws` or `@returns` in backticks as text, as it should be.
     return `- ${name === 'throws' ? 'Throws' : name === 'returns' ? 'Returns' : name}: ${comment}`;
   });

@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
+import { entries } from './entries.js';
 
 interface Block {
   /** Where it stands. */
@@ -15,10 +16,6 @@ interface Block {
 }
 
 const CONTEXT = 'tools/docs-context';
-/** The reference's examples come from docstrings, which stand beside what they show and import nothing of it. */
-const API_IMPORTS =
-  "import { createTokenCoordinator } from 'one-refresh'; import { refreshTokenGrant } from 'one-refresh/oauth'; import { useAccessToken } from 'one-refresh/react'; void [createTokenCoordinator, refreshTokenGrant, useAccessToken];";
-
 const pages = [
   ...readdirSync('.').filter((file) => file.endsWith('.md')),
   ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
@@ -37,7 +34,7 @@ for (const file of pages) {
     const own = indent ? code.replaceAll(new RegExp(`^${indent}`, 'gm'), '') : code;
     const isExample = file.startsWith(path.join('docs', 'api')) && !own.includes('import ');
     const name = path.resolve(CONTEXT, `${file.replaceAll(/\W/g, '-')}-${line}.${language}`);
-    blocks.set(name, { file, line, text: `${isExample ? API_IMPORTS : ''}${own}` });
+    blocks.set(name, { file, line, text: `${isExample ? importsFor(own) : ''}${own}` });
   }
   checkLinks(file, text);
 }
@@ -69,6 +66,19 @@ for (const name of blocks.keys()) {
     const sentence = ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ');
     faults.push(`${block?.file}:${(block?.line ?? 0) + line}: ${sentence}`);
   }
+}
+
+/** The reference's examples come from docstrings, which stand beside what they show and import nothing of it. All on one line: lines count. */
+function importsFor(example: string): string {
+  return entries
+    .flatMap(({ name }) => {
+      const page = readFileSync(path.join('docs/api', `${name.split('/').at(-1)}.md`), 'utf8');
+      return [...page.matchAll(/^function (\w+)/gm)].map(([, exported = '']) => ({ name, exported }));
+    })
+    .filter(({ exported }, i, all) => all.findIndex((one) => one.exported === exported) === i)
+    .filter(({ exported }) => new RegExp(`\\b${exported}\\(`).test(example))
+    .map(({ name, exported }) => `import { ${exported} } from '${name}'; `)
+    .join('');
 }
 
 function checkLinks(file: string, text: string): void {

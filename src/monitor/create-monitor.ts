@@ -11,7 +11,7 @@ export interface MonitorOptions {
   readonly windowMs?: number | undefined;
   /** The conflict rate from which on `onAlert` is called, above 0 and up to 1; default 0.003, the best rate that was ever published. */
   readonly conflictRateThreshold?: number | undefined;
-  /** Called when the rate reaches the threshold, and again only after it was below. Every tab with a monitor is told. */
+  /** Called when the rate reaches the threshold, and again only after it was below. Every tab with a monitor is told. Default: nothing is called. */
   readonly onAlert?: ((metrics: MonitorMetrics) => void) | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface Monitor {
   readonly getMetrics: () => MonitorMetrics;
   /** Calls `listener` after everything that was observed. Returns how to stop. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** The conflict log of the origin, oldest first, ready for JSON: at most 500 entries, kept across reloads. */
+  /** The conflict log of the origin, oldest first, ready for JSON: at most 500 entries, kept across reloads. Never rejects. */
   readonly exportLog: () => Promise<LogEntry[]>;
   /** Stops listening; idempotent. The coordinator and the log stay. */
   readonly close: () => void;

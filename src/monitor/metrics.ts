@@ -6,8 +6,9 @@ export interface MonitorMetrics {
   readonly since: number;
   /** Token requests sent for a refresh, repetitions included. */
   readonly attempts: number;
-  /** Attempts that brought a new pair, and attempts that brought none. */
+  /** Attempts that brought a new pair. */
   readonly successes: number;
+  /** Attempts that brought none. */
   readonly failures: number;
   /** Attempts answered `invalid_grant` or `version_conflict`. */
   readonly conflicts: number;
@@ -21,8 +22,9 @@ export interface MonitorMetrics {
   };
   /** Times that the lead went from one participant to another. */
   readonly failovers: number;
-  /** Attempts of which nobody knew whether the server had rotated, and versions that were carried on nevertheless. */
+  /** Attempts of which nobody knew whether the server had rotated. */
   readonly inDoubt: number;
+  /** Versions that were carried on nevertheless. */
   readonly inDoubtRecoveries: number;
   /** Sessions that ended because the server refused to go on. */
   readonly sessionsLost: number;

@@ -8,6 +8,8 @@ declare global {
   function startSignIn(): void;
   /** Whatever the app shows or reports with. */
   function show(message: string): void;
+  /** The app's own monitoring. */
+  function report(...what: unknown[]): void;
   /** Made as on the first page. */
   const coordinator: TokenCoordinator;
 }
