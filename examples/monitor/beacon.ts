@@ -1,0 +1,24 @@
+/**
+ * An alert to your own backend as soon as too many refreshes conflict, and the conflict log for support. `sendBeacon` outlives the page, is
+ * never waited for, and carries no token: there is none in metrics and log.
+ */
+import type { TokenCoordinator } from 'one-refresh';
+import { createMonitor, type Monitor } from 'one-refresh/monitor';
+
+export function reportConflicts(coordinator: TokenCoordinator, url: string): Monitor {
+  const monitor = createMonitor(coordinator, {
+    windowMs: 10 * 60_000,
+    conflictRateThreshold: 0.003,
+    onAlert(metrics) {
+      // Every tab is told; the leader tells the backend.
+      if (coordinator.getSnapshot().role === 'leader') void send(metrics);
+    },
+  });
+
+  async function send(metrics: object): Promise<void> {
+    const log = await monitor.exportLog();
+    const body = JSON.stringify({ metrics, log: log.slice(-50) });
+    navigator.sendBeacon(url, new Blob([body], { type: 'application/json' }));
+  }
+  return monitor;
+}
