@@ -4,6 +4,7 @@
  *     npm run sim:mutants -- [--only WORDS] [--canary] [--seed S] [--jobs 2] [--json FILE]
  */
 import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
@@ -18,6 +19,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     json: { type: 'string' },
+    /** Writes the schedules that killed them to test/sim/regressions.json: with all guards in place they must pass. */
+    keep: { type: 'boolean', default: false },
   },
 });
 const chosen = mutants.filter(
@@ -40,6 +43,17 @@ await Promise.all(Array.from({ length: Number(values.jobs) }, work));
 const survivors = verdicts.filter(({ schedules }) => schedules === undefined);
 console.log(`${verdicts.length - survivors.length} of ${verdicts.length} mutants killed`);
 if (values.json) writeFileSync(values.json, JSON.stringify({ seed: Number(values.seed), verdicts }, null, 2));
+if (values.keep) {
+  const kept = verdicts
+    .filter(({ schedules }) => schedules !== undefined)
+    .map(({ guard, schedules }) => {
+      const { profile = 'everything' } = mutants.find((mutant) => mutant.guard === guard)!;
+      return { guard, profile, seed: Number(values.seed) + schedules! - 1 };
+    })
+    .sort((a, b) => a.seed - b.seed);
+  const file = path.join(import.meta.dirname, '../test/sim/regressions.json');
+  writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`);
+}
 process.exitCode = survivors.length > 0 ? 1 : 0;
 
 async function work(): Promise<void> {

@@ -313,6 +313,41 @@ export const mutants: readonly Mutant[] = [
     replacement: '',
     within: 5_000,
   },
+  {
+    guard: 'of two records of one term the one with a journal counts',
+    file: record,
+    anchor: '    Number(!!mine.journal) - Number(!!stored.journal) ||\n',
+    replacement: '',
+    within: 50_000,
+  },
+  {
+    guard: 'what no store keeps travels whole',
+    file: commit,
+    anchor: "!memory && !unsaved && options.broadcast === 'access-token'",
+    replacement: "!memory && options.broadcast === 'access-token'",
+    within: 5_000,
+  },
+  {
+    guard: 'a delegation ends with its time',
+    file: machine,
+    anchor: 'if (s.delegated && s.delegated <= now.mono) s.delegated = undefined;',
+    replacement: '',
+    within: 20_000,
+  },
+  {
+    guard: 'who holds a newer version speaks up when the session is called lost',
+    file: 'src/core/messages.ts',
+    anchor: "} else if (type === 'reauth-required' && isOpen(record)) {",
+    replacement: "} else if (type === 'reauth-required' && !record) {",
+    within: 50_000,
+  },
+  {
+    guard: 'the store is asked before a caller is told that nobody is signed in',
+    file: 'src/core/calls.ts',
+    anchor: 'const unread = s.loaded && !isOpen(s.record);',
+    replacement: 'const unread = false;',
+    within: 10_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */

@@ -106,7 +106,13 @@ const REQUEST_FAULTS: readonly RequestFault[] = [
   'duplicate',
 ];
 const STORE_FAULTS: readonly StoreFault[] = ['unopened', 'refused', 'unsure', 'slow', 'hung', 'hung-written'];
+/** The phases in which a fault weighs most come more often. */
 const PHASES = [
+  'journaling',
+  'journaling',
+  'sending',
+  'sending',
+  'committing',
   'queued',
   'claiming',
   'stealing',
@@ -210,7 +216,8 @@ function createActions(
 ): Action[] {
   const actions: Action[] = [];
   const add = (kind: ActionKind, at: Action['at'], who = int(0, 99)): void => {
-    const duration = spread(timeoutMs / 20, timeoutMs * 6);
+    // Now and then longer than everybody's patience together.
+    const duration = chance(0.2) ? timeoutMs * spread(3, 8) : spread(timeoutMs / 20, timeoutMs * 4);
     actions.push({ id: `a${actions.length}`, kind, at, who, for: duration, chance: next() });
   };
   for (let n = int(8, 20 + participants); n > 0; n--) add(pick(DAILY), next() * lengthMs);

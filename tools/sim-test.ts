@@ -1,0 +1,65 @@
+/**
+ * `npm run sim:test`: what `npm test` asks of the simulator, in about the time given (--seconds, default 75).
+ * Schedules that once broke an invariant, or do so when a guard is missing; schedules without faults; fresh ones with
+ * everything; and three mutants, to see that the simulator still sees.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Profile } from '../src/testing/simulator/plan.js';
+import { runSchedule } from '../src/testing/simulator/run.js';
+import { report } from '../src/testing/simulator/summary.js';
+import { runCampaign } from './sim-jobs.js';
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '75' }, seed: { type: 'string' } },
+});
+const seconds = Number(values.seconds);
+const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
+const root = path.join(import.meta.dirname, '..');
+
+interface Regression {
+  readonly guard: string;
+  readonly profile: Profile;
+  readonly seed: number;
+}
+const regressions = JSON.parse(
+  readFileSync(path.join(root, 'test/sim/regressions.json'), 'utf8'),
+) as Regression[];
+
+let failed = false;
+for (const { guard, profile, seed } of regressions) {
+  const { violation } = await runSchedule(seed, profile);
+  if (!violation) continue;
+  failed = true;
+  console.log(`seed ${seed}, ${profile} (${guard}): ${violation.invariant} ${violation.message}`);
+}
+console.log(`${regressions.length} schedules in which a guard once was missed`);
+
+await campaign('no-faults', 0.15);
+await campaign('everything', 0.65);
+if (!failed) {
+  const { status } = spawnSync(
+    process.execPath,
+    [...process.execArgv, path.join(root, 'tools/sim-mutants.ts'), '--canary'],
+    {
+      stdio: 'inherit',
+    },
+  );
+  failed = status !== 0;
+}
+process.exitCode = failed ? 1 : 0;
+
+async function campaign(profile: Profile, share: number): Promise<void> {
+  if (failed) return;
+  const start = performance.now();
+  const limits = { schedules: 1_000_000, seconds: seconds * share, keepGoing: false, jobs: 1 };
+  const summary = await runCampaign({ profile, seed, ...limits });
+  const took = (performance.now() - start) / 1000;
+  const [head, ...rest] = report(summary, { profile, seed, seconds: took, jobs: 1 }).split('\n');
+  const [first] = summary.violations;
+  failed = first !== undefined;
+  console.log(first ? [head, ...rest].join('\n') : [head, ...rest.slice(0, 4)].join('\n'));
+  if (first) console.log(`see it: npm run sim -- --replay ${first.seed} --profile ${profile}`);
+}
