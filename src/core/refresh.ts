@@ -139,14 +139,8 @@ function writeAhead(t: Turn, attempt: number, audience: Audience): void {
 function maySend({ s, now }: Turn, mine: Journal, built: Now): boolean {
   const { journal, ended } = s.record!;
   // A newer version, another session or a sign-out would have taken the journal out of memory.
-  return (
-    journal?.by === mine.by &&
-    journal.term === mine.term &&
-    !ended &&
-    s.active &&
-    !s.closed &&
-    inTime(s, built, now)
-  );
+  // (A page that froze, left or closed has given up its flight.)
+  return journal?.by === mine.by && journal.term === mine.term && !ended && inTime(s, built, now);
 }
 
 /** The same for a client that has had to prepare its request first: keys, proofs, discovery. */

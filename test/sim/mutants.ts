@@ -88,10 +88,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ check before send: not when memory holds something newer',
     file: refresh,
-    anchor: `journal?.by === mine.by &&
-    journal.term === mine.term &&
-    !ended &&`,
-    replacement: '(journal || !ended || mine) &&',
+    anchor: 'journal?.by === mine.by && journal.term === mine.term && !ended && inTime(s, built, now)',
+    replacement: '(journal || !ended || mine) && inTime(s, built, now)',
     within: 10_000,
   },
   {
@@ -99,13 +97,6 @@ export const mutants: readonly Mutant[] = [
     file: refresh,
     anchor: 'const flying = turn.s.flight?.tag === tag;',
     replacement: 'const flying = turn.s.flight !== undefined || tag < 0;',
-    within: 10_000,
-  },
-  {
-    guard: 'check before send: not in a page that is frozen or has left',
-    file: refresh,
-    anchor: '    s.active &&\n    !s.closed &&\n    inTime',
-    replacement: '    inTime',
     within: 10_000,
   },
   {
