@@ -21,6 +21,8 @@ export interface Result {
   readonly stats: Stats;
   readonly expiries: number;
   readonly requests: number;
+  /** Those whose pair nobody has: lost, refused, or signed out while they were under way. */
+  readonly inVain: number;
   readonly calls: number;
   readonly losses: Readonly<Record<string, number>>;
   readonly notes: readonly Note[];
@@ -105,6 +107,11 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     stats: world.stats,
     expiries: checker.truth.versions,
     requests: world.network.exchanges().length,
+    inVain: world.network
+      .exchanges()
+      .filter(
+        ({ request: { sessionId, version } }) => !checker.truth.committed.has(`${sessionId}.${version + 1}`),
+      ).length,
     calls: calls.total(),
     losses: checker.truth.losses,
     notes,

@@ -8,6 +8,8 @@ export interface Summary {
   steps: number;
   expiries: number;
   requests: number;
+  /** Requests whose pair nobody has. */
+  inVain: number;
   calls: number;
   violations: { seed: number; invariant: string; message: string }[];
   faults: Record<string, number>;
@@ -25,6 +27,7 @@ export function emptySummary(): Summary {
     steps: 0,
     expiries: 0,
     requests: 0,
+    inVain: 0,
     calls: 0,
     violations: [],
     faults: {},
@@ -37,11 +40,12 @@ export function emptySummary(): Summary {
 }
 
 export function addUp(summary: Summary, result: Result): void {
-  const { plan, violation, stats, expiries, requests, calls, losses } = result;
+  const { plan, violation, stats, expiries, requests, inVain, calls, losses } = result;
   summary.schedules++;
   summary.steps += stats.steps;
   summary.expiries += expiries;
   summary.requests += requests;
+  summary.inVain += inVain;
   summary.calls += calls;
   if (violation) {
     const { invariant, message } = violation;
@@ -61,7 +65,7 @@ export function merge(a: Summary, b: Summary): Summary {
   addCounts(a.transitions, b.transitions);
   addCounts(a.messages, b.messages);
   addCounts(a.losses, b.losses);
-  for (const key of ['schedules', 'cpuSeconds', 'steps', 'expiries', 'requests', 'calls'] as const)
+  for (const key of ['schedules', 'cpuSeconds', 'steps', 'expiries', 'requests', 'inVain', 'calls'] as const)
     a[key] += b[key];
   for (const key of ['stepsPerSchedule', 'expiriesPerSchedule'] as const) {
     b[key].forEach((n, value) => (a[key][value] = (a[key][value] ?? 0) + (n ?? 0)));
@@ -94,7 +98,7 @@ export function report(
   summary: Summary,
   { profile, seed, seconds, jobs }: { profile: string; seed: number; seconds: number; jobs: number },
 ): string {
-  const { schedules, cpuSeconds, steps, expiries, requests, calls, violations } = summary;
+  const { schedules, cpuSeconds, steps, expiries, requests, inVain, calls, violations } = summary;
   const rate = (n: number, time: number): string => Math.round(n / time).toLocaleString('en');
   const kinds: Record<string, number> = {};
   for (const { invariant, message } of violations) {
@@ -106,7 +110,7 @@ export function report(
     `${schedules} schedules in ${seconds.toFixed(1)} s: ${rate(schedules, seconds)} schedules/s, ${rate(steps, seconds)} steps/s`,
     `per second of processor time: ${rate(schedules, cpuSeconds)} schedules, ${rate(steps, cpuSeconds)} steps`,
     `median schedule: ${median(summary.stepsPerSchedule)} steps, ${median(summary.expiriesPerSchedule)} expiries`,
-    `${expiries} expiries, ${requests} token requests, ${calls} calls`,
+    `${expiries} versions, ${requests} token requests (${inVain} in vain, ${((requests - inVain) / expiries).toFixed(4)} for each version), ${calls} calls`,
     list('faults', summary.faults),
     list('messages', summary.messages),
     list('transitions', summary.transitions),
