@@ -18,6 +18,7 @@ const stages: [name: string, command: string][] = [
     'unit tests',
     `npm run --silent unit -- --reporter=default --reporter=json --outputFile.json=${unitReport}`,
   ],
+  ['simulation', 'npm run --silent sim:test'],
   ['build', 'npm run --silent build'],
   ['package', 'npm run --silent check:package'],
   ['unused code', 'npm run --silent knip'],
