@@ -1,4 +1,5 @@
 // A certified OpenID provider in this process, set up the way that hurts: refresh tokens are used once, and a replay revokes the grant.
+import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider';
@@ -15,6 +16,8 @@ export interface AuthorizationServerOptions {
   resources: readonly [string, ...string[]];
   /** Seconds; asked at every token, so that it can be changed while the server runs. */
   accessTokenTtl: () => number;
+  /** Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8). */
+  requireNonce: boolean;
 }
 
 export interface AuthorizationServer {
@@ -60,7 +63,7 @@ export async function createAuthorizationServer(
 }
 
 async function configure(options: AuthorizationServerOptions): Promise<Configuration> {
-  const { clientId, pageOrigins, resources, accessTokenTtl } = options;
+  const { clientId, pageOrigins, resources, accessTokenTtl, requireNonce } = options;
   const signingKey = await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey);
   const hour = 60 * 60;
 
@@ -92,6 +95,7 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
     claims: { openid: ['sub', 'name'] },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
 
+    // Always: left to itself it rotates the tokens of a public client only late in their life where they are bound to a key.
     rotateRefreshToken: true,
     issueRefreshToken: () => true,
     // Signing in as somebody else in the same browser must not end the tokens that a test still looks at.
@@ -108,7 +112,7 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
 
     features: {
       devInteractions: { enabled: false },
-      dPoP: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => requireNonce },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,

@@ -3,12 +3,18 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApi } from './api.js';
+import { createApiLog, type ApiLog } from './api-log.js';
 import { API_SCOPE, createAuthorizationServer } from './authorization-server.js';
 import { createFaults, type Faults } from './faults.js';
 import { idempotentReplay } from './idempotent-replay.js';
 import { createLabRoutes } from './lab-routes.js';
 import { createRemedies, type RemedySettings } from './remedies.js';
-import { signInWithoutPage, type TokenResponse } from './sign-in-without-page.js';
+import {
+  authorizeWithoutPage,
+  exchangeCode,
+  type CodeGrant,
+  type TokenResponse,
+} from './sign-in-without-page.js';
 import {
   createTokenEndpointHandler,
   forwardTo,
@@ -37,6 +43,10 @@ export interface DemoServerOptions {
   versionCheck?: boolean;
   /** The way between the pages and the token endpoint, outside everything else (default: a loopback connection, as it is). */
   network?: TokenEndpointMiddleware;
+  /** Further APIs, `/api/<name>/me`, each an audience of its own (RFC 8707); default: none. */
+  furtherApis?: readonly string[];
+  /** Whether DPoP proofs must carry nonces, the authorization server's and the API's; default: whoever uses DPoP may go without. */
+  dpop?: 'optional' | 'required-nonce';
   /** Whether the authorization server keeps connections open (default true); see TokenEndpointHandlerOptions. */
   keepAlive?: boolean;
 }
@@ -46,6 +56,8 @@ export interface DemoConfig {
   issuer: string;
   clientId: string;
   resource: string;
+  /** Of the further APIs. */
+  furtherResources: readonly string[];
   scope: string;
 }
 
@@ -57,8 +69,13 @@ export interface DemoServer {
   readonly faults: Faults;
   /** Read at every request, so a change works at once. */
   readonly settings: ServerSettings;
+  readonly api: ApiLog;
   /** A token response as the code exchange gives it, without a browser. */
   signIn(user: string): Promise<TokenResponse>;
+  /** An authorization code, for a page that exchanges it itself. */
+  authorize(user: string): Promise<CodeGrant>;
+  /** The API wants another nonce from now on. */
+  renewApiNonce(): void;
   close(): Promise<void>;
 }
 
@@ -88,10 +105,13 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
   const pageOrigins = [url, `http://localhost:${pagePort}`];
   const issuer = `http://127.0.0.1:${(issuerServer.address() as AddressInfo).port}`;
   const resource = `${url}/api`;
+  const furtherResources = (options.furtherApis ?? []).map((name) => `${resource}/${name}`);
+  const requireNonce = options.dpop === 'required-nonce';
   const config: DemoConfig = {
     issuer,
     clientId: CLIENT_ID,
     resource,
+    furtherResources,
     scope: `openid offline_access ${API_SCOPE}`,
   };
 
@@ -99,8 +119,9 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     issuer,
     clientId: CLIENT_ID,
     pageOrigins,
-    resources: [resource],
+    resources: [resource, ...furtherResources],
     accessTokenTtl: () => settings.accessTokenTtl,
+    requireNonce,
   });
   const log = createTokenEndpointLog((token) => authorizationServer.grantOf(token));
   const faults = createFaults();
@@ -124,14 +145,31 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     return authorizationServer.handle(req, res);
   };
 
-  const api = createApi({ issuer, audience: resource });
+  const apiLog = createApiLog();
+  let apiNonce: string = crypto.randomUUID();
+  const nonce = requireNonce ? () => apiNonce : undefined;
+  const apis = new Map(
+    [resource, ...furtherResources].map((audience) => [
+      `${new URL(audience).pathname}/me`,
+      createApi({ issuer, audience, log: apiLog, nonce }),
+    ]),
+  );
   const lab = createLabRoutes({ config, log, faults, settings });
   const pages = await options.pages(pageServer);
   pageHandler = (req, res) => {
     const { pathname } = new URL(req.url ?? '/', url);
-    if (pathname === '/api/me') return api(req, res);
-    return lab(pathname, req, res) ?? pages.handle(req, res);
+    return apis.get(pathname)?.(req, res) ?? lab(pathname, req, res) ?? pages.handle(req, res);
   };
+
+  const authorize = (user: string): Promise<CodeGrant> =>
+    authorizeWithoutPage({
+      issuer,
+      clientId: CLIENT_ID,
+      redirectUri: `${url}/callback`,
+      scope: config.scope,
+      resources: [resource, ...furtherResources],
+      user,
+    });
 
   return {
     url,
@@ -139,14 +177,12 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     log,
     faults,
     settings,
-    signIn: (user) =>
-      signInWithoutPage({
-        issuer,
-        clientId: CLIENT_ID,
-        redirectUri: `${url}/callback`,
-        scope: config.scope,
-        user,
-      }),
+    api: apiLog,
+    authorize,
+    signIn: async (user) => exchangeCode(await authorize(user)),
+    renewApiNonce() {
+      apiNonce = crypto.randomUUID();
+    },
     async close() {
       await pages.close();
       await Promise.all([stop(pageServer), stop(issuerServer), authorizationServer.close()]);

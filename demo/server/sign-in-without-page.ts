@@ -15,40 +15,55 @@ export interface SignInRequest {
   clientId: string;
   redirectUri: string;
   scope: string;
+  resources: readonly string[];
   user: string;
 }
 
-export async function signInWithoutPage(request: SignInRequest): Promise<TokenResponse> {
-  const verifier = randomBytes(32).toString('base64url');
-  const code = await authorize(request, createHash('sha256').update(verifier).digest('base64url'));
-  const response = await fetch(new URL('/token', request.issuer), {
+/** A code, and what else its exchange takes. */
+export interface CodeGrant {
+  issuer: string;
+  clientId: string;
+  redirectUri: string;
+  code: string;
+  verifier: string;
+}
+
+export async function exchangeCode(grant: CodeGrant): Promise<TokenResponse> {
+  const response = await fetch(new URL('/token', grant.issuer), {
     method: 'POST',
     body: new URLSearchParams({
       grant_type: 'authorization_code',
-      client_id: request.clientId,
-      redirect_uri: request.redirectUri,
-      code,
-      code_verifier: verifier,
+      client_id: grant.clientId,
+      redirect_uri: grant.redirectUri,
+      code: grant.code,
+      code_verifier: grant.verifier,
     }),
   });
   if (!response.ok) throw new Error(`The code exchange was answered ${response.status}`);
   return (await response.json()) as TokenResponse;
 }
 
-async function authorize(request: SignInRequest, challenge: string): Promise<string> {
-  const { issuer, clientId, redirectUri, scope, user } = request;
-  let url = new URL('/auth', issuer);
-  url.search = new URLSearchParams({
-    client_id: clientId,
-    response_type: 'code',
-    redirect_uri: redirectUri,
-    scope,
-    prompt: 'login consent',
-    login_hint: user,
-    code_challenge: challenge,
-    code_challenge_method: 'S256',
-  }).toString();
+export async function authorizeWithoutPage(request: SignInRequest): Promise<CodeGrant> {
+  const { issuer, clientId, redirectUri, scope, resources, user } = request;
+  const verifier = randomBytes(32).toString('base64url');
+  const url = new URL('/auth', issuer);
+  url.search = new URLSearchParams([
+    ['client_id', clientId],
+    ['response_type', 'code'],
+    ['redirect_uri', redirectUri],
+    ['scope', scope],
+    ...resources.map((resource) => ['resource', resource] as [string, string]),
+    ['prompt', 'login consent'],
+    ['login_hint', user],
+    ['code_challenge', createHash('sha256').update(verifier).digest('base64url')],
+    ['code_challenge_method', 'S256'],
+  ]).toString();
+  const code = await follow(url, redirectUri);
+  return { issuer, clientId, redirectUri, code, verifier };
+}
 
+/** The code at the end of the redirects. */
+async function follow(url: URL, redirectUri: string): Promise<string> {
   const cookies = new Map<string, string>();
   for (let hops = 0; hops < 10; hops++) {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
