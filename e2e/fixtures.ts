@@ -120,6 +120,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       ...serverOptions,
       pages: servePages(app, {
         signIn: (user) => server.signIn(user),
+        authorize: (user) => server.authorize(user),
         report: (event) => events.push(event),
         complain: (message) => complaints.push(message),
       }),

@@ -12,6 +12,7 @@ export interface ClientOptions {
   clientId: string;
   /** The package's own grant, or a refresh function as an application would write it. */
   by: 'grant' | 'function';
+  dpop: boolean;
   role: () => string;
 }
 
@@ -25,6 +26,7 @@ export function createClient(options: ClientOptions): TokenClient | RefreshFunct
     tokenEndpoint: `${issuer}/token`,
     revocationEndpoint: `${issuer}/token/revocation`,
     clientId,
+    dpop: options.dpop,
     fetch,
   });
 }
@@ -36,6 +38,7 @@ function createSigningFetch({ tab, name, role }: ClientOptions): typeof fetch {
     if (!request.url.endsWith('/token')) return fetch(request);
     const form = new URLSearchParams(await request.text());
     const record = await readRecord(name);
+    form.set('x_resource', form.get('resource') ?? '');
     form.set('x_tab', tab);
     form.set('x_role', role());
     form.set('x_term', String(record?.term));

@@ -1,9 +1,12 @@
 // The page that the tests drive: no framework, one coordinator, everything a test may want to know on `window.lab`.
 import * as library from 'one-refresh';
-import type { CoordinatorEvent, EventType, TokenCoordinatorOptions, TokenResponse } from 'one-refresh';
+import type { CoordinatorEvent, EventType, TokenCoordinatorOptions } from 'one-refresh';
+import { createFetch } from 'one-refresh/fetch';
+import { createApiCalls } from './api-calls.js';
 import { createClient } from './client.js';
 import { readRecord } from './record.js';
 import { describeError, describeToken, type Failure, type TokenFacts } from './facts.js';
+import { fetchBoundTokens, fetchTokens } from './sign-in.js';
 
 const EVENT_TYPES: readonly EventType[] = [
   'session-started',
@@ -23,14 +26,21 @@ const query = new URLSearchParams(location.search);
 const tab = query.get('tab') ?? crypto.randomUUID();
 
 const response = await fetch('/config.json');
-const config = (await response.json()) as { issuer: string; clientId: string };
+const config = (await response.json()) as {
+  issuer: string;
+  clientId: string;
+  furtherResources: string[];
+};
 
+const name = query.get('name') ?? 'e2e';
+const dpop = query.has('dpop');
 const options: TokenCoordinatorOptions = {
-  name: query.get('name') ?? 'e2e',
+  name,
   ...optionsFromQuery(),
   refresh: createClient({
     tab,
-    name: query.get('name') ?? 'e2e',
+    name,
+    dpop,
     issuer: config.issuer,
     clientId: config.clientId,
     by: query.get('client') === 'function' ? 'function' : 'grant',
@@ -77,6 +87,8 @@ const lab = {
   coordinator,
   events,
   history,
+  createFetch,
+  api: createApiCalls(coordinator),
   readRecord: () => readRecord(options.name),
 
   /** A token as the application gets it, told by its claims; or why there is none. */
@@ -100,8 +112,7 @@ const lab = {
   },
 
   async signIn(user: string, options?: { ifSignedOut?: boolean }): Promise<void> {
-    const response = await fetch(`/__lab/sign-in?user=${user}`, { method: 'POST' });
-    const tokens = (await response.json()) as TokenResponse;
+    const tokens = await (dpop ? fetchBoundTokens(name, user) : fetchTokens(user));
     await coordinator.setSession(tokens, { subject: user, ...options });
   },
 

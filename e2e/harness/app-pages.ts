@@ -37,17 +37,25 @@ const TYPES: Record<string, string> = {
 
 export interface AppPagesOptions {
   signIn: (user: string) => Promise<unknown>;
+  authorize: (user: string) => Promise<unknown>;
   report: (event: LabEvent) => void;
   /** An error that nobody caught in a tab. */
   complain: (message: string) => void;
 }
 
-export function servePages(app: BuiltApp, { signIn, report, complain }: AppPagesOptions): PagesFactory {
+export function servePages(
+  app: BuiltApp,
+  { signIn, authorize, report, complain }: AppPagesOptions,
+): PagesFactory {
   return async () => ({
     async handle(req, res) {
       const { pathname, searchParams } = new URL(req.url ?? '/', 'http://page');
       if (req.method === 'POST' && pathname === '/__lab/sign-in') {
         send(res, 'application/json', JSON.stringify(await signIn(searchParams.get('user') ?? '')));
+      } else if (req.method === 'POST' && pathname === '/__lab/authorize') {
+        send(res, 'application/json', JSON.stringify(await authorize(searchParams.get('user') ?? '')));
+      } else if (pathname === '/__lab/redirect') {
+        res.writeHead(Number(searchParams.get('status')), { location: searchParams.get('to') ?? '' }).end();
       } else if (req.method === 'POST' && pathname === '/__lab/events') {
         report(JSON.parse(await readText(req)) as LabEvent);
         res.writeHead(204).end();

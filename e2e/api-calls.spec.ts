@@ -1,0 +1,56 @@
+// Calls through createFetch, with Bearer tokens that rotate: an expiry costs one token request, whoever calls, and so does a revoked token.
+import { everyTab, expectInEveryTab, expectPeace, get, signIn } from './harness/ask.js';
+import { expect, test } from './fixtures.js';
+
+const alice = { status: 200, user: 'alice' };
+
+test.describe('access tokens that live two seconds', () => {
+  test.use({ serverOptions: { accessTokenTtl: 2 }, tabOptions: { proactive: 'never' } });
+
+  test('5 tabs call the API at 5 expiries: every call succeeds, one token request each', async ({
+    server,
+    newTabs,
+  }) => {
+    const tabs = await newTabs(5);
+    await signIn(tabs);
+    for (let expiry = 1; expiry <= 5; expiry++) {
+      const answers = await everyTab(tabs, (tab) =>
+        tab.evaluate(async () => {
+          const { api, coordinator } = window.lab;
+          const { expiresAt = 0 } = coordinator.getSnapshot();
+          await new Promise((resolve) => setTimeout(resolve, expiresAt - Date.now()));
+          return Promise.all([api.call(), api.call()]);
+        }),
+      );
+      expect(answers.flat()).toEqual(answers.flat().map(() => alice));
+      await expectInEveryTab(tabs, { version: expiry + 1 });
+    }
+    expectPeace(server, 5);
+    expect(new Set(server.api.requests.map(({ status }) => status)), 'no call was refused first').toEqual(
+      new Set([200]),
+    );
+    expect(new Set(server.api.requests.map(({ tokenId }) => tokenId)).size).toBe(5);
+  });
+});
+
+test('50 calls in each of 10 tabs that all get 401: one token request, and every call succeeds', async ({
+  server,
+  newTabs,
+}) => {
+  test.setTimeout(120_000);
+  const tabs = await newTabs(10, { proactive: 'never' });
+  await signIn(tabs);
+  const token = await get(tabs[0]!);
+  const tokenId = 'tokenId' in token ? token.tokenId : '';
+  await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.api.hold(50)));
+  server.api.refuse(tokenId);
+
+  const answers = await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.api.release()));
+  expect(answers.flat()).toEqual(Array.from({ length: 500 }, () => alice));
+  expectPeace(server, 1);
+  const first = server.api.requests.filter((request) => request.tokenId === tokenId);
+  const second = server.api.requests.filter((request) => request.tokenId !== tokenId);
+  expect(first.map(({ status }) => status)).toEqual(Array.from({ length: 500 }, () => 401));
+  expect(second.map(({ status }) => status)).toEqual(Array.from({ length: 500 }, () => 200));
+  expect(new Set(second.map((request) => request.tokenId)).size).toBe(1);
+});
