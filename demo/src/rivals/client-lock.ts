@@ -1,0 +1,67 @@
+// The client lock of the literature, in the browser's own means: a Web Lock around the refresh, with a time limit; inside it the storage is
+// read again, since another tab may have refreshed meanwhile; `invalid_grant` is handled as a conflict before it counts as the end.
+import { requestRefresh } from './refresh-request.js';
+import { isFresh, tokenStorage, toStored, type StoredTokens } from './stored-tokens.js';
+import { SessionLostError, type TokenSource } from './token-source.js';
+import type { RivalOptions } from './uncoordinated.js';
+
+/** A holder that is gone must not block the others for ever. */
+const LOCK_MS = 5_000;
+/** How long after a conflict the storage is read once more, milliseconds. */
+const SETTLE_MS = 200;
+
+export function createClientLock(options: RivalOptions): TokenSource {
+  const storage = tokenStorage(options.name);
+
+  async function refreshUnderLock(): Promise<string> {
+    try {
+      return await navigator.locks.request(
+        `${options.name}:refresh`,
+        { signal: AbortSignal.timeout(LOCK_MS) },
+        refreshOnce,
+      );
+    } catch (error) {
+      if ((error as Error).name !== 'TimeoutError') throw error;
+      return refreshOnce();
+    }
+  }
+
+  async function refreshOnce(): Promise<string> {
+    const held = storage.read();
+    if (held === undefined) throw new SessionLostError();
+    if (isFresh(held)) return held.accessToken;
+    const result = await requestRefresh(held, options);
+    if (result.kind === 'tokens') {
+      storage.write(result.tokens);
+      return result.tokens.accessToken;
+    }
+    return settleConflict(held);
+  }
+
+  async function settleConflict(held: StoredTokens): Promise<string> {
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const stored = storage.read();
+    if (stored !== undefined && stored.refreshToken !== held.refreshToken) return stored.accessToken;
+    storage.clear();
+    throw new SessionLostError();
+  }
+
+  let refreshing: Promise<string> | undefined;
+  return {
+    peek: () => {
+      const stored = storage.read();
+      return isFresh(stored) ? stored.accessToken : undefined;
+    },
+    async getAccessToken() {
+      const stored = storage.read();
+      if (isFresh(stored)) return stored.accessToken;
+      refreshing ??= refreshUnderLock().finally(() => (refreshing = undefined));
+      return refreshing;
+    },
+    async signIn(login) {
+      storage.write(toStored(login, 1, Date.now()));
+    },
+    login: () => storage.read()?.login ?? 0,
+    version: () => storage.read()?.version ?? 0,
+  };
+}

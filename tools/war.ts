@@ -1,0 +1,146 @@
+/**
+ * `npm run war`: the same tabs, the same network, the same strict authorization server, and six ways to come by a fresh token.
+ *
+ *     npm run war -- --tabs 10 --expiries 200 [--mode one-refresh] [--json war.json] [--svg docs/war.svg] [--ledger docs/ledgers/war.jsonl]
+ *
+ * Every tab asks for a token at random moments and refreshes when its own clock says that the one it has is over. The authorization server
+ * (oidc-provider) revokes the grant when a refresh token is replayed, so that a lost race means a login. Durations are scaled down, in
+ * proportion: a token lives for a part of a second rather than for minutes, and the network takes its usual tens of milliseconds, which
+ * makes collisions much more frequent than in the field. The rates compare the ways; they predict no site's.
+ */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright';
+import { ensureBrowser } from './browsers.js';
+import { measureAddedLatency } from './war/added-latency.js';
+import { campaign, type WarSettings } from './war/campaign.js';
+import { modes } from './war/modes.js';
+import { buildPage } from './war/pages.js';
+import { picture } from './war/picture.js';
+import { table, type Result } from './war/table.js';
+
+const { values } = parseArgs({
+  options: {
+    tabs: { type: 'string', default: '10' },
+    expiries: { type: 'string', default: '200' },
+    /** One of the six; again for another one. Default: all. */
+    mode: { type: 'string', multiple: true },
+    life: { type: 'string', default: '400' },
+    think: { type: 'string', default: '800' },
+    delay: { type: 'string', default: '5-35' },
+    loss: { type: 'string', default: '0' },
+    clock: { type: 'string', default: '100' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'string' },
+    svg: { type: 'string' },
+    ledger: { type: 'string' },
+  },
+});
+const [minMs = 0, maxMs = minMs] = values.delay.split('-').map(Number);
+const settings: WarSettings = {
+  tabs: Number(values.tabs),
+  expiries: Number(values.expiries),
+  lifeMs: Number(values.life),
+  thinkMs: Number(values.think),
+  minMs,
+  maxMs,
+  loss: Number(values.loss),
+  clockMs: Number(values.clock),
+  seed: Number(values.seed),
+};
+const unknown = values.mode?.filter((name) => !modes.some((mode) => mode.name === name)) ?? [];
+const wrong = Object.entries(settings).filter(([, value]) => !(value >= 0));
+if (unknown.length > 0 || wrong.length > 0 || settings.tabs < 1 || settings.expiries < 1) {
+  if (unknown.length > 0) console.error(`--mode must be one of: ${modes.map(({ name }) => name).join(', ')}`);
+  else
+    console.error(
+      '--tabs and --expiries must be at least 1, and all durations and shares numbers of at least 0',
+    );
+  process.exit(2);
+}
+const chosen = modes.filter(({ name }) => values.mode?.includes(name) ?? true);
+
+const about =
+  `${settings.tabs} tabs; a token lives ${settings.lifeMs} ms, each tab asks about every ${settings.thinkMs} ms; ` +
+  `network ${minMs}–${maxMs} ms each way; clocks up to ±${settings.clockMs} ms` +
+  (settings.loss > 0 ? `; ${settings.loss * 100} % of the answers lost` : '');
+console.log(about);
+
+const page = await buildPage();
+const browser = await chromium.launch({
+  executablePath: ensureBrowser('chromium').path,
+  args: [
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--no-first-run',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+  ],
+});
+const results: Result[] = [];
+try {
+  for (const mode of chosen) {
+    const show = (expiries: number) => {
+      if (process.stdout.isTTY) process.stdout.write(`\r${mode.name}: ${expiries} of ${settings.expiries}  `);
+    };
+    results.push({ mode: mode.name, ...(await campaign(browser, page, mode, settings, show)) });
+    if (process.stdout.isTTY) process.stdout.write(`\r${' '.repeat(60)}\r`);
+  }
+} finally {
+  await browser.close();
+}
+const latency = await measureAddedLatency();
+
+console.log(`\n${table(results)}\n`);
+console.log(
+  'p50 and p95: time to a token, of the calls that found none that was live and got one without logging in.\n' +
+    `A refresh at the token endpoint takes ${latency.without.toFixed(1)} ms here (median, one after another, no network); ` +
+    `the session table adds ${latency.sessionTable.toFixed(1)} ms, the version check ${latency.versionCheck.toFixed(1)} ms, ` +
+    `both ${latency.both.toFixed(1)} ms.`,
+);
+
+const run = {
+  date: new Date().toISOString().slice(0, 10),
+  commit: commit(),
+  command: `npm run war -- ${process.argv.slice(2).join(' ')}`.trim(),
+  machine: { processors: cpus().length, node: process.version, chromium: browser.version() },
+  settings,
+  addedLatencyMs: latency,
+  results,
+};
+if (values.json !== undefined) write(values.json, `${JSON.stringify(run, null, 2)}\n`);
+if (values.svg !== undefined) write(values.svg, picture(results, `npm run war · ${about}`));
+if (values.ledger !== undefined) {
+  mkdirSync(path.dirname(values.ledger), { recursive: true });
+  appendFileSync(values.ledger, `${JSON.stringify(run)}\n`);
+}
+
+// The library's own word: no conflict, no forced login, and without lost answers one request per expiry.
+const broken = results.filter(
+  ({ mode, conflicts, forcedLogins, requests, expiries }) =>
+    mode.startsWith('one-refresh') &&
+    settings.loss === 0 &&
+    (conflicts > 0 || forcedLogins > 0 || requests !== expiries),
+);
+for (const { mode } of broken) console.error(`${mode} did not keep its word`);
+process.exitCode = broken.length > 0 ? 1 : 0;
+
+function write(file: string, text: string): void {
+  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  writeFileSync(file, text);
+}
+
+function commit(): string {
+  try {
+    const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--', 'src', 'demo', 'tools') ? '+' : '')
+    );
+  } catch {
+    return 'unknown';
+  }
+}
