@@ -3,19 +3,20 @@
  *
  * - a Vite + React app type-checked (declarations too) and built, and a page with one `<script type="module">` and the ready-made bundle,
  *   both run in Chromium in two tabs against the demo's server: sign in, refresh once for both, call the API, sign out in both;
+ * - the app that docs/getting-started.md tells to write, out of its own blocks: through the real redirect to a login that two tabs share;
  * - Node without a DOM, rendering on the server, and a test in jsdom: neither throws nor keeps its process alive;
  * - the type tests of test-d/, against the installed declarations.
  */
 import react from '@vitejs/plugin-react';
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Page } from 'playwright';
 import { build } from 'vite';
-import { startDemoServer, type PagesFactory } from '../demo/server/server.js';
+import { startDemoServer, type DemoServer, type PagesFactory } from '../demo/server/server.js';
 import { ensureBrowser } from './browsers.js';
 
 const root = process.cwd();
@@ -65,20 +66,52 @@ function checkNode(): void {
   said('Node without a DOM renders, a test in jsdom runs, and both processes end by themselves');
 }
 
-async function buildApp(): Promise<void> {
+/** The modules of docs/getting-started.md, with the demo's server in place of the example's. */
+function writeDocumentedApp(): string {
+  const directory = path.join(scratch, 'documented');
+  mkdirSync(path.join(directory, 'src'), { recursive: true });
+  const page = readFileSync('docs/getting-started.md', 'utf8');
+  const blocks = [...page.matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
+  const issuer = "((await (await fetch('/config.json')).json()) as { issuer: string }).issuer";
+  const insecure = '{ [oauth.allowInsecureRequests]: true }';
+  const modules: [name: string, sign: string][] = [
+    ['coordinator.ts', 'export const coordinator'],
+    ['login.ts', 'export async function startSignIn'],
+    ['main.tsx', 'createRoot(document'],
+  ];
+  for (const [name, sign] of modules) {
+    const block = blocks.find((text) => text.includes(sign));
+    if (block === undefined) throw new Error(`docs/getting-started.md has no block with: ${sign}`);
+    const text = block
+      .replaceAll("'https://id.example.com'", issuer)
+      .replaceAll("'my-app' }", "'one-refresh-demo' }")
+      // The demo's server speaks plain http on this machine; the page says what that takes.
+      .replace('oauth.discoveryRequest(issuer)', `oauth.discoveryRequest(issuer, ${insecure})`)
+      .replace('login.verifier,\n  );', `login.verifier,\n    ${insecure},\n  );`);
+    writeFileSync(path.join(directory, 'src', name), text);
+  }
+  writeFileSync(
+    path.join(directory, 'index.html'),
+    '<!doctype html><link rel="icon" href="data:," /><div id="root"></div><script type="module" src="/src/main.tsx"></script>',
+  );
+  return directory;
+}
+
+async function buildApp(directory: string): Promise<string> {
   await build({
     configFile: false,
-    root: path.join(scratch, 'vite-react'),
+    root: directory,
     logLevel: 'error',
     plugins: [react()],
     build: { target: 'es2022' },
   });
-  const bundle = path.join(scratch, 'node_modules/one-refresh/dist/one-refresh.bundle.js');
-  cpSync(bundle, path.join(scratch, 'plain/one-refresh.bundle.js'));
-  said('the app is built');
+  return path.join(directory, 'dist');
 }
 
-async function runInBrowser(app: string, directory: string): Promise<void> {
+type Use = (server: DemoServer, open: () => Promise<Page>) => Promise<void>;
+
+/** Serves a directory as the demo's pages, and fails if a page reports an uncaught error or a refresh token is spent twice. */
+async function runInBrowser(app: string, directory: string, use: Use): Promise<void> {
   const pages: PagesFactory = async () => ({
     async handle(req, res) {
       const { pathname } = new URL(req.url ?? '/', 'http://page');
@@ -87,7 +120,8 @@ async function runInBrowser(app: string, directory: string): Promise<void> {
         res.end(JSON.stringify(await server.signIn('alice')));
         return;
       }
-      const file = path.join(directory, path.normalize(pathname === '/' ? '/index.html' : pathname));
+      const asked = path.join(directory, path.normalize(pathname));
+      const file = path.extname(asked) && existsSync(asked) ? asked : path.join(directory, 'index.html');
       const type = file.endsWith('.js') ? 'text/javascript' : 'text/html; charset=utf-8';
       res.writeHead(200, { 'content-type': type });
       res.end(readFileSync(file));
@@ -101,30 +135,12 @@ async function runInBrowser(app: string, directory: string): Promise<void> {
     const context = await browser.newContext();
     context.setDefaultTimeout(30_000);
     const faults: string[] = [];
-    const open = async (): Promise<Page> => {
+    await use(server, async () => {
       const page = await context.newPage();
       page.on('pageerror', (error) => faults.push(error.message));
       await page.goto(server.url);
       return page;
-    };
-    const shows = (page: Page, id: string, text: string): Promise<unknown> =>
-      page.waitForFunction(
-        ([wanted, value]) => document.getElementById(wanted ?? '')?.textContent === value,
-        [id, text],
-      );
-    const first = await open();
-    await shows(first, 'status', 'signed-out');
-    await first.click('#sign-in');
-    await shows(first, 'status', 'signed-in');
-    const second = await open();
-    await shows(second, 'status', 'signed-in');
-    for (const page of [first, second]) {
-      await shows(page, 'version', '3');
-      await page.click('#ask');
-      await page.waitForFunction(() => document.getElementById('name')?.textContent !== '');
-    }
-    await second.click('#sign-out');
-    for (const page of [first, second]) await shows(page, 'status', 'signed-out');
+    });
     const refreshes = server.log.refreshes();
     const spent = new Set(refreshes.map((entry) => entry.spent));
     if (refreshes.length < 2 || spent.size !== refreshes.length)
@@ -139,13 +155,54 @@ async function runInBrowser(app: string, directory: string): Promise<void> {
   }
 }
 
+/** The apps of test/consumers: buttons and places that are known by their ids. */
+const useById: Use = async (_server, open) => {
+  const shows = (page: Page, id: string, text: string): Promise<unknown> =>
+    page.waitForFunction(
+      ([wanted, value]) => document.getElementById(wanted ?? '')?.textContent === value,
+      [id, text],
+    );
+  const first = await open();
+  await shows(first, 'status', 'signed-out');
+  await first.click('#sign-in');
+  await shows(first, 'status', 'signed-in');
+  const second = await open();
+  await shows(second, 'status', 'signed-in');
+  for (const page of [first, second]) {
+    await shows(page, 'version', '3');
+    await page.click('#ask');
+    await page.waitForFunction(() => document.getElementById('name')?.textContent !== '');
+  }
+  await second.click('#sign-out');
+  for (const page of [first, second]) await shows(page, 'status', 'signed-out');
+};
+
+/** As the reader of docs/getting-started.md would, on the authorization server's own page. */
+const useDocumentedApp: Use = async (server, open) => {
+  const first = await open();
+  await first.getByText('Sign in').click();
+  await first.getByText('Alice').first().click();
+  await first.getByText('Sign out').waitFor();
+  const second = await open();
+  await second.getByText('Sign out').waitFor();
+  while (server.log.refreshes().filter(({ sent }) => sent !== undefined).length < 2)
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  await second.getByText('Sign out').click();
+  for (const page of [first, second]) await page.getByText('Sign in').waitFor();
+};
+
 try {
   install();
   checkTypes();
   checkNode();
-  await buildApp();
-  await runInBrowser('Vite + React', path.join(scratch, 'vite-react/dist'));
-  await runInBrowser('plain page', path.join(scratch, 'plain'));
+  const built = await buildApp(path.join(scratch, 'vite-react'));
+  const documented = await buildApp(writeDocumentedApp());
+  const bundle = path.join(scratch, 'node_modules/one-refresh/dist/one-refresh.bundle.js');
+  cpSync(bundle, path.join(scratch, 'plain/one-refresh.bundle.js'));
+  said('the apps are built');
+  await runInBrowser('Vite + React', built, useById);
+  await runInBrowser('plain page', path.join(scratch, 'plain'), useById);
+  await runInBrowser('getting started', documented, useDocumentedApp);
 } catch (error) {
   const { stdout = '', stderr = '' } = Object(error) as { stdout?: string; stderr?: string };
   console.error(error instanceof Error ? error.message : error, stdout, stderr);
