@@ -31,7 +31,8 @@ export function commit(
     const pair = won ? record : unsaved;
     if (pair?.accessTokens[key]?.token === tokens.access_token) announce(turn, attempt, pair, !won);
     if (unsaved) return commit(turn, attempt, tokens, life, true);
-    if (failed) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
+    // After a first failure the second try may have served memory alone.
+    if (failed || again) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
     // Signed out or replaced meanwhile: nobody may use this pair. (Otherwise it is only a repetition of what is there.)
     else if (!won && (record?.sessionId !== attempt.sessionId || !isOpen(record)) && tokens.refresh_token) {
       turn.effects.push({ type: 'revoke', token: tokens.refresh_token });

@@ -67,21 +67,20 @@ export function accepted(t: Turn): void {
  * more than was heard here: a worker has perhaps been started just for this.
  */
 export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-request' }>): void {
-  access(t, undefined, (turn, { failed }) => {
-    if (!failed) accept(turn, asked);
-  });
+  access(t, undefined, (turn, { failed }) => accept(turn, asked, failed !== undefined));
 }
 
 function accept(
   t: Turn,
   { from, sessionId, version, journal, resource, scope, memory }: Parameters<typeof consider>[1],
+  unread: boolean,
 ): void {
   const { s, now } = t;
   const { record, pause } = s;
   if (!mayFly(s) || record!.sessionId !== sessionId) return;
   // Whoever has a store finds it there.
   if (record!.version > version) return memory ? tell(t, 'pair', record!, true) : undefined;
-  if (s.storage === 'memory' || record!.ended) return;
+  if (unread || s.storage === 'memory' || record!.ended) return;
   if (pause) {
     const known = journal?.failure && failureOf({ sessionId, version }, journal.attempt);
     // It asked before it heard of the failure. All wait as one.

@@ -1,6 +1,6 @@
 import { answered } from './answer.js';
 import { call, fault, settleCallers } from './calls.js';
-import { SAVE_AGAIN_MS } from './commit.js';
+import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
 import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
@@ -160,8 +160,13 @@ function save(t: Turn): void {
   access(
     t,
     (base) => (unwritable && base ? { ...base } : undefined),
-    ({ s, now }, { failed }) => {
+    (turn, { failed, before, record }) => {
+      const { s, now } = turn;
       if (failed) s.saveAt = now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
+      // Others may have read the store while it lacked this.
+      else if (record && newer(before, record) !== before) {
+        tell(turn, isOpen(record) ? 'pair' : 'signed-out', record, false);
+      }
     },
     true,
   );
