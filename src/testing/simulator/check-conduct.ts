@@ -19,7 +19,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   let theft: { by: Participant; at: number } | undefined;
   /** The wait that each participant heard of, by the failure it belongs to. */
-  const waits = new Map<Participant, { version: string; until: number }>();
+  const waits = new Map<Participant, { version: string; until: number; failure: object }>();
   /** The version that each participant wanted to spend when it wrote its journal. */
   const prepared = new Map<Participant, number | undefined>();
 
@@ -37,13 +37,12 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const { sessionId, version } = event.message;
         // News, unless it lay in the queue of a page that stood still.
         if (failure && by.tab.lastStill() < now() - 1_000 && after.record?.journal?.failure === failure) {
-          waits.set(by, { version: `${sessionId}.${version}`, until: now() + failure.retryInMs });
+          waits.set(by, { version: `${sessionId}.${version}`, until: now() + failure.retryInMs, failure });
         }
       }
       const woken = event.type === 'lifecycle' && event.change === 'online';
-      if (woken || before?.record?.journal?.failure !== after.record?.journal?.failure) {
-        if (event.type !== 'message') waits.delete(by);
-      }
+      // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
+      if (woken || waits.get(by)?.failure !== after.record?.journal?.failure) waits.delete(by);
       if (after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling') {
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);

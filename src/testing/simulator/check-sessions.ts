@@ -124,7 +124,9 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         const unheard = world.stats.faults['message: lost'] !== undefined;
         // A leader without a store is none for those who have one.
         const apart = last.apart || last.by.state()?.storage === 'memory';
-        if (last.by !== by && (unheard || apart))
+        // It won the word, stood still before it could say it, and was replaced.
+        const late = by.tab.lastStill() >= last.at;
+        if (last.by !== by && (unheard || apart || late))
           truth.countLoss('(said twice: the leader was not to be heard)');
         else violate('I6', message);
       }

@@ -108,7 +108,10 @@ const REQUEST_FAULTS: readonly RequestFault[] = [
 const STORE_FAULTS: readonly StoreFault[] = ['unopened', 'refused', 'unsure', 'slow', 'hung', 'hung-written'];
 /** The phases in which a fault weighs most come more often. */
 const PHASES = [
-  'journaling',
+  // No phase of a flight, but the moment when a write is durable and its page does not know yet.
+  'written',
+  'written',
+  'written',
   'journaling',
   'sending',
   'sending',
@@ -232,7 +235,11 @@ function createActions(
     else {
       const after = chance(0.5) ? 0 : spread(0.1, 400);
       const phase = pick(PHASES);
-      add(kind, { phase, nth: int(1, phase === 'sending' ? 6 : 3), after }, chance(0.8) ? -1 : undefined);
+      add(
+        kind,
+        { phase, nth: int(1, phase === 'written' ? 16 : phase === 'sending' ? 6 : 3), after },
+        chance(0.8) ? -1 : undefined,
+      );
     }
   }
   return actions;

@@ -118,7 +118,10 @@ export function createWorld(
       );
       checker.executed(participants[tab.index]!, before, after);
     },
-    written: (tab, before, after) => checker.written(participants[tab.index]!, before, after),
+    written: (tab, before, after) => {
+      checker.written(participants[tab.index]!, before, after);
+      hooks.phase(participants[tab.index]!, 'written');
+    },
     blocks: () => plan.storeBlocks && !world.calm,
   });
   const locks = createLockManager(scheduler, createRandom(seed, 6));
