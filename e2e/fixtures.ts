@@ -1,5 +1,6 @@
 // What a test gets: a server of its own, and tabs of one browser that share its storage. A tab is used through {evaluate, goto, close}
 // only, so that engines which Playwright cannot drive fit in as well.
+import { writeFile } from 'node:fs/promises';
 import { test as base, expect, type Page } from '@playwright/test';
 import { startDemoServer, type DemoServer, type DemoServerOptions } from '../demo/server/server.js';
 import type { LabEvent } from './app/main.js';
@@ -19,7 +20,10 @@ export interface Tab extends Pick<EngineTab, 'evaluate' | 'close'> {
   ready(): Promise<void>;
 }
 
-/** Options of the page's coordinator, put into its address; `before` names what is changed before the page loads. */
+/**
+ * Options of the page's coordinator, put into its address. Two are the test page's own: `host`, the name under which it is opened, and
+ * `before`, what is changed before it loads (before-page.ts).
+ */
 export type TabOptions = Record<string, string | number>;
 
 export interface LabServer extends DemoServer {
@@ -57,7 +61,12 @@ function pageOf(tab: Tab): Page {
 }
 
 /** A tab of the test page out of an empty one. */
-async function openTab(empty: EngineTab, origin: string, id: string, options: TabOptions): Promise<Tab> {
+async function openTab(
+  empty: EngineTab,
+  origin: string,
+  id: string,
+  { host = '127.0.0.1', ...options }: TabOptions,
+): Promise<Tab> {
   const query = new URLSearchParams({ tab: id });
   for (const [name, value] of Object.entries(options)) query.set(name, String(value));
   const ready = () =>
@@ -73,7 +82,7 @@ async function openTab(empty: EngineTab, origin: string, id: string, options: Ta
     },
   };
   if (empty.page) pages.set(tab, empty.page);
-  await tab.goto(`${origin}/?${query}`);
+  await tab.goto(`${origin.replace('127.0.0.1', String(host))}/?${query}`);
   return tab;
 }
 
@@ -112,11 +121,13 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     expect(complaints, 'errors that nobody caught, in any tab').toEqual([]);
   },
 
-  server: async ({ app, serverOptions, complaints }, use) => {
+  server: async ({ app, serverOptions, complaints }, use, testInfo) => {
     const events: LabEvent[] = [];
     const server: DemoServer = await startDemoServer({
       // One fetch is one request: see TokenEndpointHandlerOptions.
       keepAlive: false,
+      // Pages that look like another site, or like none: see missing-parts.spec.ts.
+      alsoAllowOrigin: () => true,
       ...serverOptions,
       pages: servePages(app, {
         signIn: (user) => server.signIn(user),
@@ -126,6 +137,11 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       }),
     });
     await use({ ...server, events });
+    if (testInfo.status !== testInfo.expectedStatus) {
+      // A race that shows once in a hundred runs leaves its traces here.
+      const evidence = JSON.stringify({ requests: server.log.entries, events }, null, 2);
+      await writeFile(testInfo.outputPath('evidence.json'), evidence);
+    }
     await server.close();
   },
 

@@ -6,6 +6,7 @@ import {
   expectOneLeader,
   expectPeace,
   get,
+  getTogether,
   signIn,
   snapshotOf,
 } from './harness/ask.js';
@@ -61,7 +62,7 @@ test('tabs that race for a refresh: one wins, the others follow', async ({ serve
   const tabs = await newTabs(5, { proactive: 'never' });
   await signIn(tabs);
   for (let round = 1; round <= 5; round++) {
-    const answers = await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }));
+    const answers = await getTogether(server, tabs);
     expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
     await expectInEveryTab(tabs, { version: round + 1 });
     await expectOneLeader(tabs);

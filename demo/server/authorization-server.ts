@@ -12,6 +12,8 @@ export interface AuthorizationServerOptions {
   clientId: string;
   /** The pages that may sign in; the demo answers on `127.0.0.1` and on `localhost`. */
   pageOrigins: readonly string[];
+  /** Which origins may read its answers. */
+  isAllowedOrigin: (origin: string) => boolean;
   /** Audiences for which it issues access tokens; the first is the default. */
   resources: readonly [string, ...string[]];
   /** Seconds; asked at every token, so that it can be changed while the server runs. */
@@ -63,7 +65,7 @@ export async function createAuthorizationServer(
 }
 
 async function configure(options: AuthorizationServerOptions): Promise<Configuration> {
-  const { clientId, pageOrigins, resources, accessTokenTtl, requireNonce } = options;
+  const { clientId, pageOrigins, isAllowedOrigin, resources, accessTokenTtl, requireNonce } = options;
   const signingKey = await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey);
   const hour = 60 * 60;
 
@@ -82,7 +84,7 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
         id_token_signed_response_alg: 'ES256',
       },
     ],
-    clientBasedCORS: (_ctx, origin) => pageOrigins.includes(origin),
+    clientBasedCORS: (_ctx, origin) => isAllowedOrigin(origin),
     conformIdTokenClaims: false,
     cookies: { keys: [crypto.randomUUID()], short: { path: '/' } },
     jwks: { keys: [{ ...signingKey, kid: 'demo', alg: 'ES256', use: 'sig' }] },

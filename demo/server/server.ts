@@ -47,6 +47,8 @@ export interface DemoServerOptions {
   furtherApis?: readonly string[];
   /** Whether DPoP proofs must carry nonces, the authorization server's and the API's; default: whoever uses DPoP may go without. */
   dpop?: 'optional' | 'required-nonce';
+  /** Further origins that may ask the authorization server, beside the pages' own (default: none). */
+  alsoAllowOrigin?: (origin: string) => boolean;
   /** Whether the authorization server keeps connections open (default true); see TokenEndpointHandlerOptions. */
   keepAlive?: boolean;
 }
@@ -104,6 +106,8 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
   const url = `http://127.0.0.1:${pagePort}`;
   const pageOrigins = [url, `http://localhost:${pagePort}`];
   const issuer = `http://127.0.0.1:${(issuerServer.address() as AddressInfo).port}`;
+  const isAllowedOrigin = (origin: string): boolean =>
+    pageOrigins.includes(origin) || options.alsoAllowOrigin?.(origin) === true;
   const resource = `${url}/api`;
   const furtherResources = (options.furtherApis ?? []).map((name) => `${resource}/${name}`);
   const requireNonce = options.dpop === 'required-nonce';
@@ -119,6 +123,7 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     issuer,
     clientId: CLIENT_ID,
     pageOrigins,
+    isAllowedOrigin,
     resources: [resource, ...furtherResources],
     accessTokenTtl: () => settings.accessTokenTtl,
     requireNonce,
@@ -135,7 +140,10 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
       oneAtATime(),
       idempotentReplay(() => settings.forgiveReplayForMs),
     ),
-    { isAllowedOrigin: (origin) => pageOrigins.includes(origin), keepAlive: options.keepAlive ?? true },
+    {
+      isAllowedOrigin,
+      keepAlive: options.keepAlive ?? true,
+    },
   );
   issuerHandler = (req, res) => {
     if (options.keepAlive === false) res.setHeader('connection', 'close');

@@ -37,7 +37,8 @@ function createSigningFetch({ tab, name, role }: ClientOptions): typeof fetch {
     const request = new Request(input, init);
     if (!request.url.endsWith('/token')) return fetch(request);
     const form = new URLSearchParams(await request.text());
-    const record = await readRecord(name);
+    // Where IndexedDB is missing or hangs there is nobody to ask.
+    const record = await Promise.race([readRecord(name).catch(() => undefined), unanswered()]);
     form.set('x_resource', form.get('resource') ?? '');
     form.set('x_tab', tab);
     form.set('x_role', role());
@@ -50,4 +51,8 @@ function createSigningFetch({ tab, name, role }: ClientOptions): typeof fetch {
     const { url, headers, signal } = request;
     return fetch(url, { method: 'POST', headers, body: form.toString(), signal });
   };
+}
+
+function unanswered(): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), 500));
 }

@@ -66,8 +66,8 @@ async function newPartition(driver: string, mailbox: Mailbox): Promise<Partition
         // The script only begins the work: a session that waited for its end could not speak to any other tab meanwhile.
         await inWindow(handle, () =>
           session.command('POST', '/execute/sync', {
-            script: `(${String(evaluateInPage)})(${String(run)}, arguments[0], arguments[1])`,
-            args: [argument ?? null, `${mailbox.url}/${id}`],
+            script: `(${String(evaluateInPage)})(${String(run)}, ${String(readNumber)}, ...arguments)`,
+            args: [JSON.stringify(argument ?? null, spellNumber), `${mailbox.url}/${id}`],
           }),
         );
         const { value, error } = await answer;
@@ -99,9 +99,25 @@ async function newPartition(driver: string, mailbox: Mailbox): Promise<Partition
   };
 }
 
+/** What JSON has no word for. */
+function spellNumber(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value;
+}
+
 /** Runs in the page. */
-function evaluateInPage(run: (argument: unknown) => unknown, argument: unknown, mailbox: string): void {
-  const work = async (): Promise<string> => JSON.stringify(await run(argument));
+function readNumber(_key: string, value: unknown): unknown {
+  const { number, ...rest } = Object(value) as { number?: string };
+  return number === undefined || Object.keys(rest).length > 0 ? value : Number(number);
+}
+
+/** Runs in the page. */
+function evaluateInPage(
+  run: (argument: unknown) => unknown,
+  revive: (key: string, value: unknown) => unknown,
+  argument: string,
+  mailbox: string,
+): void {
+  const work = async (): Promise<string> => JSON.stringify(await run(JSON.parse(argument, revive)));
   void work()
     .then(
       (value) => ({ value }),

@@ -18,6 +18,25 @@ export function get(tab: Tab, options: TokenRequestOptions = {}) {
   return tab.evaluate((request) => window.lab.get(request), options);
 }
 
+/** The same from all tabs at the same time: none has its answer before all have asked, however slowly the driver asks them. */
+export async function getTogether(
+  server: LabServer,
+  tabs: readonly Tab[],
+): Promise<Awaited<ReturnType<typeof get>>[]> {
+  const request = server.faults.hold('before');
+  await everyTab(tabs, (tab) =>
+    tab.evaluate(() => void (window.asked = window.lab.get({ forceRefresh: true }))),
+  );
+  request.release();
+  return everyTab(tabs, (tab) => tab.evaluate(() => window.asked!));
+}
+
+declare global {
+  interface Window {
+    asked?: ReturnType<Lab['get']>;
+  }
+}
+
 export function everyTab<Result>(
   tabs: readonly Tab[],
   ask: (tab: Tab) => Promise<Result>,

@@ -1,16 +1,95 @@
 // What a page finds changed before its first script runs, in any engine: the server writes it into the page itself. Chosen in the page's
-// address: `?before=no-locks,no-channel`.
+// address: `?before=noLocks,noChannel`.
 
-const removals = {
-  'no-locks': () => {
-    Object.defineProperty(Navigator.prototype, 'locks', { value: undefined, configurable: true });
+/** Each runs in the page, alone: nothing from outside its braces is known there. */
+const changes = {
+  noLocks() {
+    Object.defineProperty(Navigator.prototype, 'locks', { value: undefined });
   },
-  'no-channel': () => {
-    Object.defineProperty(window, 'BroadcastChannel', { value: undefined, configurable: true });
+
+  /** As in a frame without storage access. */
+  locksRefused() {
+    LockManager.prototype.request = async () => {
+      throw new DOMException('Storage access is denied', 'SecurityError');
+    };
+  },
+
+  noChannel() {
+    Object.defineProperty(window, 'BroadcastChannel', { value: undefined });
+  },
+
+  noIndexedDb() {
+    Object.defineProperty(window, 'indexedDB', { value: undefined });
+  },
+
+  noLocalStorage() {
+    Object.defineProperty(window, 'localStorage', { value: undefined });
+  },
+
+  noServiceWorker() {
+    Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined });
+  },
+
+  /** Cookies and site data are blocked; `mend()` allows them. */
+  indexedDbBlocked() {
+    const { open } = IDBFactory.prototype;
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('The operation is insecure.', 'SecurityError');
+    };
+    window.mend = () => (IDBFactory.prototype.open = open);
+  },
+
+  /** Private windows of older browsers. */
+  indexedDbFails() {
+    const { open } = IDBFactory.prototype;
+    open.call(indexedDB, 'newer', 2);
+    // A real request that really fails, with a VersionError.
+    IDBFactory.prototype.open = function () {
+      return open.call(this, 'newer', 1);
+    };
+    window.mend = () => (IDBFactory.prototype.open = open);
+  },
+
+  /** Safari, sometimes. */
+  indexedDbHangs() {
+    const { open } = IDBFactory.prototype;
+    IDBFactory.prototype.open = () => new EventTarget() as IDBOpenDBRequest;
+    window.mend = () => (IDBFactory.prototype.open = open);
+  },
+
+  quotaFull() {
+    const { put } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+    };
+    window.mend = () => (IDBObjectStore.prototype.put = put);
+  },
+
+  /** Keeps a copy of whatever is written to localStorage. */
+  watchLocalStorage() {
+    const { setItem } = Storage.prototype;
+    const kept: string[] = (window.kept = []);
+    Storage.prototype.setItem = function (key: string, value: string) {
+      kept.push(`${key} ${value}`);
+      setItem.call(this, key, value);
+    };
   },
 } satisfies Record<string, () => void>;
 
-export type Change = keyof typeof removals;
+export type Change = keyof typeof changes;
+
+/** The value of `before` in a page's address. */
+export function before(...names: Change[]): { before: string } {
+  return { before: names.join() };
+}
+
+declare global {
+  interface Window {
+    /** Undoes the change, where it can be undone. */
+    mend?: () => unknown;
+    kept?: string[];
+  }
+}
 
 /** Uncaught errors of any tab are the test's business, also where no driver tells of them. */
 function reportErrors(): void {
@@ -24,7 +103,8 @@ function reportErrors(): void {
 
 /** The page with its changes in front of everything else. */
 export function withChanges(html: string, chosen: string | null): string {
-  const scripts = [reportErrors, ...(chosen?.split(',') ?? []).map((name) => removals[name as Change])];
-  const source = scripts.map((script) => `(${String(script)})();`).join('\n');
-  return html.replace('<meta charset="utf-8" />', (meta) => `${meta}<script>${source}</script>`);
+  const names = (chosen ?? '').split(',').filter(Boolean) as Change[];
+  const source = names.map((name) => `({ ${changes[name].toString()} }).${name}();`);
+  const script = `<script>(${reportErrors.toString()})();\n${source.join('\n')}</script>`;
+  return html.replace('<meta charset="utf-8" />', (meta) => meta + script);
 }

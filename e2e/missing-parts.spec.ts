@@ -1,0 +1,253 @@
+// Intranets on plain http, private windows, blocked site data, old web views: what the library does where the platform does less.
+import {
+  everyTab,
+  expectInEveryTab,
+  expectOneLeader,
+  expectPeace,
+  get,
+  getTogether,
+  signIn,
+} from './harness/ask.js';
+import { before, type Change } from './harness/before-page.js';
+import { expect, test, type LabServer, type Tab, type TabOptions } from './fixtures.js';
+
+const alice = expect.objectContaining({ subject: 'alice' });
+
+/** All tabs want a newer token at once, several times. */
+async function expectOneRequestPerRace(server: LabServer, tabs: readonly Tab[], races = 5): Promise<void> {
+  const { length: earlier } = server.log.refreshes();
+  for (let race = 1; race <= races; race++) {
+    const answers = await getTogether(server, tabs);
+    expect(answers).toEqual(tabs.map(() => alice));
+    expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
+    await expectInEveryTab(tabs, { version: earlier + race + 1 });
+  }
+  expectPeace(server, earlier + races);
+}
+
+for (const [what, options] of [
+  ['no Web Locks', before('noLocks')],
+  ['Web Locks refused', before('locksRefused')],
+] satisfies [string, TabOptions][]) {
+  test.describe(what, () => {
+    test.use({ tabOptions: { proactive: 'never', ...options } });
+
+    test('the journal alone keeps it to one request', { tag: '@core' }, async ({ server, newTabs }) => {
+      const tabs = await newTabs(5);
+      await signIn(tabs);
+      await expectInEveryTab(tabs, { storage: 'indexeddb' });
+      await expectOneRequestPerRace(server, tabs);
+      await expectOneLeader(tabs);
+    });
+
+    test.describe('the refreshing tab goes', () => {
+      test.use({ serverOptions: { forgiveReplayForMs: 30_000 } });
+
+      test('another sends again, when the journal has been silent for its time', async ({
+        server,
+        newTabs,
+      }) => {
+        const tabs = await newTabs(3, { refreshTimeoutMs: 2_000 });
+        await signIn(tabs);
+        const request = server.faults.hold('after');
+        const [first, ...others] = tabs as [Tab, ...Tab[]];
+        await first.evaluate(() => void window.lab.get({ forceRefresh: true }));
+        await request.arrived;
+        await first.close();
+        request.drop();
+
+        const answers = await everyTab(others, (tab) => get(tab, { forceRefresh: true, timeoutMs: 20_000 }));
+        expect(answers).toEqual(others.map(() => alice));
+        await expectInEveryTab(others, { status: 'signed-in', version: 2 });
+        expect(server.log.refreshes().map((entry) => entry.replayed ?? false)).toEqual([false, true]);
+      });
+    });
+  });
+}
+
+test.describe('an insecure origin', { tag: '@chromium' }, () => {
+  test.use({ tabOptions: { host: 'app.test', proactive: 'never' } });
+
+  test('http://app.test: one request, stored, by the journal alone', async ({ server, newTabs }) => {
+    const tabs = await newTabs(5);
+    const missing = await tabs[0]?.evaluate(() => ({
+      secure: isSecureContext,
+      locks: 'locks' in navigator,
+      subtle: 'subtle' in crypto,
+      randomUUID: 'randomUUID' in crypto,
+    }));
+    expect(missing).toEqual({ secure: false, locks: false, subtle: false, randomUUID: false });
+
+    await signIn(tabs);
+    await expectInEveryTab(tabs, { storage: 'indexeddb' });
+    await expectOneRequestPerRace(server, tabs);
+    await tabs[2]?.evaluate(() => window.lab.coordinator.signOut());
+    await expectInEveryTab(tabs, { status: 'signed-out' });
+  });
+});
+
+test.describe('no native BroadcastChannel', () => {
+  const loaded = (tab: Tab) =>
+    tab.evaluate(() =>
+      performance
+        .getEntriesByType('resource')
+        .map((entry) => new URL(entry.name).pathname)
+        .filter((path) => path.includes('fallback-channel')),
+    );
+  const options = before('noChannel', 'watchLocalStorage');
+
+  test(
+    'the package’s channel tells the other tabs, and never a token',
+    { tag: '@core' },
+    async ({ server, newTabs }) => {
+      const tabs = await newTabs(3, { proactive: 'never', ...options });
+      await signIn(tabs);
+      await expectOneRequestPerRace(server, tabs, 3);
+      expect(await everyTab(tabs, loaded)).toEqual(tabs.map(() => [expect.any(String)]));
+
+      // What was ever put where that channel keeps its messages, against what must not be in there.
+      for (const tab of tabs) {
+        const { posts, secrets, leaks } = await tab.evaluate(async () => {
+          const record = JSON.stringify(await window.lab.readRecord());
+          const secrets = [...record.matchAll(/"(?:refreshToken|token)":"([^"]+)"/g)].map(
+            (match) => match[1] ?? '',
+          );
+          const kept = window.kept ?? [];
+          const words = kept.flatMap((text) => text.match(/[\w-]{20,}/g) ?? []);
+          const parts = secrets.flatMap((secret) => secret.split('.'));
+          return {
+            posts: kept.length,
+            secrets: secrets.length,
+            leaks: words.filter((word) => parts.some((part) => part.includes(word) || word.includes(part)))
+              .length,
+          };
+        });
+        expect(secrets).toBe(2);
+        expect(leaks).toBe(0);
+        if (tab === tabs[0]) expect(posts, 'something was posted').toBeGreaterThan(0);
+      }
+
+      await tabs[1]?.evaluate(() => window.lab.coordinator.signOut());
+      await expectInEveryTab(tabs, { status: 'signed-out' });
+    },
+  );
+
+  test('it is not loaded where the browser has a channel', async ({ newTabs }) => {
+    const tabs = await newTabs(2);
+    await signIn(tabs);
+    await get(tabs[0] as Tab, { forceRefresh: true });
+    await expectInEveryTab(tabs, { version: 2 });
+    expect(await everyTab(tabs, loaded)).toEqual([[], []]);
+  });
+});
+
+for (const [what, change] of [
+  ['no IndexedDB', 'noIndexedDb'],
+  ['IndexedDB blocked', 'indexedDbBlocked'],
+  ['IndexedDB fails to open', 'indexedDbFails'],
+  ['IndexedDB hangs', 'indexedDbHangs'],
+  ['the quota is used up', 'quotaFull'],
+] satisfies [string, Change][]) {
+  test.describe(what, () => {
+    test.use({ tabOptions: { proactive: 'never', ...before(change) } });
+    const core = { tag: change === 'indexedDbBlocked' ? ['@core'] : [] };
+
+    test('memory and the channel do: one request for all tabs', core, async ({ server, newTab, newTabs }) => {
+      const tabs = await newTabs(3);
+      await signIn(tabs);
+      await expectInEveryTab(tabs, { storage: 'memory' }, 30_000);
+      await expectOneRequestPerRace(server, tabs, 3);
+
+      const late = await newTab();
+      expect(await get(late), 'a tab that comes later is told').toMatchObject({ subject: 'alice' });
+      await expectInEveryTab([late], { version: 4 });
+      expectPeace(server, 3);
+
+      await tabs[0]?.evaluate(() => window.lab.coordinator.signOut());
+      await expectInEveryTab([...tabs, late], { status: 'signed-out' });
+    });
+
+    test('a tab that has a store refreshes for one that has none', async ({ server, newTab }) => {
+      const tabs = [await newTab({ before: '' }), await newTab()] as const;
+      const [stored, storeless] = tabs;
+      await signIn(tabs);
+      // A store that only takes nothing is found out by the first write.
+      await get(storeless, { forceRefresh: true });
+      await expectInEveryTab(tabs, { version: 2 });
+      await get(storeless, { forceRefresh: true });
+      await expectInEveryTab(tabs, { version: 3 });
+      expect(server.log.refreshes().at(-1)?.debug['x_tab']).toBe(stored.id);
+      await expectInEveryTab([storeless], { storage: 'memory' });
+      await expectInEveryTab([stored], { storage: 'indexeddb' });
+      expectPeace(server, 2);
+      expect(await stored.evaluate(() => window.lab.readRecord())).toMatchObject({ version: 3 });
+    });
+
+    if (change === 'noIndexedDb') return;
+
+    test(
+      'it comes back: the session is stored, and nothing is lost',
+      core,
+      async ({ server, newTab, newTabs }) => {
+        const tabs = await newTabs(2);
+        await signIn(tabs);
+        await get(tabs[0] as Tab, { forceRefresh: true });
+        await expectInEveryTab(tabs, { storage: 'memory', version: 2 }, 30_000);
+
+        await everyTab(tabs, (tab) => tab.evaluate(() => void window.mend?.()));
+        await get(tabs[1] as Tab, { forceRefresh: true });
+        await expectInEveryTab(tabs, { storage: 'indexeddb', version: 3 }, 60_000);
+        const told = await everyTab(tabs, (tab) =>
+          tab.evaluate(
+            () => window.lab.events.filter((event) => event.type === 'storage-changed').at(-1)?.reason,
+          ),
+        );
+        expect(told).toEqual(['indexeddb', 'indexeddb']);
+
+        await everyTab(tabs, (tab) => tab.close());
+        const later = await newTab({ before: '' });
+        expect(await get(later)).toMatchObject({ subject: 'alice' });
+        await expectInEveryTab([later], { version: 3, storage: 'indexeddb' });
+        expectPeace(server, 2);
+      },
+    );
+  });
+}
+
+test('no service worker: nobody misses it', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2, { proactive: 'never', ...before('noServiceWorker') });
+  await signIn(tabs);
+  await expectOneRequestPerRace(server, tabs, 2);
+});
+
+test('everything missing: a single tab that works', { tag: '@core' }, async ({ server, newTab }) => {
+  const tab = await newTab({
+    proactive: 'never',
+    ...before('noLocks', 'noChannel', 'noIndexedDb', 'noLocalStorage', 'noServiceWorker'),
+  });
+  await signIn([tab]);
+  await expectInEveryTab([tab], { storage: 'memory', status: 'signed-in' });
+  const answers = await Promise.all([get(tab, { forceRefresh: true }), get(tab, { forceRefresh: true })]);
+  expect(answers).toEqual([alice, alice]);
+  await get(tab, { forceRefresh: true });
+  await expectInEveryTab([tab], { version: 3, role: 'leader' });
+  expectPeace(server, 2);
+  await tab.evaluate(() => window.lab.coordinator.signOut());
+  expect(await get(tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+});
+
+test.describe('everything missing, and the tokens go ahead of time', () => {
+  test.use({ serverOptions: { accessTokenTtl: 2 } });
+
+  test('a single tab keeps itself in tokens', async ({ server, newTab }) => {
+    const tab = await newTab(before('noLocks', 'noChannel', 'noIndexedDb', 'noLocalStorage'));
+    server.log.subscribe(() => {
+      if (server.log.refreshes().length === 3) server.settings.accessTokenTtl = 3600;
+    });
+    await signIn([tab]);
+    await expectInEveryTab([tab], { version: 4 }, 20_000);
+    expectPeace(server, 3);
+    const shown = await tab.evaluate(() => window.lab.history.map((state) => state.shows));
+    expect(shown.slice(shown.indexOf('alice')), 'never without a live token').not.toContain(undefined);
+  });
+});
