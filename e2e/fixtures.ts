@@ -1,9 +1,10 @@
 // What a test gets: a server of its own, and tabs of one browser that share its storage. A tab is used through {evaluate, goto, close}
 // only, so that engines which Playwright cannot drive fit in as well.
 import { writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test as base, expect, type Page } from '@playwright/test';
 import { startDemoServer, type DemoServer, type DemoServerOptions } from '../demo/server/server.js';
-import type { LabEvent } from './app/main.js';
+import type { Greeting, LabEvent } from './app/main.js';
 import type { Engine, EngineTab, Partition } from './engines/engine.js';
 import { playwrightEngine } from './engines/playwright-engine.js';
 import { webKitGtkEngine } from './engines/webkitgtk-engine.js';
@@ -18,6 +19,10 @@ export interface Tab extends Pick<EngineTab, 'evaluate' | 'close'> {
   goto(url: string): Promise<void>;
   /** Resolves when the page is ready to be asked, after a navigation that it began itself. */
   ready(): Promise<void>;
+  /** To another page of the origin, one that knows nothing of the library. */
+  leave(): Promise<void>;
+  /** Back from there, perhaps out of the back/forward cache; resolves when the page is ready to be asked. */
+  comeBack(): Promise<void>;
 }
 
 /**
@@ -29,6 +34,8 @@ export type TabOptions = Record<string, string | number>;
 export interface LabServer extends DemoServer {
   /** Events of all tabs, also of those that are gone, in the order in which they arrived here. */
   readonly events: readonly LabEvent[];
+  /** Of every page that was loaded, once it could be asked. */
+  readonly greetings: readonly Greeting[];
 }
 
 interface TestFixtures {
@@ -54,7 +61,7 @@ interface WorkerFixtures {
 const pages = new WeakMap<Tab, Page>();
 
 /** The page behind a tab, for what Playwright's engines alone can do. */
-function pageOf(tab: Tab): Page {
+export function pageOf(tab: Tab): Page {
   const page = pages.get(tab);
   if (page === undefined) throw new Error('This tab is not driven by Playwright');
   return page;
@@ -67,10 +74,13 @@ async function openTab(
   id: string,
   { host = '127.0.0.1', ...options }: TabOptions,
 ): Promise<Tab> {
+  const address = origin.replace('127.0.0.1', String(host));
   const query = new URLSearchParams({ tab: id });
   for (const [name, value] of Object.entries(options)) query.set(name, String(value));
-  const ready = () =>
-    expect.poll(() => empty.evaluate(() => 'lab' in window), { intervals: [20] }).toBe(true);
+  // A page that is about to go may take the question with it.
+  const isReady = () =>
+    Promise.race([empty.evaluate(() => 'lab' in window).catch(() => false), sleep(1_000, false)]);
+  const ready = () => expect.poll(isReady, { intervals: [20], timeout: 20_000 }).toBe(true);
   const tab: Tab = {
     id,
     evaluate: empty.evaluate,
@@ -80,9 +90,15 @@ async function openTab(
       await empty.goto(url);
       await ready();
     },
+    leave: () => empty.goto(`${address}/__lab/elsewhere`),
+    async comeBack() {
+      // The page that goes back is gone before it could answer.
+      await empty.evaluate(() => void setTimeout(() => history.back(), 0));
+      await ready();
+    },
   };
   if (empty.page) pages.set(tab, empty.page);
-  await tab.goto(`${origin.replace('127.0.0.1', String(host))}/?${query}`);
+  await tab.goto(`${address}/?${query}`);
   return tab;
 }
 
@@ -123,6 +139,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   server: async ({ app, serverOptions, complaints }, use, testInfo) => {
     const events: LabEvent[] = [];
+    const greetings: Greeting[] = [];
     const server: DemoServer = await startDemoServer({
       // One fetch is one request: see TokenEndpointHandlerOptions.
       keepAlive: false,
@@ -133,10 +150,11 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         signIn: (user) => server.signIn(user),
         authorize: (user) => server.authorize(user),
         report: (event) => events.push(event),
+        greet: (greeting) => greetings.push(greeting),
         complain: (message) => complaints.push(message),
       }),
     });
-    await use({ ...server, events });
+    await use({ ...server, events, greetings });
     if (testInfo.status !== testInfo.expectedStatus) {
       // A race that shows once in a hundred runs leaves its traces here.
       const evidence = JSON.stringify({ requests: server.log.entries, events }, null, 2);

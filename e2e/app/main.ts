@@ -80,8 +80,13 @@ const remember = () => {
 coordinator.subscribe(remember);
 remember();
 
+/** For each time that this page was shown again: whether it came out of the back/forward cache. */
+const returns: boolean[] = [];
+addEventListener('pageshow', ({ persisted }) => persisted && returns.push(persisted));
+
 const lab = {
   tab,
+  returns,
   library,
   config,
   coordinator,
@@ -153,6 +158,12 @@ export interface LabState {
   shows: string | undefined;
 }
 
+/** Said by every page once, when it can be asked. */
+export interface Greeting {
+  tab: string;
+  prerendering: boolean;
+}
+
 export type Lab = typeof lab;
 
 declare global {
@@ -163,6 +174,8 @@ declare global {
 
 await coordinator.ready;
 window.lab = lab;
+const { prerendering = false } = document as { prerendering?: boolean };
+void fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab, prerendering }) });
 
 function optionsFromQuery(): Partial<TokenCoordinatorOptions> {
   const picked: Record<string, string | number> = {};

@@ -15,7 +15,7 @@ export function playwrightEngine(browser: Browser): Engine {
   };
 }
 
-function playwrightTab(page: Page): EngineTab {
+export function playwrightTab(page: Page): EngineTab {
   return {
     page,
     evaluate: page.evaluate.bind(page),

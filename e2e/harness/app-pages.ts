@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Rolldown } from 'vite';
 import type { PagesFactory } from '../../demo/server/server.js';
-import type { LabEvent } from '../app/main.js';
+import type { Greeting, LabEvent } from '../app/main.js';
 import { withChanges } from './before-page.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,13 +39,14 @@ export interface AppPagesOptions {
   signIn: (user: string) => Promise<unknown>;
   authorize: (user: string) => Promise<unknown>;
   report: (event: LabEvent) => void;
+  greet: (greeting: Greeting) => void;
   /** An error that nobody caught in a tab. */
   complain: (message: string) => void;
 }
 
 export function servePages(
   app: BuiltApp,
-  { signIn, authorize, report, complain }: AppPagesOptions,
+  { signIn, authorize, report, greet, complain }: AppPagesOptions,
 ): PagesFactory {
   return async () => ({
     async handle(req, res) {
@@ -59,9 +60,16 @@ export function servePages(
       } else if (req.method === 'POST' && pathname === '/__lab/events') {
         report(JSON.parse(await readText(req)) as LabEvent);
         res.writeHead(204).end();
+      } else if (req.method === 'POST' && pathname === '/__lab/greetings') {
+        greet(JSON.parse(await readText(req)) as Greeting);
+        res.writeHead(204).end();
       } else if (req.method === 'POST' && pathname === '/__lab/complaints') {
         complain(await readText(req));
         res.writeHead(204).end();
+      } else if (pathname === '/__lab/elsewhere') {
+        send(res, 'text/html', '<!doctype html><title>elsewhere</title>');
+      } else if (pathname === '/__lab/clear') {
+        res.writeHead(204, { 'clear-site-data': '"storage"' }).end();
       } else if (pathname === '/') {
         const { type, body } = app.get('/index.html')!;
         send(res, type, withChanges(String(body), searchParams.get('before')));

@@ -65,6 +65,14 @@ const changes = {
     window.mend = () => (IDBObjectStore.prototype.put = put);
   },
 
+  /** A wall clock that can be put forward and back. */
+  clock() {
+    const { now } = Date;
+    let ahead = 0;
+    Date.now = () => now() + ahead;
+    window.putClockForward = (ms) => (ahead += ms);
+  },
+
   /** Keeps a copy of whatever is written to localStorage. */
   watchLocalStorage() {
     const { setItem } = Storage.prototype;
@@ -87,6 +95,7 @@ declare global {
   interface Window {
     /** Undoes the change, where it can be undone. */
     mend?: () => unknown;
+    putClockForward?: (ms: number) => unknown;
     kept?: string[];
   }
 }

@@ -1,0 +1,47 @@
+// Chromium as its users have it. Playwright's own launch keeps every page focused, visible, awake and out of the back/forward cache;
+// started by hand and connected to without its defaults, the browser freezes, hides, throttles and caches pages for real.
+import { chromium } from '@playwright/test';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Partition } from './engine.js';
+import { playwrightTab } from './playwright-engine.js';
+import { start } from './process.js';
+
+export async function startNativeChromium(executable: string, args: readonly string[]): Promise<Partition> {
+  const profile = await mkdtemp(path.join(tmpdir(), 'one-refresh-chromium-'));
+  const { child, stop } = start(
+    executable,
+    [
+      ...args,
+      '--headless=new',
+      '--remote-debugging-port=0',
+      `--user-data-dir=${profile}`,
+      '--password-store=basic',
+      '--disable-extensions',
+      '--disable-search-engine-choice-screen',
+      'about:blank',
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const address = await new Promise<string>((resolve, reject) => {
+    let said = '';
+    child.stderr?.on('data', (data: Buffer) => {
+      said += data.toString();
+      const found = /DevTools listening on (ws:\S+)/.exec(said)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once('exit', () => reject(new Error(`Chromium did not start: ${said}`)));
+  });
+  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+  const [context] = browser.contexts();
+  if (context === undefined) throw new Error('Chromium has no window');
+  return {
+    newTab: async () => playwrightTab(await context.newPage()),
+    async close() {
+      await browser.close();
+      await stop();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}

@@ -1,0 +1,197 @@
+// What only Chromium does to pages, or only its driver can ask for: freezing, throttling, duplicating, prerendering.
+import { everyTab, expectInEveryTab, expectOneLeader, expectPeace, get, signIn } from './harness/ask.js';
+import { nativePartition } from './harness/native-partition.js';
+import { expect, pageOf, test as base, type Tab } from './fixtures.js';
+
+const test = base.extend({ partition: nativePartition });
+
+const alice = expect.objectContaining({ subject: 'alice' });
+
+/** Freezes a page as the browser does with one in the background; returns how to wake it. */
+async function freeze(tab: Tab): Promise<() => Promise<void>> {
+  const page = pageOf(tab);
+  const session = await page.context().newCDPSession(page);
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' });
+  return async () => {
+    await session.send('Page.setWebLifecycleState', { state: 'active' });
+    await session.detach();
+  };
+}
+
+test.describe('frozen pages', { tag: '@chromium' }, () => {
+  test.use({
+    serverOptions: { forgiveReplayForMs: 60_000 },
+    tabOptions: { proactive: 'never', refreshTimeoutMs: 2_000 },
+  });
+
+  test('the leader is frozen while idle: the next need is served at once', async ({ server, newTabs }) => {
+    const tabs = await newTabs(3);
+    await signIn(tabs);
+    const leader = await expectOneLeader(tabs);
+    const others = tabs.filter((tab) => tab !== leader);
+    const wake = await freeze(leader);
+    expect(await everyTab(others, (tab) => get(tab, { forceRefresh: true, timeoutMs: 10_000 }))).toEqual(
+      others.map(() => alice),
+    );
+    await expectInEveryTab(others, { version: 2 });
+    const answers = await everyTab(others, (tab) => get(tab));
+    await wake();
+    await expectInEveryTab(tabs, { version: 2, status: 'signed-in' });
+    await expectOneLeader(tabs);
+    expect('tokenId' in answers[0]! && answers[0].tokenId).toBeTruthy();
+    expectPeace(server, 1);
+  });
+
+  test('a waiter is frozen: nobody starves, and it has its token when it wakes', async ({
+    server,
+    newTabs,
+  }) => {
+    const tabs = await newTabs(3);
+    const [sender, waiter, third] = tabs as [Tab, Tab, Tab];
+    await signIn(tabs);
+    const request = server.faults.hold('before');
+    await sender.evaluate(() => void window.lab.get({ forceRefresh: true }));
+    await request.arrived;
+    await waiter.evaluate(
+      () => void (window.asked = window.lab.get({ forceRefresh: true, timeoutMs: 50_000 })),
+    );
+    const wake = await freeze(waiter);
+    request.release();
+    await expectInEveryTab([sender, third], { version: 2 });
+    const startedAt = Date.now();
+    expect(await get(third, { forceRefresh: true })).toEqual(alice);
+    expect(Date.now() - startedAt, 'no lock was stolen for it').toBeLessThan(2_000);
+    await expectInEveryTab([sender, third], { version: 3 });
+    await wake();
+    expect(await waiter.evaluate(() => window.asked!)).toEqual(alice);
+    await expectInEveryTab(tabs, { version: 3 });
+    expectPeace(server, 2);
+  });
+
+  test('the sender is frozen, its answer waits: another takes over, both end with one pair', async ({
+    server,
+    newTabs,
+  }) => {
+    const tabs = await newTabs(2);
+    const [sender, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    const request = server.faults.hold('after');
+    await sender.evaluate(() => void window.lab.get({ forceRefresh: true }));
+    await request.arrived;
+    const wake = await freeze(sender);
+    request.release();
+    expect(await get(other, { forceRefresh: true, timeoutMs: 30_000 })).toEqual(alice);
+    await wake();
+    await expectInEveryTab(tabs, { status: 'signed-in', version: 2 });
+    expect(server.log.refreshes().map((entry) => entry.replayed ?? false)).toEqual([false, true]);
+    expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual([alice, alice]);
+  });
+
+  test('the sender wakes in time: its answer is the one that counts', async ({ server, newTabs }) => {
+    const tabs = await newTabs(2, { refreshTimeoutMs: 20_000 });
+    const [sender, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    const request = server.faults.hold('after');
+    await sender.evaluate(() => void window.lab.get({ forceRefresh: true }));
+    await request.arrived;
+    const wake = await freeze(sender);
+    request.release();
+    const pending = get(other, { forceRefresh: true });
+    await expect.poll(() => server.log.refreshes()[0]?.sent).toEqual({ status: 200 });
+    await wake();
+    expect(await pending).toEqual(alice);
+    await expectInEveryTab(tabs, { version: 2 });
+    expectPeace(server, 1);
+  });
+});
+
+test.describe('hidden pages', { tag: '@chromium' }, () => {
+  test.use({ serverOptions: { accessTokenTtl: 4 } });
+
+  for (const proactive of ['visible', 'always'] as const) {
+    test(`a hidden leader with throttled timers, proactive: '${proactive}'`, async ({ server, newTabs }) => {
+      test.setTimeout(90_000);
+      const tabs = await newTabs(3, { proactive });
+      const [leader] = tabs as [Tab];
+      const visible = tabs[2] as Tab;
+      await pageOf(visible).bringToFront();
+      const states = () => everyTab(tabs, (tab) => tab.evaluate(() => document.visibilityState));
+      await expect.poll(states).toEqual(['hidden', 'hidden', 'visible']);
+      server.log.subscribe(() => {
+        if (server.log.refreshes().length === 3) server.settings.accessTokenTtl = 3600;
+      });
+      await signIn(tabs);
+      await expectInEveryTab([leader], { role: 'leader', version: 1 });
+      await expectInEveryTab(tabs, { version: 4 }, 30_000);
+      expectPeace(server, 3);
+      if (proactive === 'visible') {
+        expect(server.log.refreshes().map((entry) => entry.debug['x_tab'])).toEqual(
+          server.log.refreshes().map(() => visible.id),
+        );
+      }
+      const shown = await visible.evaluate(() => window.lab.history.map((state) => state.shows));
+      expect(shown.slice(shown.indexOf('alice')), 'never without a live token').not.toContain(undefined);
+    });
+  }
+});
+
+test('a duplicated tab is a participant of its own', { tag: '@chromium' }, async ({ server, newTab }) => {
+  const tab = await newTab({ proactive: 'never' });
+  await signIn([tab]);
+  const page = pageOf(tab);
+  const [copy] = await Promise.all([
+    page.context().waitForEvent('page'),
+    tab.evaluate(() => void window.open(location.href)),
+  ]);
+  await copy.waitForFunction(() => 'lab' in window);
+  const answers = await Promise.all([
+    get(tab, { forceRefresh: true }),
+    copy.evaluate(() => window.lab.get({ forceRefresh: true })),
+  ]);
+  expect(answers).toEqual([alice, alice]);
+  const roles = () =>
+    Promise.all([tab, copy].map((one) => one.evaluate(() => window.lab.coordinator.getSnapshot().role)));
+  await expect.poll(async () => (await roles()).sort()).toEqual(['follower', 'leader']);
+  const requests = server.log.refreshes();
+  // One, or, if the driver asked the second page after the first had its answer, one each.
+  expectPeace(server, requests.length);
+  expect(requests.length).toBeLessThanOrEqual(2);
+});
+
+test.describe('a prerendered page', { tag: '@chromium' }, () => {
+  test.use({ serverOptions: { accessTokenTtl: 2 }, tabOptions: { proactive: 'never' } });
+
+  test('spends nothing before it is activated', async ({ server, newTab }) => {
+    const tab = await newTab();
+    await signIn([tab]);
+    const { expiresAt = 0 } = await tab.evaluate(() => window.lab.coordinator.getSnapshot());
+    const address = `${server.url}/?tab=prerendered&proactive=always`;
+    await tab.evaluate((url) => {
+      const rules = document.createElement('script');
+      rules.type = 'speculationrules';
+      rules.textContent = JSON.stringify({ prerender: [{ urls: [url], eagerness: 'immediate' }] });
+      document.head.append(rules);
+    }, address);
+    await expect
+      .poll(() => server.greetings.find((greeting) => greeting.tab === 'prerendered'), { timeout: 20_000 })
+      .toMatchObject({ prerendering: true });
+    // Expired, and past any timer that was armed for it.
+    await expect.poll(() => Date.now(), { timeout: 20_000 }).toBeGreaterThan(expiresAt + 3_000);
+    expect(server.log.refreshes()).toEqual([]);
+
+    server.settings.accessTokenTtl = 3600;
+    await tab.evaluate((url) => void setTimeout(() => (location.href = url), 0), address);
+    await tab.ready();
+    expect(await tab.evaluate(() => window.lab.tab)).toBe('prerendered');
+    expect(
+      await tab.evaluate(() => {
+        const [entry] = performance.getEntriesByType('navigation');
+        return (entry as unknown as { activationStart: number }).activationStart > 0;
+      }),
+      'this page is the one that was prerendered',
+    ).toBe(true);
+    expect(await get(tab)).toEqual(alice);
+    await expectInEveryTab([tab], { version: 2 });
+    expectPeace(server, 1);
+  });
+});

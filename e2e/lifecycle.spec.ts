@@ -1,0 +1,226 @@
+// What happens to pages while nobody looks: the back/forward cache, other tabs' doings meanwhile, clocks that jump, storage that is wiped,
+// a main thread that hangs. In every engine; what Chromium alone does is in lifecycle-chromium.spec.ts.
+import { everyTab, expectInEveryTab, expectPeace, get, signIn, snapshotOf } from './harness/ask.js';
+import { before } from './harness/before-page.js';
+import { expect, test as base, type Tab } from './fixtures.js';
+import { nativePartition } from './harness/native-partition.js';
+
+/** Pages stay out of the cache of a Chromium that Playwright has started. */
+const test = base.extend({ partition: nativePartition });
+
+const alice = expect.objectContaining({ subject: 'alice' });
+const tokenIdOf = (answer: Awaited<ReturnType<typeof get>>) =>
+  'tokenId' in answer ? answer.tokenId : answer;
+
+const restored = (tab: Tab) => tab.evaluate(() => window.lab.returns);
+
+test.describe('the back/forward cache', () => {
+  test.use({ tabOptions: { proactive: 'never' } });
+
+  test(
+    'keeps the page, and its token is there right after the return',
+    { tag: '@core' },
+    async ({ server, newTabs }) => {
+      const tabs = await newTabs(2);
+      const [tab] = tabs as [Tab];
+      await signIn(tabs);
+      const token = tokenIdOf(await get(tab, { forceRefresh: true }));
+      await expectInEveryTab(tabs, { version: 2 });
+      for (let round = 1; round <= 2; round++) {
+        await tab.leave();
+        await tab.comeBack();
+        expect(await restored(tab)).toEqual(Array.from({ length: round }, () => true));
+        expect(tokenIdOf(await get(tab))).toBe(token);
+      }
+      await get(tab, { forceRefresh: true });
+      await expectInEveryTab(tabs, { version: 3 });
+      expectPeace(server, 2);
+    },
+  );
+
+  test('keeps the page while another tab refreshes', { tag: '@core' }, async ({ server, newTabs }) => {
+    const tabs = await newTabs(2);
+    const [tab, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    await tab.leave();
+    const token = tokenIdOf(await get(other, { forceRefresh: true }));
+    await tab.comeBack();
+    expect(await restored(tab)).toEqual([true]);
+    await expectInEveryTab(tabs, { version: 2 });
+    expect(tokenIdOf(await get(tab))).toBe(token);
+    expectPeace(server, 1);
+  });
+
+  test('keeps the page while another tab signs out', async ({ newTabs }) => {
+    const tabs = await newTabs(2);
+    const [tab, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    await tab.leave();
+    await other.evaluate(() => window.lab.coordinator.signOut());
+    await tab.comeBack();
+    expect(await restored(tab)).toEqual([true]);
+    await expectInEveryTab(tabs, { status: 'signed-out' });
+    expect(await get(tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+  });
+
+  test('keeps the page while another user signs in', async ({ newTabs }) => {
+    const tabs = await newTabs(2);
+    const [tab, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    await tab.leave();
+    await signIn([other], 'bob');
+    await tab.comeBack();
+    expect(await restored(tab)).toEqual([true]);
+    await expectInEveryTab(tabs, { status: 'signed-in', subject: 'bob', version: 1 });
+    expect(await get(tab)).toMatchObject({ subject: 'bob' });
+  });
+
+  test('keeps the last tab: the lone page comes back as leader', async ({ server, newTab }) => {
+    const tab = await newTab();
+    await signIn([tab]);
+    await tab.leave();
+    await tab.comeBack();
+    expect(await restored(tab)).toEqual([true]);
+    await expectInEveryTab([tab], { status: 'signed-in', role: 'leader', version: 1 });
+    expect(await get(tab, { forceRefresh: true })).toEqual(alice);
+    expectPeace(server, 1);
+  });
+
+  test.describe('a page that goes with its request on the wire', () => {
+    test.use({ serverOptions: { forgiveReplayForMs: 60_000 } });
+
+    test('another tab carries on; whatever becomes of the page, it ends with the same pair', async ({
+      server,
+      newTabs,
+    }) => {
+      const tabs = await newTabs(2, { refreshTimeoutMs: 3_000 });
+      const [tab, other] = tabs as [Tab, Tab];
+      await signIn(tabs);
+      const request = server.faults.hold('after');
+      await tab.evaluate(() => void window.lab.get({ forceRefresh: true }));
+      await request.arrived;
+      await tab.leave();
+      request.release();
+      expect(await get(other, { forceRefresh: true, timeoutMs: 30_000 })).toEqual(alice);
+      await tab.comeBack();
+      const { version } = await snapshotOf(other);
+      await expectInEveryTab(tabs, { status: 'signed-in', version });
+      // Nothing was lost, and nothing was asked of the server but once more what was lost.
+      const decided = server.log.refreshes().filter((entry) => entry.replayed === undefined);
+      expect(decided.map((entry) => entry.decided?.status)).toEqual(decided.map(() => 200));
+      expect(new Set(decided.map((entry) => entry.spent)).size).toBe(version - 1);
+    });
+  });
+});
+
+test.describe('the wall clock jumps', () => {
+  test.use({ tabOptions: { proactive: 'never', ...before('clock') } });
+  const hour = 3_600_000;
+
+  test('forward: one refresh, and what it brings is good', { tag: '@core' }, async ({ server, newTabs }) => {
+    const tabs = await newTabs(3);
+    await signIn(tabs);
+    await everyTab(tabs, (tab) => tab.evaluate((ms) => void window.putClockForward?.(ms), 24 * hour));
+    const request = server.faults.hold('before');
+    const pending = everyTab(tabs, (tab) => get(tab));
+    await request.arrived;
+    request.release();
+    const answers = await pending;
+    expect(answers).toEqual(tabs.map(() => alice));
+    await expectInEveryTab(tabs, { version: 2 });
+    expect((await everyTab(tabs, (tab) => get(tab))).map(tokenIdOf)).toEqual(answers.map(tokenIdOf));
+    expectPeace(server, 1);
+  });
+
+  test('back: no refresh', async ({ server, newTabs }) => {
+    const tabs = await newTabs(3);
+    await signIn(tabs);
+    await everyTab(tabs, (tab) => tab.evaluate((ms) => void window.putClockForward?.(ms), -hour));
+    expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => alice));
+    await expectInEveryTab(tabs, { status: 'signed-in', version: 1 });
+    expectPeace(server, 0);
+  });
+
+  test('in one tab only, an hour ahead: it does not drag the others along', async ({ server, newTabs }) => {
+    const tabs = await newTabs(3);
+    const [tab] = tabs as [Tab];
+    await signIn(tabs);
+    await tab.evaluate((ms) => void window.putClockForward?.(ms), hour);
+    expect(await everyTab(tabs, (each) => get(each))).toEqual(tabs.map(() => alice));
+    // The token it has just received counts from now, whatever its clock says; the others have it as well.
+    for (let i = 0; i < 3; i++)
+      expect(await everyTab(tabs, (each) => get(each))).toEqual(tabs.map(() => alice));
+    await expectInEveryTab(tabs, { version: 2 });
+    expectPeace(server, 1);
+  });
+});
+
+test.describe('storage is wiped under living tabs', () => {
+  test.use({ tabOptions: { proactive: 'never' } });
+
+  test(
+    'IndexedDB deleted: the tabs keep the session and store it again',
+    { tag: '@core' },
+    async ({ server, newTab, newTabs }) => {
+      const tabs = await newTabs(2);
+      await signIn(tabs);
+      await tabs[0]?.evaluate(
+        () =>
+          new Promise<void>((resolve, reject) => {
+            const request = indexedDB.deleteDatabase('one-refresh');
+            request.addEventListener('success', () => resolve());
+            request.addEventListener('error', () => reject(request.error ?? new Error('Not deleted')));
+          }),
+      );
+      expect(await get(tabs[1] as Tab, { forceRefresh: true })).toEqual(alice);
+      await expectInEveryTab(tabs, { status: 'signed-in', storage: 'indexeddb', version: 2 });
+      await expect.poll(() => tabs[0]?.evaluate(() => window.lab.readRecord())).toMatchObject({ version: 2 });
+      const later = await newTab();
+      expect(await get(later)).toEqual(alice);
+      expectPeace(server, 1);
+    },
+  );
+
+  test('Clear-Site-Data: no tab spends a token twice, and a new session is whole', async ({
+    server,
+    newTabs,
+  }) => {
+    const tabs = await newTabs(2);
+    await signIn(tabs);
+    await tabs[0]?.evaluate(async () => void (await fetch('/__lab/clear')));
+    expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual(tabs.map(() => alice));
+    const { version } = await snapshotOf(tabs[0] as Tab);
+    await expectInEveryTab(tabs, { status: 'signed-in', version });
+    expectPeace(server, version - 1);
+    await signIn(tabs, 'bob');
+    expect(await everyTab(tabs, (tab) => get(tab))).toEqual(
+      tabs.map(() => expect.objectContaining({ subject: 'bob' })),
+    );
+  });
+});
+
+test.describe('the refreshing tab hangs', () => {
+  test.use({ serverOptions: { forgiveReplayForMs: 60_000 } });
+
+  test('another tab takes over; when it wakes, both agree', async ({ server, newTabs }) => {
+    const tabs = await newTabs(2, { proactive: 'never', refreshTimeoutMs: 2_000 });
+    const [tab, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    const request = server.faults.hold('after');
+    await tab.evaluate(() => void window.lab.get({ forceRefresh: true }));
+    await request.arrived;
+    await tab.evaluate(() => {
+      setTimeout(() => {
+        const end = performance.now() + 12_000;
+        while (performance.now() < end);
+      }, 0);
+    });
+    request.release();
+    const startedAt = Date.now();
+    expect(await get(other, { forceRefresh: true, timeoutMs: 30_000 })).toEqual(alice);
+    expect(Date.now() - startedAt, 'it did not wait for the other one to wake').toBeLessThan(11_000);
+    await expectInEveryTab(tabs, { status: 'signed-in', version: 2 }, 20_000);
+    expect(new Set(server.log.refreshes().map((entry) => entry.spent)).size).toBe(1);
+    expect(server.log.refreshes().map((entry) => entry.replayed ?? false)).toEqual([false, true]);
+  });
+});
