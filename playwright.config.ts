@@ -30,6 +30,9 @@ const firefoxPrefs = {
   'dom.ipc.processCount.webIsolated': 60,
 };
 
+// `npm run e2e -- --core`: what `npm test` has time for.
+const core = process.env['E2E_CORE'] === '1';
+
 const chromium = findBrowser('chromium');
 const firefox = findBrowser('firefox');
 const webkit = findBrowser('webkit');
@@ -43,10 +46,12 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   timeout: 60_000,
   reporter: 'list',
   use: { trace: 'off' },
-  // Tests marked with an engine need what that engine alone can do (or its driver); the others run in all three.
+  // Tests marked @chromium need what that engine alone can do (or its driver), those marked @page a page of Playwright's; the others
+  // run in all three engines.
   projects: [
     {
       name: 'chromium',
+      ...(core ? { grepInvert: /@slow/ } : {}),
       use: {
         browserName: 'chromium',
         launchOptions: {
@@ -57,6 +62,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     },
     {
       name: 'firefox',
+      ...(core ? { grep: /@core/ } : {}),
       grepInvert: /@chromium/,
       use: {
         browserName: 'firefox',
@@ -70,7 +76,8 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     },
     {
       name: 'webkit',
-      grepInvert: /@chromium/,
+      ...(core ? { grep: /@core/ } : {}),
+      grepInvert: webkit === undefined || webkit.own ? /@chromium/ : /@chromium|@page/,
       use: {
         browserName: 'webkit',
         ...(webkit === undefined || webkit.own ? {} : { webDriver: webkit.path }),

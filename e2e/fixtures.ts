@@ -36,6 +36,8 @@ export interface LabServer extends DemoServer {
   readonly events: readonly LabEvent[];
   /** Of every page that was loaded, once it could be asked. */
   readonly greetings: readonly Greeting[];
+  /** Runs a script in a tab that no driver is attached to and that waits for its orders (before-page.ts). */
+  order(tab: string, script: string): void;
 }
 
 interface TestFixtures {
@@ -140,6 +142,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   server: async ({ app, serverOptions, complaints }, use, testInfo) => {
     const events: LabEvent[] = [];
     const greetings: Greeting[] = [];
+    const followers = new Map<string, (order: string) => void>();
     const server: DemoServer = await startDemoServer({
       // One fetch is one request: see TokenEndpointHandlerOptions.
       keepAlive: false,
@@ -150,11 +153,17 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         signIn: (user) => server.signIn(user),
         authorize: (user) => server.authorize(user),
         report: (event) => events.push(event),
+        nextOrder: (tab) => new Promise((resolve) => followers.set(tab, resolve)),
         greet: (greeting) => greetings.push(greeting),
         complain: (message) => complaints.push(message),
       }),
     });
-    await use({ ...server, events, greetings });
+    await use({
+      ...server,
+      events,
+      greetings,
+      order: (tab, script) => followers.get(tab)?.(script),
+    });
     if (testInfo.status !== testInfo.expectedStatus) {
       // A race that shows once in a hundred runs leaves its traces here.
       const evidence = JSON.stringify({ requests: server.log.entries, events }, null, 2);

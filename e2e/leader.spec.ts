@@ -58,37 +58,45 @@ test('at rest exactly one tab leads, and only leaders send', async ({ server, ne
   await expectTermsAgreed(tabs);
 });
 
-test('tabs that race for a refresh: one wins, the others follow', async ({ server, newTabs }) => {
-  const tabs = await newTabs(5, { proactive: 'never' });
-  await signIn(tabs);
-  for (let round = 1; round <= 5; round++) {
-    const answers = await getTogether(server, tabs);
-    expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
-    await expectInEveryTab(tabs, { version: round + 1 });
-    await expectOneLeader(tabs);
-  }
-  expectPeace(server, 5);
-  expectSentByLeaders(server.log.refreshes());
-  await expectTermsAgreed(tabs);
-});
+test(
+  'tabs that race for a refresh: one wins, the others follow',
+  { tag: '@core' },
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(5, { proactive: 'never' });
+    await signIn(tabs);
+    for (let round = 1; round <= 5; round++) {
+      const answers = await getTogether(server, tabs);
+      expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
+      await expectInEveryTab(tabs, { version: round + 1 });
+      await expectOneLeader(tabs);
+    }
+    expectPeace(server, 5);
+    expectSentByLeaders(server.log.refreshes());
+    await expectTermsAgreed(tabs);
+  },
+);
 
-test('the leader closes: another leads at once, without a token request', async ({ server, newTabs }) => {
-  const tabs = await newTabs(4, { proactive: 'never' });
-  await signIn(tabs);
-  await get(tabs[1] as Tab, { forceRefresh: true });
+test(
+  'the leader closes: another leads at once, without a token request',
+  { tag: '@core' },
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(4, { proactive: 'never' });
+    await signIn(tabs);
+    await get(tabs[1] as Tab, { forceRefresh: true });
 
-  let survivors = tabs;
-  while (survivors.length > 1) {
-    const leader = await expectOneLeader(survivors);
-    const { term } = (await survivors[0]!.evaluate(() => window.lab.readRecord())) ?? { term: 0 };
-    survivors = survivors.filter((tab) => tab !== leader);
-    await leader.close();
-    await expectOneLeader(survivors, 1_000);
-    const after = await survivors[0]!.evaluate(() => window.lab.readRecord());
-    expect(after?.term).toBeGreaterThan(term);
-  }
-  expectPeace(server, 1);
-});
+    let survivors = tabs;
+    while (survivors.length > 1) {
+      const leader = await expectOneLeader(survivors);
+      const { term } = (await survivors[0]!.evaluate(() => window.lab.readRecord())) ?? { term: 0 };
+      survivors = survivors.filter((tab) => tab !== leader);
+      await leader.close();
+      await expectOneLeader(survivors, 1_000);
+      const after = await survivors[0]!.evaluate(() => window.lab.readRecord());
+      expect(after?.term).toBeGreaterThan(term);
+    }
+    expectPeace(server, 1);
+  },
+);
 
 test('the leader closes its coordinator only: the same', async ({ server, newTabs }) => {
   const tabs = await newTabs(3, { proactive: 'never' });

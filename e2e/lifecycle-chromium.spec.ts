@@ -1,4 +1,4 @@
-// What only Chromium does to pages, or only its driver can ask for: freezing, throttling, duplicating, prerendering.
+// What only Chromium does to pages, or only its driver can ask for: freezing, throttling, duplicating. (Prerendering: prerender.spec.ts.)
 import { everyTab, expectInEveryTab, expectOneLeader, expectPeace, get, signIn } from './harness/ask.js';
 import { nativePartition } from './harness/native-partition.js';
 import { expect, pageOf, test as base, type Tab } from './fixtures.js';
@@ -150,48 +150,13 @@ test('a duplicated tab is a participant of its own', { tag: '@chromium' }, async
   ]);
   expect(answers).toEqual([alice, alice]);
   const roles = () =>
-    Promise.all([tab, copy].map((one) => one.evaluate(() => window.lab.coordinator.getSnapshot().role)));
+    Promise.all([
+      tab.evaluate(() => window.lab.coordinator.getSnapshot().role),
+      copy.evaluate(() => window.lab.coordinator.getSnapshot().role),
+    ]);
   await expect.poll(async () => (await roles()).sort()).toEqual(['follower', 'leader']);
   const requests = server.log.refreshes();
   // One, or, if the driver asked the second page after the first had its answer, one each.
   expectPeace(server, requests.length);
   expect(requests.length).toBeLessThanOrEqual(2);
-});
-
-test.describe('a prerendered page', { tag: '@chromium' }, () => {
-  test.use({ serverOptions: { accessTokenTtl: 2 }, tabOptions: { proactive: 'never' } });
-
-  test('spends nothing before it is activated', async ({ server, newTab }) => {
-    const tab = await newTab();
-    await signIn([tab]);
-    const { expiresAt = 0 } = await tab.evaluate(() => window.lab.coordinator.getSnapshot());
-    const address = `${server.url}/?tab=prerendered&proactive=always`;
-    await tab.evaluate((url) => {
-      const rules = document.createElement('script');
-      rules.type = 'speculationrules';
-      rules.textContent = JSON.stringify({ prerender: [{ urls: [url], eagerness: 'immediate' }] });
-      document.head.append(rules);
-    }, address);
-    await expect
-      .poll(() => server.greetings.find((greeting) => greeting.tab === 'prerendered'), { timeout: 20_000 })
-      .toMatchObject({ prerendering: true });
-    // Expired, and past any timer that was armed for it.
-    await expect.poll(() => Date.now(), { timeout: 20_000 }).toBeGreaterThan(expiresAt + 3_000);
-    expect(server.log.refreshes()).toEqual([]);
-
-    server.settings.accessTokenTtl = 3600;
-    await tab.evaluate((url) => void setTimeout(() => (location.href = url), 0), address);
-    await tab.ready();
-    expect(await tab.evaluate(() => window.lab.tab)).toBe('prerendered');
-    expect(
-      await tab.evaluate(() => {
-        const [entry] = performance.getEntriesByType('navigation');
-        return (entry as unknown as { activationStart: number }).activationStart > 0;
-      }),
-      'this page is the one that was prerendered',
-    ).toBe(true);
-    expect(await get(tab)).toEqual(alice);
-    await expectInEveryTab([tab], { version: 2 });
-    expectPeace(server, 1);
-  });
 });

@@ -1,16 +1,20 @@
 import { expectInEveryTab, expectPeace, get, signIn } from './harness/ask.js';
 import { expect, test, type Tab } from './fixtures.js';
 
-test('a new tab gets its first token without any token request', async ({ server, newTab }) => {
-  const first = await newTab();
-  await signIn([first]);
-  const token = await get(first);
+test(
+  'a new tab gets its first token without any token request',
+  { tag: '@core' },
+  async ({ server, newTab }) => {
+    const first = await newTab();
+    await signIn([first]);
+    const token = await get(first);
 
-  const second = await newTab();
-  expect(await get(second)).toMatchObject({ tokenId: 'tokenId' in token && token.tokenId });
-  expect(await second.evaluate(() => window.lab.callApi())).toEqual({ status: 200, user: 'alice' });
-  expectPeace(server, 0);
-});
+    const second = await newTab();
+    expect(await get(second)).toMatchObject({ tokenId: 'tokenId' in token && token.tokenId });
+    expect(await second.evaluate(() => window.lab.callApi())).toEqual({ status: 200, user: 'alice' });
+    expectPeace(server, 0);
+  },
+);
 
 test('a new tab gets the newest token, also when nobody else is there any more', async ({
   server,

@@ -10,27 +10,33 @@ async function expectRevoked(server: LabServer, refreshToken: string | undefined
   await expect.poll(() => server.log.revocations().map((entry) => entry.spent)).toContain(refreshToken);
 }
 
-test('signing out in one tab stops all others and revokes the session', async ({ server, newTabs }) => {
-  const tabs = await newTabs(5);
-  await signIn(tabs);
-  await get(tabs[0] as Tab, { forceRefresh: true });
-  await expectInEveryTab(tabs, { version: 2 });
+test(
+  'signing out in one tab stops all others and revokes the session',
+  { tag: '@core' },
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(5);
+    await signIn(tabs);
+    await get(tabs[0] as Tab, { forceRefresh: true });
+    await expectInEveryTab(tabs, { version: 2 });
 
-  await tabs[3]?.evaluate(() => window.lab.coordinator.signOut());
-  expect(await get(tabs[3] as Tab)).toEqual(signedOut);
-  await expectInEveryTab(tabs, { status: 'signed-out', refreshStatus: 'idle' });
-  expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => signedOut));
-  expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual(tabs.map(() => signedOut));
-  expect(
-    await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.coordinator.peekAccessToken() ?? null)),
-  ).toEqual(tabs.map(() => null));
-  await expectRevoked(server, server.log.refreshes()[0]?.decided?.issued);
-  expect(server.log.refreshes().length, 'and nobody asked the server for another token').toBe(1);
+    await tabs[3]?.evaluate(() => window.lab.coordinator.signOut());
+    expect(await get(tabs[3] as Tab)).toEqual(signedOut);
+    await expectInEveryTab(tabs, { status: 'signed-out', refreshStatus: 'idle' });
+    expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => signedOut));
+    expect(await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }))).toEqual(
+      tabs.map(() => signedOut),
+    );
+    expect(
+      await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.coordinator.peekAccessToken() ?? null)),
+    ).toEqual(tabs.map(() => null));
+    await expectRevoked(server, server.log.refreshes()[0]?.decided?.issued);
+    expect(server.log.refreshes().length, 'and nobody asked the server for another token').toBe(1);
 
-  const record = await tabs[0]?.evaluate(() => window.lab.readRecord());
-  expect(record).toMatchObject({ ended: { kind: 'signed-out' }, accessTokens: {} });
-  expect(record?.refreshToken, 'no token stays at rest').toBeUndefined();
-});
+    const record = await tabs[0]?.evaluate(() => window.lab.readRecord());
+    expect(record).toMatchObject({ ended: { kind: 'signed-out' }, accessTokens: {} });
+    expect(record?.refreshToken, 'no token stays at rest').toBeUndefined();
+  },
+);
 
 test('a tab opened after the sign-out is signed out', async ({ newTab }) => {
   const first = await newTab();

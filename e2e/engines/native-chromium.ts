@@ -8,7 +8,17 @@ import type { Partition } from './engine.js';
 import { playwrightTab } from './playwright-engine.js';
 import { start } from './process.js';
 
-export async function startNativeChromium(executable: string, args: readonly string[]): Promise<Partition> {
+interface Launched {
+  /** Where its DevTools listen. */
+  readonly devTools: Promise<string>;
+  stop(): Promise<void>;
+}
+
+export async function launchChromium(
+  executable: string,
+  args: readonly string[],
+  url: string,
+): Promise<Launched> {
   const profile = await mkdtemp(path.join(tmpdir(), 'one-refresh-chromium-'));
   const { child, stop } = start(
     executable,
@@ -20,11 +30,11 @@ export async function startNativeChromium(executable: string, args: readonly str
       '--password-store=basic',
       '--disable-extensions',
       '--disable-search-engine-choice-screen',
-      'about:blank',
+      url,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  const address = await new Promise<string>((resolve, reject) => {
+  const devTools = new Promise<string>((resolve, reject) => {
     let said = '';
     child.stderr?.on('data', (data: Buffer) => {
       said += data.toString();
@@ -33,15 +43,25 @@ export async function startNativeChromium(executable: string, args: readonly str
     });
     child.once('exit', () => reject(new Error(`Chromium did not start: ${said}`)));
   });
-  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+  return {
+    devTools,
+    async stop() {
+      await stop();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+export async function startNativeChromium(executable: string, args: readonly string[]): Promise<Partition> {
+  const launched = await launchChromium(executable, args, 'about:blank');
+  const browser = await chromium.connectOverCDP(await launched.devTools, { noDefaults: true });
   const [context] = browser.contexts();
   if (context === undefined) throw new Error('Chromium has no window');
   return {
     newTab: async () => playwrightTab(await context.newPage()),
     async close() {
       await browser.close();
-      await stop();
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+      await launched.stop();
     },
   };
 }

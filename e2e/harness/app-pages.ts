@@ -39,6 +39,8 @@ export interface AppPagesOptions {
   signIn: (user: string) => Promise<unknown>;
   authorize: (user: string) => Promise<unknown>;
   report: (event: LabEvent) => void;
+  /** What a tab is told to do next; waits until there is something. */
+  nextOrder: (tab: string) => Promise<string>;
   greet: (greeting: Greeting) => void;
   /** An error that nobody caught in a tab. */
   complain: (message: string) => void;
@@ -46,7 +48,7 @@ export interface AppPagesOptions {
 
 export function servePages(
   app: BuiltApp,
-  { signIn, authorize, report, greet, complain }: AppPagesOptions,
+  { signIn, authorize, report, nextOrder, greet, complain }: AppPagesOptions,
 ): PagesFactory {
   return async () => ({
     async handle(req, res) {
@@ -60,6 +62,8 @@ export function servePages(
       } else if (req.method === 'POST' && pathname === '/__lab/events') {
         report(JSON.parse(await readText(req)) as LabEvent);
         res.writeHead(204).end();
+      } else if (pathname === '/__lab/orders') {
+        send(res, 'text/javascript', await nextOrder(searchParams.get('tab') ?? ''));
       } else if (req.method === 'POST' && pathname === '/__lab/greetings') {
         greet(JSON.parse(await readText(req)) as Greeting);
         res.writeHead(204).end();

@@ -73,6 +73,17 @@ const changes = {
     window.putClockForward = (ms) => (ahead += ms);
   },
 
+  /** Does what the test's server says, for a page that no driver is attached to. */
+  followOrders() {
+    const follow = async (): Promise<void> => {
+      const script = document.createElement('script');
+      script.textContent = await (await fetch(`/__lab/orders${location.search}`)).text();
+      document.head.append(script);
+      await follow();
+    };
+    void follow();
+  },
+
   /** Keeps a copy of whatever is written to localStorage. */
   watchLocalStorage() {
     const { setItem } = Storage.prototype;
