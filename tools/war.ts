@@ -88,6 +88,7 @@ try {
     };
     results.push({ mode: mode.name, ...(await campaign(browser, page, mode, settings, show)) });
     if (process.stdout.isTTY) process.stdout.write(`\r${' '.repeat(60)}\r`);
+    else console.log(`${mode.name}: done after ${results.at(-1)?.seconds?.toFixed(0)} s`);
   }
 } finally {
   await browser.close();

@@ -3,33 +3,34 @@ import { milliseconds, percent, type Result } from './table.js';
 
 const WIDTH = 860;
 const LEFT = 150;
-const TOP = 64;
+const TOP = 52;
 const ROW = 34;
 const GAP = 28;
 
 interface Panel {
-  title: string;
+  /** Two lines. */
+  title: readonly [string, string];
   value: (result: Result) => number;
   text: (result: Result) => string;
 }
 
 const panels: Panel[] = [
   {
-    title: 'refreshes in conflict',
+    title: ['refreshes', 'in conflict'],
     value: ({ conflictRate }) => conflictRate,
     text: ({ conflictRate }) => percent(conflictRate),
   },
   {
-    title: 'forced log-ins per 100 expiries',
+    title: ['forced log-ins', 'per 100 expiries'],
     value: ({ forcedLogins, expiries }) => (forcedLogins / expiries) * 100,
     text: ({ forcedLogins, expiries }) => ((forcedLogins / expiries) * 100).toFixed(1),
   },
   {
-    title: 'token requests per expiry',
+    title: ['token requests', 'per expiry'],
     value: ({ requestsPerExpiry }) => requestsPerExpiry,
     text: ({ requestsPerExpiry }) => requestsPerExpiry.toFixed(3),
   },
-  { title: 'wait for a token, p95', value: ({ p95 }) => p95 ?? 0, text: ({ p95 }) => milliseconds(p95) },
+  { title: ['wait for a', 'token, p95'], value: ({ p95 }) => p95 ?? 0, text: ({ p95 }) => milliseconds(p95) },
 ];
 
 export function picture(results: readonly Result[], caption: string): string {
@@ -53,11 +54,12 @@ export function picture(results: readonly Result[], caption: string): string {
       return `${bar}<text class="value" x="${(x + long + 6).toFixed(1)}" y="${rowOf(n) + 18}">${escape(text(result))}</text>`;
     });
     const axis = `<line x1="${x}" x2="${x}" y1="${TOP}" y2="${rowOf(results.length)}"/>`;
-    return `<text class="title" x="${x}" y="${TOP - 14}">${title}</text>${axis}${bars.join('')}`;
+    const lines = title.map((line, n) => `<tspan x="${x}" y="${TOP - 28 + n * 15}">${line}</tspan>`);
+    return `<text class="title">${lines.join('')}</text>${axis}${bars.join('')}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="t d">
 <title id="t">The token war, measured</title>
-<desc id="d">${escape(results.map((result) => `${result.mode}: ${panels.map(({ title, text }) => `${title} ${text(result)}`).join(', ')}`).join('. '))}</desc>
+<desc id="d">${escape(results.map((result) => `${result.mode}: ${panels.map(({ title, text }) => `${title.join(' ')} ${text(result)}`).join(', ')}`).join('. '))}</desc>
 <style>
 text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #24292f }
 .title { font-weight: 600; font-size: 12px }
@@ -76,7 +78,7 @@ line { stroke: #8c959f; stroke-width: 1 }
 </style>
 ${names.join('\n')}
 ${drawn.join('\n')}
-<text class="caption" x="${LEFT}" y="${height - 14}">${escape(caption)}</text>
+<text class="caption" x="14" y="${height - 14}">${escape(caption)}</text>
 </svg>
 `;
 }
