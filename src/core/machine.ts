@@ -3,7 +3,7 @@ import { call, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
+import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock, unlock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
@@ -192,7 +192,11 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
 
 function lifecycle(t: Turn, change: LifecycleChange): void {
   const { s } = t;
-  if (s.closed) return;
+  if (s.closed) {
+    // An answer may still come, but a cached page holds no lock.
+    if (change === 'leave') s.attempts.forEach(({ tag }) => unlock(t, tag));
+    return;
+  }
   switch (change) {
     case 'hidden':
       s.visible = false;
