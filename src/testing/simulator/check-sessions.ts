@@ -123,7 +123,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
         const unheard = world.stats.faults['message: lost'] !== undefined;
         // A leader without a store is none for those who have one.
-        const apart = last.apart || last.by.state()?.storage === 'memory';
+        const apart = [last.by, by].some(({ state }) => state()?.storage === 'memory') || last.apart;
         // It won the word, stood still before it could say it, and was replaced.
         const late = by.tab.lastStill() >= last.at;
         if (last.by !== by && (unheard || apart || late))
