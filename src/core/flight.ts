@@ -21,7 +21,7 @@ export function lock(t: Turn, name: string, mode: LockMode, then: Continuation<L
 }
 
 /** Lets a lock go, or the place in its queue. */
-function unlock(t: Turn, tag: number | undefined): void {
+export function unlock(t: Turn, tag: number | undefined): void {
   if (tag !== undefined) t.effects.push({ type: 'unlock', tag });
 }
 
