@@ -51,7 +51,7 @@ function install(): void {
 function checkTypes(): void {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   for (const project of ['vite-react', 'test-d']) {
-    run(process.execPath, [tsc, '-p', path.join(scratch, project, 'tsconfig.json')], scratch);
+    run(process.execPath, [tsc, '-p', path.join(scratch, project, 'tsconfig.package.json')], scratch);
   }
   said('the app and the type tests compile against the installed declarations');
 }
