@@ -1,7 +1,7 @@
 // The token client of the test page. Every request carries who sent it, and whom the store named leader and sender at that moment: the
 // server's log can then prove that both are the same.
 import type { RefreshFunction, TokenClient } from 'one-refresh';
-import { refreshTokenGrant } from 'one-refresh/oauth';
+import { refreshTokenGrant, type RefreshTokenGrantOptions } from 'one-refresh/oauth';
 import { createRefreshFunction } from './refresh-function.js';
 import { readRecord } from './record.js';
 
@@ -12,7 +12,7 @@ export interface ClientOptions {
   clientId: string;
   /** The package's own grant, or a refresh function as an application would write it. */
   by: 'grant' | 'function';
-  dpop: boolean;
+  dpop: RefreshTokenGrantOptions['dpop'];
   role: () => string;
 }
 

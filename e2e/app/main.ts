@@ -5,6 +5,8 @@ import { createFetch } from 'one-refresh/fetch';
 import { createApiCalls } from './api-calls.js';
 import { createClient } from './client.js';
 import { readRecord } from './record.js';
+// oxlint-disable-next-line import/default -- with `?worker&url` Vite gives the script's address
+import refreshWorkerUrl from './refresh-worker.js?worker&url';
 import { describeError, describeToken, type Failure, type TokenFacts } from './facts.js';
 import { fetchBoundTokens, fetchTokens } from './sign-in.js';
 
@@ -37,6 +39,7 @@ const dpop = query.has('dpop');
 const options: TokenCoordinatorOptions = {
   name,
   ...optionsFromQuery(),
+  worker: workerFromQuery(),
   refresh: createClient({
     tab,
     name,
@@ -176,6 +179,19 @@ await coordinator.ready;
 window.lab = lab;
 const { prerendering = false } = document as { prerendering?: boolean };
 void fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab, prerendering }) });
+
+/** `worker=` names what is served as the worker's script, or its scope; see the tests of the worker. */
+function workerFromQuery(): TokenCoordinatorOptions['worker'] {
+  const worker = query.get('worker');
+  if (worker === null) return undefined;
+  const url = new URL(worker === 'silent' ? '/silent-worker.js' : refreshWorkerUrl, location.href);
+  const { issuer, clientId } = config;
+  const parameters = { name, issuer, clientId, refreshTimeoutMs: query.get('refreshTimeoutMs') };
+  for (const [key, value] of Object.entries(parameters)) if (value !== null) url.searchParams.set(key, value);
+  if (dpop) url.searchParams.set('dpop', '');
+  url.searchParams.set('worker', worker);
+  return worker === 'of-the-app' ? { url, scope: '/' } : url;
+}
 
 function optionsFromQuery(): Partial<TokenCoordinatorOptions> {
   const picked: Record<string, string | number> = {};

@@ -77,14 +77,33 @@ export function servePages(
       } else if (pathname === '/') {
         const { type, body } = app.get('/index.html')!;
         send(res, type, withChanges(String(body), searchParams.get('before')));
+      } else if (pathname in workers) {
+        send(res, 'text/javascript', workers[pathname as keyof typeof workers]);
       } else {
         const file = app.get(pathname);
+        if (searchParams.has('worker')) setWorkerHeaders(res, searchParams.get('worker')!);
         if (file === undefined) res.writeHead(404).end();
         else send(res, file.type, file.body);
       }
     },
     async close() {},
   });
+}
+
+const workers = {
+  /** The app's own, as many have one: it controls every page and answers all its requests. */
+  '/app-worker.js': `
+    addEventListener('install', () => skipWaiting());
+    addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+    addEventListener('fetch', (event) => event.respondWith(fetch(event.request)));`,
+  /** A refresh worker that nobody understands, as one of another protocol version. */
+  '/silent-worker.js': `addEventListener('message', () => {});`,
+};
+
+function setWorkerHeaders(res: http.ServerResponse, worker: string): void {
+  // Chromium then gives it a process of its own, which no tab takes with it.
+  if (worker !== 'in-a-tab') res.setHeader('cross-origin-embedder-policy', 'credentialless');
+  res.setHeader('service-worker-allowed', '/');
 }
 
 function send(res: http.ServerResponse, type: string, body: string | Uint8Array): void {

@@ -52,12 +52,13 @@ function goOn(worker: Flight['worker']): Continuation {
   };
 }
 
-/** Somebody said that it will refresh for this tab. */
-export function accepted(t: Turn): void {
+/** Somebody said that it will refresh: for the tab `to` that it names, or, being the worker, for all who ask it. */
+export function accepted(t: Turn, to: string | undefined): void {
   const { s, now } = t;
-  if (s.flight?.phase === 'waking') return goOn('accepted')(t);
+  const phase = to === undefined || to === s.me ? s.flight?.phase : undefined;
+  if (phase === 'waking') return goOn('accepted')(t);
   // Memory mode: this tab holds the lock, which the other one needs.
-  if (s.flight?.phase !== 'asking') return;
+  if (phase !== 'asking' || to === undefined) return;
   finish(t);
   s.delegated = now.mono + s.options.refreshTimeoutMs;
 }
@@ -85,11 +86,27 @@ function accept(
     const known = journal?.failure && failureOf({ sessionId, version }, journal.attempt);
     // It asked before it heard of the failure. All wait as one.
     if (known !== pause.of) return pause.failure && post(t, { type: 'refresh-failed' });
-    // It has waited, by its own clock, or was told by a person to go on.
-    s.pause = undefined;
+    // Told by a person to go on; and a worker has no clock of its own, it has pages.
+    if (pause.until === Infinity || !s.options.candidate) s.pause = undefined;
   }
   s.request = { version, resource, scope, until: now.mono + s.options.refreshTimeoutMs };
-  // Its place in the queue comes before the answer, so that nobody who queues upon it comes first.
-  if (!s.flight && !s.options.worker && wanted(t)) begin(t, proceed);
-  post(t, { type: 'refresh-accepted', to: from });
+  if (s.options.candidate) post(t, { type: 'refresh-accepted', to: from });
+  else if (s.flight && !['queued', 'claiming', 'stealing'].includes(s.flight.phase)) sayAccepted(t);
+}
+
+/**
+ * What a refresh worker does under the lock. Only now does it say that it will: who hears that queues, and is to come
+ * behind. (A worker that has just been started waits longer for its first place in the queue than a page for its own.)
+ *
+ *     worker  asks for the lock ─────────── granted ─ accepted ─ journal ─ request ─ …
+ *     page                                              └─▶ queued ░░░░░░░░░░░░░░░░░
+ */
+export function serve(t: Turn): void {
+  if (wanted(t)) sayAccepted(t);
+  proceed(t);
+}
+
+/** To everybody who asks: one refresh is for all of them. */
+function sayAccepted(t: Turn): void {
+  post(t, { type: 'refresh-accepted' });
 }

@@ -100,12 +100,14 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const replaced = before?.sessionId !== after.sessionId;
   if (replaced) s.seen = {};
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
+  const advanced = replaced || before.version !== after.version;
   const { failure, attempt = 0 } = after.journal ?? {};
-  if (replaced || before.journal?.term !== after.journal?.term) s.journalSeen = now.mono;
-  if (replaced || before.version !== after.version) s.jitter = now.random;
-  if (replaced || before.version !== after.version || failure) s.delegated = s.request = undefined;
-
   const of = failureOf(after, attempt);
+  if (replaced || before.journal?.term !== after.journal?.term) s.journalSeen = now.mono;
+  if (advanced) s.jitter = now.random;
+  // What was asked of others, or by others, has an outcome. An old failure, read again, is none.
+  if (advanced || (failure && of !== s.pausedFor)) s.delegated = s.request = undefined;
+
   if (!failure) s.pause = undefined;
   else if (of !== s.pausedFor) {
     const { at, retryInMs, error, fault } = failure;

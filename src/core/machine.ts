@@ -6,7 +6,7 @@ import type { Now } from './expiry.js';
 import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock, unlock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
-import { askWorker } from './delegation.js';
+import { askWorker, serve } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
 import { isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
@@ -98,7 +98,7 @@ function conclude(t: Turn): void {
     else if (needs || electionDue(t)) {
       // A broadcast may have been missed: read while queueing.
       if (needs) load(t, true);
-      begin(t, proceed);
+      begin(t, s.options.candidate ? proceed : serve);
     }
   }
   if (s.saveAt !== undefined && s.saveAt <= now.mono) save(t);

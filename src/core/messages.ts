@@ -30,7 +30,7 @@ export function hear(t: Turn, message: Envelope): void {
 
   if (type === 'hello') answer(t, message);
   else if (type === 'refresh-request') consider(t, message);
-  else if (type === 'refresh-accepted' && message.to === s.me) accepted(t);
+  else if (type === 'refresh-accepted') accepted(t, message.to);
 }
 
 /** The store may know: ask it. */

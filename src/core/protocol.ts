@@ -40,7 +40,7 @@ export type Message = Position &
         /** The sender has no store, so what is known is to be told. */
         readonly memory: boolean;
       } & Audience)
-    | { readonly type: 'refresh-accepted'; readonly to: string }
+    | { readonly type: 'refresh-accepted'; readonly to?: string }
     /** All that a transport without questions and answers says. */
     | { readonly type: 'changed' }
   );

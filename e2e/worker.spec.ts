@@ -1,0 +1,253 @@
+// The refresh worker: whatever happens to the tab that asked, or to all of them, the answer is stored. The server forgives nothing here,
+// so a lost answer would be a lost session, and one spend too many would be one, too.
+import {
+  everyTab,
+  expectInEveryTab,
+  expectOneLeader,
+  expectPeace,
+  get,
+  signIn,
+  snapshotOf,
+} from './harness/ask.js';
+import { expect, test, type LabServer, type Tab } from './fixtures.js';
+
+// On a busy machine a worker takes its time to start, and a tab would rightly not wait for it.
+test.use({ tabOptions: { worker: 'beside', proactive: 'never', leaderTimeoutMs: 10_000 } });
+
+/** Waits until the worker can be asked, from the next request on. */
+async function installed(tab: Tab, path = '/assets/one-refresh-e2e/'): Promise<void> {
+  await expect
+    .poll(
+      () =>
+        tab.evaluate(async (path) => {
+          const registrations = await navigator.serviceWorker.getRegistrations();
+          const worker = registrations.find(({ scope }) => new URL(scope).pathname === path);
+          return worker?.active?.state;
+        }, path),
+      { intervals: [20] },
+    )
+    .toBe('activated');
+}
+
+async function uninstall(tab: Tab): Promise<void> {
+  await tab.evaluate(async () => {
+    for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister();
+  });
+}
+
+/** As a user does it, without a word to the page. */
+async function reload(tab: Tab): Promise<void> {
+  await tab.evaluate(() => {
+    document.title = 'before';
+    setTimeout(() => location.reload());
+  });
+  await expect.poll(() => tab.evaluate(() => document.title).catch(() => 'between')).toBe('e2e');
+  await tab.ready();
+}
+
+function senders(server: LabServer): (string | undefined)[] {
+  return server.log.refreshes().map((request) => request.debug['x_tab']);
+}
+
+function ask(tab: Tab): Promise<void> {
+  return tab.evaluate(() => void window.lab.get({ forceRefresh: true }));
+}
+
+/** As if nothing had happened: these tabs have the new pair, and a token without another request. */
+async function expectNothingHappened(server: LabServer, tabs: Tab[]): Promise<void> {
+  await expectInEveryTab(tabs, { status: 'signed-in', version: 2 });
+  expect(await everyTab(tabs, (tab) => get(tab))).toEqual(
+    tabs.map(() => expect.objectContaining({ subject: 'alice' })),
+  );
+  expect(senders(server)).toEqual(['worker']);
+  expect(server.log.refreshes().map((request) => request.decided?.status)).toEqual([200]);
+  expectPeace(server, 1);
+}
+
+const ends: {
+  how: string;
+  only?: string;
+  end: (tab: Tab, kill: (tab: Tab) => Promise<void>) => Promise<void>;
+}[] = [
+  { how: 'is closed', end: (tab) => tab.close() },
+  {
+    how: 'reloads',
+    end: reload,
+  },
+  { how: 'goes elsewhere', end: (tab) => tab.evaluate(() => void (location.href = '/config.json')) },
+  { how: 'is killed with SIGKILL', only: '@chromium', end: (tab, kill) => kill(tab) },
+];
+
+for (const { how, only, end } of ends) {
+  const tag = only === undefined ? {} : { tag: only };
+  for (const count of [3, 1]) {
+    const who = count === 1 ? 'the only tab' : 'the tab that asked';
+    test(
+      `${who} ${how} while the answer travels: nothing is lost`,
+      tag,
+      async ({ server, newTab, newTabs, kill }) => {
+        const tabs = await newTabs(count);
+        const [asking, ...others] = tabs as [Tab, ...Tab[]];
+        await signIn(tabs);
+        await installed(asking);
+
+        const answer = server.faults.hold('after');
+        await ask(asking);
+        await answer.arrived;
+        await end(asking, kill);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        answer.release();
+
+        await expect.poll(() => server.log.refreshes()[0]?.sent).toEqual({ status: 200 });
+        await expectNothingHappened(server, others);
+        const later = await newTab();
+        await expectNothingHappened(server, [...others, later]);
+        // Whoever led may have died without a word; the tab that came last finds out.
+        await expectOneLeader(how === 'reloads' ? [asking, ...others, later] : [...others, later], 15_000);
+      },
+    );
+  }
+}
+
+test('any number of tabs that need a token at once: one request, by the worker', async ({
+  server,
+  newTabs,
+}) => {
+  const tabs = await newTabs(5);
+  await signIn(tabs);
+  await installed(tabs[0] as Tab);
+  for (let version = 2; version <= 4; version++) {
+    const answers = await everyTab(tabs, (tab) => get(tab, { forceRefresh: true }));
+    expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
+    await expectInEveryTab(tabs, { version, refreshStatus: 'idle' });
+  }
+  expect(senders(server)).toEqual(['worker', 'worker', 'worker']);
+  expectPeace(server, 3);
+  await expectOneLeader(tabs);
+});
+
+test('a tab refreshes by itself until the worker is installed, and after it was unregistered', async ({
+  server,
+  newTabs,
+}) => {
+  const tabs = await newTabs(2);
+  const [tab, other] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab);
+  await uninstall(other);
+  const first = await get(tab, { forceRefresh: true });
+  // Nobody is waited for who is not there.
+  expect(first).toMatchObject({ subject: 'alice' });
+  expect(first.ms).toBeLessThan(1_000);
+
+  await reload(other);
+  await installed(tab);
+  expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+
+  await uninstall(tab);
+  expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  expect(senders(server)).toEqual([tab.id, 'worker', other.id]);
+  expectPeace(server, 3);
+});
+
+test('the worker is unregistered in mid-flight: nothing is spent twice', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2);
+  const [tab, other] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab);
+  const answer = server.faults.hold('after');
+  await ask(tab);
+  await answer.arrived;
+  await uninstall(other);
+  answer.release();
+  await expectInEveryTab(tabs, { status: 'signed-in', version: 2 });
+  expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  expect(senders(server)).toEqual(['worker', other.id]);
+  expectPeace(server, 2);
+});
+
+test('a worker that understands nothing is waited for no longer than leaderTimeoutMs', async ({
+  server,
+  newTab,
+}) => {
+  const tab = await newTab({ worker: 'silent', leaderTimeoutMs: 400 });
+  await signIn([tab]);
+  await installed(tab, '/one-refresh-e2e/');
+  const answer = await get(tab, { forceRefresh: true });
+  expect(answer).toMatchObject({ subject: 'alice' });
+  expect(answer.ms).toBeGreaterThanOrEqual(400);
+  expect(answer.ms).toBeLessThan(1_400);
+  expect(senders(server)).toEqual([tab.id]);
+  expectPeace(server, 1);
+});
+
+test('it lives beside the service worker of the app, and controls no page', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2);
+  const [tab] = tabs as [Tab, Tab];
+  await tab.evaluate(async () => {
+    await navigator.serviceWorker.register('/app-worker.js');
+    await navigator.serviceWorker.ready;
+  });
+  const controller = () =>
+    tab.evaluate(() => {
+      const { controller } = navigator.serviceWorker;
+      return controller && new URL(controller.scriptURL).pathname;
+    });
+  await expect.poll(controller).toBe('/app-worker.js');
+  await signIn(tabs);
+  await installed(tab);
+  expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  expect(senders(server)).toEqual(['worker']);
+  expectPeace(server, 1);
+  expect(await controller()).toBe('/app-worker.js');
+});
+
+test('it can be the service worker of the app', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2, { worker: 'of-the-app' });
+  const [tab] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab, '/');
+  const answer = server.faults.hold('after');
+  await ask(tab);
+  await answer.arrived;
+  await tab.close();
+  answer.release();
+  await expectNothingHappened(server, tabs.slice(1));
+});
+
+test('a failure is everybody’s, and a sign-out ends what the worker still does', async ({
+  server,
+  newTabs,
+}) => {
+  const tabs = await newTabs(2);
+  const [tab, other] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab);
+  server.faults.add({ instead: { status: 503, headers: { 'retry-after': '60' } } });
+  await ask(tab);
+  await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'paused', version: 1 });
+  expect(senders(server)).toEqual(['worker']);
+
+  await signIn(tabs, 'bob');
+  const answer = server.faults.hold('after');
+  await ask(tab);
+  await answer.arrived;
+  await other.evaluate(() => window.lab.coordinator.signOut());
+  answer.release();
+  await expectInEveryTab(tabs, { status: 'signed-out' });
+  // The answer's refresh token lives on in nobody's hands.
+  const issued = server.log.refreshes()[1]?.decided?.issued;
+  await expect.poll(() => server.log.revocations().map((request) => request.spent)).toContain(issued);
+  expect((await snapshotOf(tab)).status).toBe('signed-out');
+});
+
+test('it signs with the key that all tabs share (DPoP)', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2, { dpop: '' });
+  const [tab, other] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab);
+  expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  expect(senders(server)).toEqual(['worker']);
+  await expectInEveryTab(tabs, { status: 'signed-in', version: 2 });
+  expect(await other.evaluate(() => window.lab.callApi())).toEqual({ status: 200, user: 'alice' });
+});
