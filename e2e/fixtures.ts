@@ -26,8 +26,8 @@ export interface Tab extends Pick<EngineTab, 'evaluate' | 'close'> {
 }
 
 /**
- * Options of the page's coordinator, put into its address. Two are the test page's own: `host`, the name under which it is opened, and
- * `before`, what is changed before it loads (before-page.ts).
+ * Options of the page's coordinator, put into its address. Three are the test page's own: `host`, the name under which it is opened,
+ * `build`, the folder of another build of it, and `before`, what is changed before it loads (before-page.ts).
  */
 export type TabOptions = Record<string, string | number>;
 
@@ -74,7 +74,7 @@ async function openTab(
   empty: EngineTab,
   origin: string,
   id: string,
-  { host = '127.0.0.1', ...options }: TabOptions,
+  { host = '127.0.0.1', build = '', ...options }: TabOptions,
 ): Promise<Tab> {
   const address = origin.replace('127.0.0.1', String(host));
   const query = new URLSearchParams({ tab: id });
@@ -100,7 +100,7 @@ async function openTab(
     },
   };
   if (empty.page) pages.set(tab, empty.page);
-  await tab.goto(`${address}/?${query}`);
+  await tab.goto(`${address}/${build}?${query}`);
   return tab;
 }
 

@@ -209,15 +209,19 @@ test.describe('the refreshing tab hangs', () => {
     const request = server.faults.hold('after');
     await tab.evaluate(() => void window.lab.get({ forceRefresh: true }));
     await request.arrived;
+    const pending = get(other, { forceRefresh: true, timeoutMs: 30_000 });
     await tab.evaluate(() => {
+      // The last word before the silence.
+      navigator.sendBeacon('/__lab/greetings', JSON.stringify({ tab: 'hung', prerendering: false }));
       setTimeout(() => {
         const end = performance.now() + 12_000;
         while (performance.now() < end);
       }, 0);
     });
+    await expect.poll(() => server.greetings.at(-1)?.tab).toBe('hung');
     request.release();
     const startedAt = Date.now();
-    expect(await get(other, { forceRefresh: true, timeoutMs: 30_000 })).toEqual(alice);
+    expect(await pending).toEqual(alice);
     expect(Date.now() - startedAt, 'it did not wait for the other one to wake').toBeLessThan(11_000);
     await expectInEveryTab(tabs, { status: 'signed-in', version: 2 }, 20_000);
     expect(new Set(server.log.refreshes().map((entry) => entry.spent)).size).toBe(1);

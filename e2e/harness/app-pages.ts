@@ -2,7 +2,7 @@
 import type http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Rolldown } from 'vite';
+import { build, type Plugin, type Rolldown } from 'vite';
 import type { PagesFactory } from '../../demo/server/server.js';
 import type { Greeting, LabEvent } from '../app/main.js';
 import { withChanges } from './before-page.js';
@@ -11,22 +11,49 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 export type BuiltApp = ReadonlyMap<string, { type: string; body: string | Uint8Array }>;
 
-export async function buildApp(): Promise<BuiltApp> {
+/** Constants of the library that another version of it might have. */
+export interface Build {
+  protocol?: number;
+  schema?: number;
+}
+
+/** Served at `base`. Beside the present library, one of another version can be built: as it is, but for these constants. */
+export async function buildApp(base = '/', { protocol, schema }: Build = {}): Promise<BuiltApp> {
   const result = (await build({
     configFile: `${repository}vite.config.ts`,
     root: `${repository}e2e/app`,
     logLevel: 'error',
+    base,
+    plugins: [
+      replaceConstant('src/core/protocol.ts', 'PROTOCOL', protocol),
+      replaceConstant('src/core/record.ts', 'SCHEMA', schema),
+    ],
     build: { write: false, minify: false, target: 'es2022' },
   })) as Rolldown.RolldownOutput;
   return new Map(
     result.output.map((file) => [
-      `/${file.fileName}`,
+      base + file.fileName,
       {
         type: TYPES[path.extname(file.fileName)] ?? 'application/octet-stream',
         body: file.type === 'chunk' ? file.code : file.source,
       },
     ]),
   );
+}
+
+function replaceConstant(file: string, name: string, value: number | undefined): Plugin {
+  return {
+    name: `replace-${name}`,
+    enforce: 'pre',
+    transform(code, id) {
+      if (value === undefined || id !== repository + file) return undefined;
+      const replaced = code.replace(new RegExp(`const ${name} = \\d+;`), `const ${name} = ${value};`);
+      if (replaced === code && !code.includes(`const ${name} = ${value};`)) {
+        throw new Error(`There is no constant ${name} in ${file}`);
+      }
+      return replaced;
+    },
+  };
 }
 
 const TYPES: Record<string, string> = {
@@ -74,8 +101,8 @@ export function servePages(
         send(res, 'text/html', '<!doctype html><title>elsewhere</title>');
       } else if (pathname === '/__lab/clear') {
         res.writeHead(204, { 'clear-site-data': '"storage"' }).end();
-      } else if (pathname === '/') {
-        const { type, body } = app.get('/index.html')!;
+      } else if (app.has(`${pathname}index.html`)) {
+        const { type, body } = app.get(`${pathname}index.html`)!;
         send(res, type, withChanges(String(body), searchParams.get('before')));
       } else if (pathname in workers) {
         send(res, 'text/javascript', workers[pathname as keyof typeof workers]);
