@@ -348,6 +348,27 @@ describe('the snapshot', () => {
   });
 });
 
+describe('a record of a newer version of the app', () => {
+  test('is read, but neither led nor refreshed by an old bundle', async () => {
+    const { origin, strict, tab } = await signedIn();
+    await tab.close();
+    origin.record = { ...origin.record!, schema: 99, leader: undefined };
+    const old = origin.open({ refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never' });
+    const live = watch(old.getAccessToken());
+    await pass(5_000);
+    expect(live.outcome()).toBe('access-1');
+    const { record } = origin;
+    await pass(10_000);
+    const dead = watch(old.getAccessToken({ timeoutMs: 1_000 }));
+    await pass(1_500);
+    expect(dead.outcome()).toBe('ERR_UNSUPPORTED');
+    expect(origin.record).toEqual(record);
+    expect(origin.record).toMatchObject({ schema: 99, version: 1 });
+    expect(origin.record?.leader).toBeUndefined();
+    expect(strict.requests).toHaveLength(0);
+  });
+});
+
 describe('without parts of the platform', () => {
   test('no locks: the journal is the mutex', async () => {
     const origin = new Origin();

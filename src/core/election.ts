@@ -1,6 +1,6 @@
 import { finish, hold, mayFly, whileFlying } from './flight.js';
 import { access, adopt, emit, leads, post } from './knowledge.js';
-import { isOpen } from './record.js';
+import { isOpen, SCHEMA } from './record.js';
 import type { Turn } from './state.js';
 
 /** Holds an election in a while, unless the term moves on or the leader answers before. Visible tabs go first. */
@@ -28,12 +28,16 @@ export function resign(t: Turn): void {
   post(t, { type: 'leader-resigned' });
 }
 
-/** Keeps the plan for an election in line with what is known. A session without a leader gets one. */
+/**
+ * Keeps the plan for an election in line with what is known. A session without a leader gets one; an old bundle does not
+ * lead a newer one's.
+ */
 export function planElection(t: Turn): void {
   const { s } = t;
   const { record, elect } = s;
-  if (!mayFly(s) || (elect && elect.term !== record!.term)) s.elect = undefined;
-  if (!s.elect && mayFly(s) && !record!.leader) scheduleElection(t, 0);
+  const may = mayFly(s) && record!.schema <= SCHEMA;
+  if (!may || (elect && elect.term !== record!.term)) s.elect = undefined;
+  if (may && !s.elect && !record!.leader) scheduleElection(t, 0);
 }
 
 /** Whether an election is to be held now. */
