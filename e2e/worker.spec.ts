@@ -10,6 +10,7 @@ import {
   snapshotOf,
 } from './harness/ask.js';
 import { expect, test, type LabServer, type Tab } from './fixtures.js';
+import { nativePartition } from './harness/native-partition.js';
 
 // On a busy machine a worker takes its time to start, and a tab would rightly not wait for it.
 test.use({ tabOptions: { worker: 'beside', proactive: 'never', leaderTimeoutMs: 10_000 } });
@@ -251,3 +252,24 @@ test('it signs with the key that all tabs share (DPoP)', async ({ server, newTab
   await expectInEveryTab(tabs, { status: 'signed-in', version: 2 });
   expect(await other.evaluate(() => window.lab.callApi())).toEqual({ status: 200, user: 'alice' });
 });
+
+/** Pages stay out of the cache of a Chromium that Playwright has started. */
+const asUsersHaveIt = test.extend({ partition: nativePartition });
+
+asUsersHaveIt(
+  'a page that has asked stays in the back/forward cache, also while another one asks',
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(2);
+    const [tab, other] = tabs as [Tab, Tab];
+    await signIn(tabs);
+    await installed(tab);
+    expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+    await tab.leave();
+    expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+    await tab.comeBack();
+    expect(await tab.evaluate(() => window.lab.returns)).toEqual([true]);
+    await expectInEveryTab(tabs, { version: 3 });
+    expect(senders(server)).toEqual(['worker', 'worker']);
+    expectPeace(server, 2);
+  },
+);
