@@ -17,7 +17,7 @@ import { chromium } from 'playwright';
 import { ensureBrowser } from './browsers.js';
 import { measureAddedLatency } from './war/added-latency.js';
 import { campaign, type WarSettings } from './war/campaign.js';
-import { modes } from './war/modes.js';
+import { modes } from '../demo/src/rivals/modes.js';
 import { buildPage } from './war/pages.js';
 import { picture } from './war/picture.js';
 import { table, type Result } from './war/table.js';

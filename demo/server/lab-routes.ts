@@ -1,6 +1,7 @@
 // What a page may ask this server about itself: how to sign in, what the token endpoint saw, and to misbehave a little.
 import type http from 'node:http';
 import type { FaultRule, Faults } from './faults.js';
+import type { Logins } from './logins.js';
 import type { DemoConfig, ServerSettings } from './server.js';
 import type { TokenEndpointLog } from './token-endpoint-log.js';
 
@@ -9,10 +10,12 @@ export interface LabRoutesOptions {
   log: TokenEndpointLog;
   faults: Faults;
   settings: ServerSettings;
+  /** Whoever uses the lab page signs in by a button, as often as the token war demands it. */
+  logins: Logins;
 }
 
 /** Answers, or returns undefined where the path is not one of its own. */
-export function createLabRoutes({ config, log, faults, settings }: LabRoutesOptions) {
+export function createLabRoutes({ config, log, faults, settings, logins }: LabRoutesOptions) {
   return (
     pathname: string,
     req: http.IncomingMessage,
@@ -22,7 +25,13 @@ export function createLabRoutes({ config, log, faults, settings }: LabRoutesOpti
       case 'GET /config.json':
         return send(res, config);
       case 'GET /__lab/log':
-        return send(res, { now: Date.now(), settings, entries: log.entries });
+        return send(res, { now: Date.now(), settings, logins: logins.count(), entries: log.entries });
+      case 'DELETE /__lab/log':
+        return fromThisPage(req, res, () => log.clear());
+      case 'POST /__lab/settings':
+        return fromThisPage(req, res, async () => changeSettings(settings, await readJson(req)));
+      case 'POST /__lab/login':
+        return login(req, res, logins);
       case 'POST /__lab/faults':
         return fromThisPage(req, res, async () => faults.add((await readJson(req)) as FaultRule));
       case 'DELETE /__lab/faults':
@@ -31,6 +40,22 @@ export function createLabRoutes({ config, log, faults, settings }: LabRoutesOpti
         return undefined;
     }
   };
+}
+
+function changeSettings(settings: ServerSettings, change: unknown): void {
+  const { sessionTableMs, versionCheck, accessTokenTtl } = Object(change) as Partial<ServerSettings>;
+  if (typeof sessionTableMs === 'number') settings.sessionTableMs = sessionTableMs;
+  if (typeof versionCheck === 'boolean') settings.versionCheck = versionCheck;
+  if (typeof accessTokenTtl === 'number') settings.accessTokenTtl = accessTokenTtl;
+}
+
+async function login(req: http.IncomingMessage, res: http.ServerResponse, logins: Logins): Promise<void> {
+  if (req.headers.origin !== `http://${req.headers.host}`) {
+    res.writeHead(403).end();
+    return;
+  }
+  const { searchParams } = new URL(req.url ?? '/', 'http://lab');
+  await send(res, await logins.after(Number(searchParams.get('lost'))));
 }
 
 /** Another site open in the same browser may send us requests too; it has no business in here. */

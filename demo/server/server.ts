@@ -8,6 +8,7 @@ import { API_SCOPE, createAuthorizationServer } from './authorization-server.js'
 import { createFaults, type Faults } from './faults.js';
 import { idempotentReplay } from './idempotent-replay.js';
 import { createLabRoutes } from './lab-routes.js';
+import { createLogins } from './logins.js';
 import { createRemedies, type RemedySettings } from './remedies.js';
 import {
   authorizeWithoutPage,
@@ -162,7 +163,8 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
       createApi({ issuer, audience, log: apiLog, nonce }),
     ]),
   );
-  const lab = createLabRoutes({ config, log, faults, settings });
+  const logins = createLogins(async () => exchangeCode(await authorize('alice')));
+  const lab = createLabRoutes({ config, log, faults, settings, logins });
   const pages = await options.pages(pageServer);
   pageHandler = (req, res) => {
     const { pathname } = new URL(req.url ?? '/', url);

@@ -1,11 +1,12 @@
 // One way of coming by a token, in real tabs of a real Chromium, until so many tokens have expired.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright';
+import { createLogins, type Logins } from '../../demo/server/logins.js';
 import { startDemoServer, type DemoServer } from '../../demo/server/server.js';
 import { figuresOf, type Figures } from './figures.js';
-import type { Mode } from './modes.js';
+import type { Mode } from '../../demo/src/rivals/modes.js';
 import { network, seededRandom } from './network.js';
-import { createLogins, servePage, type BuiltPage, type Logins } from './pages.js';
+import { servePage, type BuiltPage } from './pages.js';
 
 export interface WarSettings {
   tabs: number;

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Rolldown } from 'vite';
+import type { Logins } from '../../demo/server/logins.js';
 import type { PagesFactory } from '../../demo/server/server.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -24,31 +25,6 @@ export async function buildPage(): Promise<BuiltPage> {
       },
     ]),
   );
-}
-
-export interface Logins {
-  /** Log-ins so far, the first one included. */
-  readonly count: () => number;
-  /** Logs in if the login that was lost is still the newest; else somebody else did, and the tab will see it. */
-  readonly after: (lost: number) => Promise<{ number: number; tokens?: object }>;
-}
-
-export function createLogins(signIn: () => Promise<object>): Logins {
-  let number = 0;
-  let last: Promise<unknown> = Promise.resolve();
-  const after: Logins['after'] = async (lost) => {
-    if (lost < number) return { number };
-    const mine = ++number;
-    return { number: mine, tokens: await signIn() };
-  };
-  return {
-    count: () => number,
-    after(lost) {
-      const turn = last.then(() => after(lost));
-      last = turn.catch(() => {});
-      return turn;
-    },
-  };
 }
 
 export function servePage(page: BuiltPage, logins: () => Logins): PagesFactory {

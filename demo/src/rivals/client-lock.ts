@@ -12,6 +12,10 @@ const SETTLE_MS = 200;
 
 export function createClientLock(options: RivalOptions): TokenSource {
   const storage = tokenStorage(options.name);
+  /** What the lab declared to be over. */
+  let expired = { login: 0, version: 0 };
+  const fresh = (stored: StoredTokens | undefined): stored is StoredTokens =>
+    isFresh(stored) && !(stored.login === expired.login && stored.version <= expired.version);
 
   async function refreshUnderLock(): Promise<string> {
     try {
@@ -29,7 +33,7 @@ export function createClientLock(options: RivalOptions): TokenSource {
   async function refreshOnce(): Promise<string> {
     const held = storage.read();
     if (held === undefined) throw new SessionLostError();
-    if (isFresh(held)) return held.accessToken;
+    if (fresh(held)) return held.accessToken;
     const result = await requestRefresh(held, options);
     if (result.kind === 'tokens') {
       storage.write(result.tokens);
@@ -47,16 +51,20 @@ export function createClientLock(options: RivalOptions): TokenSource {
   }
 
   let refreshing: Promise<string> | undefined;
-  return {
+  const source: TokenSource = {
     peek: () => {
       const stored = storage.read();
-      return isFresh(stored) ? stored.accessToken : undefined;
+      return fresh(stored) ? stored.accessToken : undefined;
     },
     async getAccessToken() {
       const stored = storage.read();
-      if (isFresh(stored)) return stored.accessToken;
+      if (fresh(stored)) return stored.accessToken;
       refreshing ??= refreshUnderLock().finally(() => (refreshing = undefined));
       return refreshing;
+    },
+    async renew(version) {
+      expired = { login: storage.read()?.login ?? 0, version };
+      return source.getAccessToken();
     },
     async signIn(login) {
       storage.write(toStored(login, 1, Date.now()));
@@ -64,4 +72,5 @@ export function createClientLock(options: RivalOptions): TokenSource {
     login: () => storage.read()?.login ?? 0,
     version: () => storage.read()?.version ?? 0,
   };
+  return source;
 }

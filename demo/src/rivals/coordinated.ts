@@ -27,17 +27,19 @@ export function createCoordinated(options: CoordinatedOptions): CoordinatedSourc
     }),
     ...options.coordinator,
   });
+  const get = async (forceRefresh: boolean): Promise<string> => {
+    try {
+      return await coordinator.getAccessToken(forceRefresh ? { forceRefresh } : undefined);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      throw code === 'ERR_REAUTH_REQUIRED' || code === 'ERR_SIGNED_OUT' ? new SessionLostError() : error;
+    }
+  };
   return {
     coordinator,
     peek: () => coordinator.peekAccessToken(),
-    async getAccessToken() {
-      try {
-        return await coordinator.getAccessToken();
-      } catch (error) {
-        const { code } = error as { code?: string };
-        throw code === 'ERR_REAUTH_REQUIRED' || code === 'ERR_SIGNED_OUT' ? new SessionLostError() : error;
-      }
-    },
+    getAccessToken: () => get(false),
+    renew: (version) => get(coordinator.getSnapshot().version <= version),
     // The number of the login is its subject here: every tab learns it with the session.
     signIn: ({ number, tokens }) => coordinator.setSession(tokens, { subject: String(number) }),
     login: () => Number(coordinator.getSnapshot().subject ?? 0),

@@ -5,6 +5,8 @@ export interface TokenSource {
   peek(): string | undefined;
   /** @throws SessionLostError when the user has to sign in again, anything else when it may work later */
   getAccessToken(): Promise<string>;
+  /** The same, as if the pair of this version had just expired: the lab does not wait for the clock. */
+  renew(version: number): Promise<string>;
   /** Begins a session, in this tab and, as far as this way knows the others, in all. */
   signIn(login: Login): Promise<void>;
   /** Which login this tab holds; 0 without one. */

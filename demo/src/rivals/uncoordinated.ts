@@ -16,6 +16,10 @@ const LOOK_MS = 10;
 
 export function createUncoordinated(options: RivalOptions): TokenSource {
   const storage = tokenStorage(options.name);
+  /** What the lab declared to be over. */
+  let expired = { login: 0, version: 0 };
+  const fresh = (stored: StoredTokens | undefined): stored is StoredTokens =>
+    isFresh(stored) && !(stored.login === expired.login && stored.version <= expired.version);
   let refreshing: Promise<string> | undefined;
 
   async function refresh(held: StoredTokens): Promise<string> {
@@ -46,17 +50,21 @@ export function createUncoordinated(options: RivalOptions): TokenSource {
     throw new SessionLostError();
   }
 
-  return {
+  const source: TokenSource = {
     peek: () => {
       const stored = storage.read();
-      return isFresh(stored) ? stored.accessToken : undefined;
+      return fresh(stored) ? stored.accessToken : undefined;
     },
     async getAccessToken() {
       const stored = storage.read();
       if (stored === undefined) throw new SessionLostError();
-      if (isFresh(stored)) return stored.accessToken;
+      if (fresh(stored)) return stored.accessToken;
       refreshing ??= refresh(stored).finally(() => (refreshing = undefined));
       return refreshing;
+    },
+    async renew(version) {
+      expired = { login: storage.read()?.login ?? 0, version };
+      return source.getAccessToken();
     },
     async signIn(login) {
       storage.write(toStored(login, 1, Date.now()));
@@ -64,4 +72,5 @@ export function createUncoordinated(options: RivalOptions): TokenSource {
     login: () => storage.read()?.login ?? 0,
     version: () => storage.read()?.version ?? 0,
   };
+  return source;
 }

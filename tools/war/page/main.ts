@@ -1,9 +1,6 @@
 // One tab of the war: it needs a token now and then, at random moments, as people click; and it logs in again when it must.
-import { createClientLock } from '../../../demo/src/rivals/client-lock.js';
-import { createCoordinated } from '../../../demo/src/rivals/coordinated.js';
-import { SessionLostError, type Login, type TokenSource } from '../../../demo/src/rivals/token-source.js';
-import { createUncoordinated } from '../../../demo/src/rivals/uncoordinated.js';
-import type { Mode } from '../modes.js';
+import { createSource, type Mode } from '../../../demo/src/rivals/modes.js';
+import { SessionLostError, type Login } from '../../../demo/src/rivals/token-source.js';
 
 export interface TabReport {
   /** Times from asking for a token to having one, of the calls that found none that was live; milliseconds. */
@@ -30,7 +27,13 @@ declare global {
 }
 
 const settings = JSON.parse(new URLSearchParams(location.search).get('settings') ?? '{}') as TabSettings;
-const source = createSource(settings);
+const { tab, mode, tokenEndpoint, clientId } = settings;
+const source = createSource(
+  mode,
+  { name: 'war', tokenEndpoint, clientId, parameters: { x_tab: tab } },
+  // On demand, and the same idea of "expired" as the others, so that all ways are asked the same question.
+  { proactive: 'never', minValidityMs: 0 },
+);
 const report: TabReport = { waits: [], calls: 0, failures: 0 };
 /** Asked through a function, since it changes while a loop waits. */
 let stopping = false;
@@ -38,7 +41,7 @@ const stopped = (): boolean => stopping;
 let fighting: Promise<void> | undefined;
 
 window.war = {
-  ready: 'coordinator' in source ? (source.coordinator as { ready: Promise<void> }).ready : Promise.resolve(),
+  ready: source.coordinator?.ready ?? Promise.resolve(),
   signIn: () => signInAfter(0),
   fight: () => void (fighting = fight()),
   async stop() {
@@ -47,25 +50,6 @@ window.war = {
     return report;
   },
 };
-
-function createSource({ tab, mode, tokenEndpoint, clientId }: TabSettings): TokenSource {
-  const { client, versionCheck, sessionTable } = mode;
-  const options = {
-    name: 'war',
-    tokenEndpoint,
-    clientId,
-    sendsVersion: versionCheck,
-    parameters: { x_tab: tab },
-  };
-  if (client === 'none') return createUncoordinated(options);
-  if (client === 'lock') return createClientLock(options);
-  return createCoordinated({
-    ...options,
-    sendsIdempotencyKey: sessionTable,
-    // On demand, and the same idea of "expired" as the others, so that all ways are asked the same question.
-    coordinator: { proactive: 'never', minValidityMs: 0 },
-  });
-}
 
 async function fight(): Promise<void> {
   while (!stopped()) {

@@ -1,0 +1,71 @@
+import { outcomeOf, type Outcome } from './score.js';
+import type { LabRequest } from './server.js';
+
+const SECONDS = 20;
+const LANE = 26;
+const LEFT = 76;
+const WIDTH = 900;
+
+interface LanesProps {
+  requests: readonly LabRequest[];
+  tabs: readonly string[];
+  /** By the server's clock. */
+  now: number;
+}
+
+const MEANING: Record<Outcome, string> = {
+  good: 'a new pair',
+  replayed: 'the same pair again',
+  conflict: 'conflict',
+  trouble: 'no useful answer',
+  open: 'on its way',
+};
+
+/** The token requests of the last seconds as the server saw them, one lane per tab. */
+export function Lanes({ requests, tabs, now }: LanesProps) {
+  const start = now - SECONDS * 1000;
+  const recent = requests.filter(({ receivedAt, answeredAt }) => (answeredAt ?? receivedAt) > start);
+  const lanes = [...new Set([...tabs, ...recent.map(({ debug }) => debug['x_tab'] ?? '?')])].sort();
+  const x = (at: number) =>
+    LEFT + (Math.min(Math.max(0, at - start), SECONDS * 1000) / (SECONDS * 1000)) * (WIDTH - LEFT - 8);
+  const count = (outcome: Outcome) => recent.filter((request) => outcomeOf(request) === outcome).length;
+  return (
+    <section className="card lanes" aria-labelledby="lanes">
+      <h2 id="lanes">Token requests of the last {SECONDS} seconds, as the server saw them</h2>
+      <div className="scroll" tabIndex={0} role="group" aria-label="Lanes, one per tab">
+        <svg
+          viewBox={`0 0 ${WIDTH} ${Math.max(1, lanes.length) * LANE + 8}`}
+          role="img"
+          aria-labelledby="lanes-said"
+        >
+          {lanes.map((lane, n) => (
+            <g key={lane}>
+              <text x={LEFT - 10} y={n * LANE + 19} textAnchor="end">
+                {lane}
+              </text>
+              <line x1={LEFT} x2={WIDTH} y1={n * LANE + 15} y2={n * LANE + 15} />
+            </g>
+          ))}
+          {recent.map((request) => (
+            <rect
+              key={request.id}
+              data-outcome={outcomeOf(request)}
+              x={x(request.receivedAt)}
+              y={lanes.indexOf(request.debug['x_tab'] ?? '?') * LANE + 7}
+              width={Math.max(6, x(request.answeredAt ?? now) - x(request.receivedAt))}
+              height={16}
+              rx={4}
+            />
+          ))}
+        </svg>
+      </div>
+      <ul className="legend" id="lanes-said" aria-label="Meaning of the colours, and how many there are">
+        {(Object.keys(MEANING) as Outcome[]).map((outcome) => (
+          <li key={outcome} data-outcome={outcome}>
+            {MEANING[outcome]}: {count(outcome)}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
