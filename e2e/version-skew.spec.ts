@@ -106,6 +106,28 @@ test.describe('a newer record', () => {
     },
   );
 
+  test('has no leader of the older version, not even when its own one closes', async ({ server, newTab }) => {
+    const newer = await newTab({ build: 'newer-schema/' });
+    const present = await newTab({ leaderTimeoutMs: 200 });
+    await signIn([newer]);
+    expect(await get(present)).toEqual(alice);
+    await newer.close();
+    // A question at the same leader that is no more; what comes of it comes before the next answer.
+    const waking = await newTab({ leaderTimeoutMs: 200 });
+    expect(await get(waking, { forceRefresh: true, timeoutMs: 1_000 })).toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+    });
+    const record = await present.evaluate(() => window.lab.readRecord());
+    expect(record).toMatchObject({ schema: 2, version: 1 });
+    const roles = (await everyTab([present, waking], snapshotOf)).map((snapshot) => snapshot.role);
+    expect(roles).toEqual(['follower', 'follower']);
+
+    const again = await newTab({ build: 'newer-schema/' });
+    expect(await get(again, { forceRefresh: true })).toEqual(alice);
+    await expectInEveryTab([present, waking, again], { status: 'signed-in', version: 2 });
+    expectPeace(server, 1);
+  });
+
   test('a tab of the older version that wants to refresh ahead does not loop', async ({ server, newTab }) => {
     server.settings.accessTokenTtl = 2;
     const newer = await newTab({ proactive: 'never', build: 'newer-schema/' });
@@ -114,7 +136,7 @@ test.describe('a newer record', () => {
     await expect.poll(() => get(present, { timeoutMs: 100 })).toMatchObject({ code: 'ERR_UNSUPPORTED' });
     const before = await newer.evaluate(() => window.lab.readRecord());
     const steps = await present.evaluate(() => window.lab.history.length);
-    expect((await snapshotOf(present)).refreshStatus).toBe('paused');
+    await expectInEveryTab([present], { status: 'signed-in', refreshStatus: 'paused' });
     await expect.poll(() => get(present, { timeoutMs: 100 })).toMatchObject({ code: 'ERR_UNSUPPORTED' });
     expect((await present.evaluate(() => window.lab.history.length)) - steps).toBeLessThanOrEqual(1);
     expect(await newer.evaluate(() => window.lab.readRecord())).toEqual(before);

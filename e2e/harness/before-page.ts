@@ -84,6 +84,24 @@ const changes = {
     void follow();
   },
 
+  /** Knows which timers are armed. */
+  countTimers() {
+    const { setTimeout: set, clearTimeout: clear } = window;
+    const timers = (window.timers = new Set<number>());
+    window.setTimeout = ((run: () => void, ms?: number) => {
+      const timer = set(() => {
+        timers.delete(timer);
+        run();
+      }, ms);
+      timers.add(timer);
+      return timer;
+    }) as typeof window.setTimeout;
+    window.clearTimeout = ((timer?: number) => {
+      timers.delete(timer ?? -1);
+      clear(timer);
+    }) as typeof window.clearTimeout;
+  },
+
   /** Keeps a copy of whatever is written to localStorage. */
   watchLocalStorage() {
     const { setItem } = Storage.prototype;
@@ -108,6 +126,7 @@ declare global {
     mend?: () => unknown;
     putClockForward?: (ms: number) => unknown;
     kept?: string[];
+    timers?: Set<number>;
   }
 }
 
@@ -125,6 +144,7 @@ function reportErrors(): void {
 export function withChanges(html: string, chosen: string | null): string {
   const names = (chosen ?? '').split(',').filter(Boolean) as Change[];
   const source = names.map((name) => `({ ${changes[name].toString()} }).${name}();`);
-  const script = `<script>(${reportErrors.toString()})();\n${source.join('\n')}</script>`;
+  // esbuild, where it runs the caller, names functions through a helper of its own.
+  const script = `<script>var __name = (value) => value;\n(${reportErrors.toString()})();\n${source.join('\n')}</script>`;
   return html.replace('<meta charset="utf-8" />', (meta) => meta + script);
 }
