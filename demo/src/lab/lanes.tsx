@@ -1,10 +1,18 @@
+import { useSyncExternalStore } from 'react';
 import { outcomeOf, type Outcome } from './score.js';
 import type { LabRequest } from './server.js';
 
-const SECONDS = 20;
 const LANE = 26;
 const LEFT = 76;
-const WIDTH = 900;
+/** Of the drawing, in its own units, and how much of the past it shows. */
+const WIDE = { width: 900, seconds: 20 };
+const NARROW = { width: 340, seconds: 8 };
+
+const narrowScreen = matchMedia('(max-width: 640px)');
+const onScreenChange = (listener: () => void) => {
+  narrowScreen.addEventListener('change', listener);
+  return () => narrowScreen.removeEventListener('change', listener);
+};
 
 interface LanesProps {
   requests: readonly LabRequest[];
@@ -23,18 +31,20 @@ const MEANING: Record<Outcome, string> = {
 
 /** The token requests of the last seconds as the server saw them, one lane per tab. */
 export function Lanes({ requests, tabs, now }: LanesProps) {
-  const start = now - SECONDS * 1000;
+  const narrow = useSyncExternalStore(onScreenChange, () => narrowScreen.matches);
+  const { width, seconds } = narrow ? NARROW : WIDE;
+  const start = now - seconds * 1000;
   const recent = requests.filter(({ receivedAt, answeredAt }) => (answeredAt ?? receivedAt) > start);
   const lanes = [...new Set([...tabs, ...recent.map(({ debug }) => debug['x_tab'] ?? '?')])].sort();
   const x = (at: number) =>
-    LEFT + (Math.min(Math.max(0, at - start), SECONDS * 1000) / (SECONDS * 1000)) * (WIDTH - LEFT - 8);
+    LEFT + (Math.min(Math.max(0, at - start), seconds * 1000) / (seconds * 1000)) * (width - LEFT - 8);
   const count = (outcome: Outcome) => recent.filter((request) => outcomeOf(request) === outcome).length;
   return (
     <section className="card lanes" aria-labelledby="lanes">
-      <h2 id="lanes">Token requests of the last {SECONDS} seconds, as the server saw them</h2>
+      <h2 id="lanes">Token requests of the last {seconds} seconds, as the server saw them</h2>
       <div className="scroll" tabIndex={0} role="group" aria-label="Lanes, one per tab">
         <svg
-          viewBox={`0 0 ${WIDTH} ${Math.max(1, lanes.length) * LANE + 8}`}
+          viewBox={`0 0 ${width} ${Math.max(1, lanes.length) * LANE + 8}`}
           role="img"
           aria-labelledby="lanes-said"
         >
@@ -43,7 +53,7 @@ export function Lanes({ requests, tabs, now }: LanesProps) {
               <text x={LEFT - 10} y={n * LANE + 19} textAnchor="end">
                 {lane}
               </text>
-              <line x1={LEFT} x2={WIDTH} y1={n * LANE + 15} y2={n * LANE + 15} />
+              <line x1={LEFT} x2={width} y1={n * LANE + 15} y2={n * LANE + 15} />
             </g>
           ))}
           {recent.map((request) => (

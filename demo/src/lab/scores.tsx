@@ -1,6 +1,8 @@
 import { modes } from '../rivals/modes.js';
 import { noScore, type Score } from './score.js';
 
+const SHOWN = 40;
+
 /** What each way came to, since it was last chosen. */
 export function Scores({ scores, current }: { scores: Readonly<Record<string, Score>>; current: string }) {
   return (
@@ -49,10 +51,10 @@ function Row({ name, score, current }: { name: string; score: Score; current: bo
 }
 
 function Waits({ waits }: { waits: readonly number[] }) {
-  const last = waits.slice(-40);
+  const last = waits.slice(-SHOWN);
   if (last.length === 0) return '–';
   const top = Math.max(250, ...last);
-  const points = last.map((ms, n) => `${n * 3},${24 - (ms / top) * 22}`).join(' ');
+  const points = last.map((ms, n) => `${(SHOWN - last.length + n) * 3},${24 - (ms / top) * 22}`).join(' ');
   const now = `${Math.round(last.at(-1) ?? 0)} ms`;
   return (
     <span className="waits">

@@ -92,7 +92,7 @@ function report(): void {
 const WORDS: Record<TabState['status'], string> = {
   fresh: 'has a token',
   asking: 'asking…',
-  lost: 'signed out by a conflict',
+  lost: 'signed out',
   waiting: 'will try again',
   'signed-out': 'not signed in',
 };
@@ -102,6 +102,7 @@ function draw({ leader, version, status }: TabState): void {
   if (root === null) return;
   document.title = `${leader ? '♛ ' : ''}${tab}: ${mode.name}`;
   root.dataset['status'] = status;
+  root.ariaLabel = `Tab ${tab}`;
   const crown = `<svg class="crown" viewBox="0 0 24 24" width="20" height="20" role="img" aria-label="leader"><path d="${CROWN_PATH}" fill="currentColor"/></svg>`;
   root.innerHTML = `<h1></h1><b>${version === 0 ? '–' : `v${version}`}</b><p>${WORDS[status]}</p>`;
   root.querySelector('h1')!.innerHTML = `<span></span>${leader ? crown : ''}`;

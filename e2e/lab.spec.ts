@@ -1,0 +1,154 @@
+// The lab page, every control of it, in a real browser; and what an accessibility checker finds.
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { devPages } from '../demo/server/dev-pages.js';
+import { startDemoServer, type DemoServer } from '../demo/server/server.js';
+import { expect as plainExpect, test as base } from './fixtures.js';
+
+/** Vite compiles the page while it loads: on a busy machine that takes seconds. */
+const expect = plainExpect.configure({ timeout: 20_000 });
+
+const test = base.extend<{ page: Page }, { demo: DemoServer }>({
+  demo: [
+    async ({}, use) => {
+      const demo = await startDemoServer({ pages: devPages, accessTokenTtl: 600 });
+      await use(demo);
+      await demo.close();
+    },
+    { scope: 'worker' },
+  ],
+  page: async ({ demo, page }, use) => {
+    const complaints: string[] = [];
+    page.context().on('weberror', (error) => complaints.push(error.error().message));
+    await page.goto(`${demo.url}/lab.html`);
+    await settled(page);
+    await use(page);
+    expect(complaints).toEqual([]);
+  },
+});
+
+test.skip(
+  ({ webDriver }) => webDriver !== undefined,
+  'pressing buttons takes an engine that Playwright drives',
+);
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+async function settled(page: Page): Promise<void> {
+  await expect(button(page, 'Expire now')).toBeEnabled();
+}
+
+async function press(page: Page, name: string): Promise<void> {
+  await button(page, name).click();
+  await settled(page);
+}
+
+async function choose(page: Page, mode: string): Promise<void> {
+  await page.getByRole('radio', { name: mode, exact: true }).check();
+  await settled(page);
+  await expect(page.frameLocator('iframe').first().getByText('has a token')).toBeVisible();
+}
+
+/** Expiries, requests per expiry, conflict rate, forced log-ins. */
+async function scoreOf(page: Page, mode: string): Promise<string[]> {
+  return (await page.getByTestId(`score ${mode}`).getByRole('cell').allInnerTexts()).slice(0, 4);
+}
+
+test('without coordination the tabs fight until the user has to sign in again', async ({ page }) => {
+  const prompt = page.getByRole('alert').getByText('You were signed out.');
+  for (let n = 0; n < 20 && !(await prompt.isVisible()); n++) await press(page, 'Expire now');
+  await expect(prompt).toBeVisible();
+  await expect(page.getByText('invalid_grant').first()).toBeVisible();
+
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    button(page, 'Export as JSON').click(),
+  ]);
+  const chunks: Buffer[] = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(Buffer.from(chunk as Uint8Array));
+  const log = JSON.parse(Buffer.concat(chunks).toString()) as { mode: string; conflicts: object[] };
+  expect(log.mode).toBe('no coordination');
+  expect(log.conflicts.length).toBeGreaterThan(0);
+  expect(JSON.stringify(log), 'no token in it').not.toMatch(/eyJ|(access|refresh)_token":/);
+
+  await press(page, 'Sign in again');
+  await expect(prompt).toBeHidden();
+  expect((await scoreOf(page, 'no coordination'))[3]).toBe('1');
+});
+
+for (const [mode, conflicts] of [
+  ['session table', '0.0 %'],
+  ['version check', undefined],
+  ['one-refresh', '0.0 %'],
+  ['one-refresh + all', '0.0 %'],
+] as const) {
+  test(`${mode}: nobody has to sign in`, async ({ page }) => {
+    await choose(page, mode);
+    for (let n = 0; n < 4; n++) await press(page, 'Expire now');
+    const [expiries, perExpiry, conflictRate, logins] = await scoreOf(page, mode);
+    expect(expiries).toBe('4');
+    expect(logins).toBe('0');
+    if (conflicts !== undefined) expect(conflictRate).toBe(conflicts);
+    if (mode.startsWith('one-refresh')) expect(perExpiry).toBe('1.000');
+    await expect(page.getByRole('alert').getByRole('button')).toBeHidden();
+  });
+}
+
+test('every other control does what it says', async ({ page, context, demo }) => {
+  test.setTimeout(120_000);
+  await choose(page, 'one-refresh');
+  const frames = page.locator('iframe');
+  await expect(frames).toHaveCount(4);
+
+  await press(page, 'Add a tab');
+  await expect(frames).toHaveCount(5);
+  await expect(page.getByText('5 tabs, one login')).toBeVisible();
+
+  const [real] = await Promise.all([context.waitForEvent('page'), button(page, 'Open a real tab').click()]);
+  await expect(real.getByText('has a token')).toBeVisible();
+  await expect(page.getByText('6 tabs, one login')).toBeVisible();
+  await real.close();
+  await expect(page.getByText('5 tabs, one login')).toBeVisible();
+
+  await press(page, 'Close the leader');
+  await expect(page.getByText('4 tabs, one login')).toBeVisible();
+  await press(page, 'Expire now');
+  expect(await scoreOf(page, 'one-refresh')).toEqual(['1', '1.000', '0.0 %', '0']);
+
+  for (const trouble of ['Slow answer', 'Answer 503', 'Cut the line']) await press(page, trouble);
+  expect((await scoreOf(page, 'one-refresh')).slice(2), 'trouble is no conflict').toEqual(['0.0 %', '0']);
+  expect(demo.log.refreshes().some(({ faults }) => faults.includes('instead: 503'))).toBe(true);
+
+  await press(page, 'Lose a tab mid-refresh');
+  await expect(
+    page.getByRole('alert').getByText('You were signed out.'),
+    'a strict server forgot us',
+  ).toBeVisible();
+  await press(page, 'Sign in again');
+
+  await button(page, 'Run 100 expiries').click();
+  await expect(button(page, 'Expire now')).toBeDisabled();
+  const stop = page.getByRole('button', { name: /^Stop after [3-9] of 100/ });
+  await expect(stop).toBeVisible();
+  await stop.click();
+  await settled(page);
+});
+
+test('the session table saves the session of a tab that was lost mid-refresh', async ({ page }) => {
+  await choose(page, 'one-refresh + all');
+  await press(page, 'Lose a tab mid-refresh');
+  expect((await scoreOf(page, 'one-refresh + all')).slice(2)).toEqual(['0.0 %', '0']);
+  await expect(page.getByText('3 tabs, one login')).toBeVisible();
+});
+
+test('axe finds nothing, and nothing sticks out, wide and narrow, light and dark', async ({ page }) => {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of [1600, 400]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+    }
+  }
+});
