@@ -78,7 +78,7 @@ test(
 
 test(
   'the leader closes: another leads at once, without a token request',
-  { tag: '@core' },
+  { tag: ['@core', '@last-words'] },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(4, { proactive: 'never' });
     await signIn(tabs);

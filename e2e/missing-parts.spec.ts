@@ -220,6 +220,50 @@ test('no service worker: nobody misses it', async ({ server, newTabs }) => {
   await expectOneRequestPerRace(server, tabs, 2);
 });
 
+test(
+  'a sandboxed frame: no storage, no locks, yet a session of its own',
+  { tag: '@core' },
+  async ({ server, newTab }) => {
+    const tab = await newTab({ proactive: 'never' });
+    await signIn([tab], 'bob');
+    // No driver reaches into every engine's frames: it is told what to do, and tells what came of it.
+    await tab.evaluate(
+      (query) => {
+        const frame = document.createElement('iframe');
+        frame.setAttribute('sandbox', 'allow-scripts');
+        frame.src = `/?${query}`;
+        document.body.append(frame);
+      },
+      new URLSearchParams({ tab: 'frame', proactive: 'never', ...before('followOrders') }).toString(),
+    );
+    const greeted = () => server.greetings.filter((greeting) => greeting.tab === 'frame');
+    await expect.poll(() => greeted().length, { timeout: 20_000 }).toBe(1);
+
+    server.order(
+      'frame',
+      `void (async () => {
+      await lab.signIn('alice');
+      const { subject } = await lab.get({ forceRefresh: true });
+      const { storage, version, role } = lab.coordinator.getSnapshot();
+      await lab.coordinator.signOut();
+      const said = { origin: self.origin, subject, storage, version, role, after: (await lab.get()).code };
+      await fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab: 'frame', said }) });
+    })()`,
+    );
+    await expect.poll(() => greeted().length, { timeout: 20_000 }).toBe(2);
+    expect(greeted()[1]?.said).toEqual({
+      origin: 'null',
+      subject: 'alice',
+      storage: 'memory',
+      version: 2,
+      role: 'leader',
+      after: 'ERR_SIGNED_OUT',
+    });
+    expectPeace(server, 1);
+    expect(await get(tab), 'the page around it is another origin').toMatchObject({ subject: 'bob' });
+  },
+);
+
 test('everything missing: a single tab that works', { tag: '@core' }, async ({ server, newTab }) => {
   const tab = await newTab({
     proactive: 'never',

@@ -74,7 +74,9 @@ async function fromThisPage(
 }
 
 async function send(res: http.ServerResponse, body: unknown): Promise<void> {
-  res.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  // A sandboxed frame is another origin; nothing in here is a secret.
+  const headers = { 'cache-control': 'no-store', 'access-control-allow-origin': '*' };
+  res.writeHead(200, { 'content-type': 'application/json', ...headers });
   res.end(JSON.stringify(body));
 }
 

@@ -165,6 +165,8 @@ export interface LabState {
 export interface Greeting {
   tab: string;
   prerendering: boolean;
+  /** Or by a tab that was ordered to. */
+  said?: unknown;
 }
 
 export type Lab = typeof lab;

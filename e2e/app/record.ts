@@ -14,6 +14,8 @@ export interface StoredRecord {
 }
 
 export async function readRecord(name: string): Promise<StoredRecord | undefined> {
+  // In a sandboxed frame there is none, and Chromium's `databases()` would reject a second promise there, which nobody can catch.
+  if (self.origin === 'null') return undefined;
   // Opening a database that is not there would create it, without the library's object store.
   const known = await indexedDB.databases();
   if (!known.some((database) => database.name === 'one-refresh')) return undefined;

@@ -79,6 +79,8 @@ export function servePages(
 ): PagesFactory {
   return async () => ({
     async handle(req, res) {
+      // A sandboxed frame of this very page is another origin.
+      res.setHeader('access-control-allow-origin', '*');
       const { pathname, searchParams } = new URL(req.url ?? '/', 'http://page');
       if (req.method === 'POST' && pathname === '/__lab/sign-in') {
         send(res, 'application/json', JSON.stringify(await signIn(searchParams.get('user') ?? '')));

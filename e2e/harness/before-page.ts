@@ -134,7 +134,9 @@ declare global {
 function reportErrors(): void {
   const report = (message: string): void => {
     const tab = new URLSearchParams(location.search).get('tab');
-    void fetch('/__lab/complaints', { method: 'POST', body: `${tab}: ${message}`, keepalive: true });
+    void fetch('/__lab/complaints', { method: 'POST', body: `${tab}: ${message}`, keepalive: true }).catch(
+      () => {},
+    );
   };
   window.addEventListener('error', (event) => report(event.message));
   window.addEventListener('unhandledrejection', (event) => report(String(event.reason)));
