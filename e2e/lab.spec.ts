@@ -19,7 +19,11 @@ const test = base.extend<{ page: Page }, { demo: DemoServer }>({
   ],
   page: async ({ demo, page }, use) => {
     const complaints: string[] = [];
-    page.context().on('weberror', (error) => complaints.push(error.error().message));
+    page.context().on('weberror', (error) => {
+      // Firefox reports a line that was cut, which is what one of the buttons is for, as an error of the page.
+      const { message } = error.error();
+      if (!message.includes('CORS request did not succeed')) complaints.push(message);
+    });
     await page.goto(`${demo.url}/lab.html`);
     await settled(page);
     await use(page);
@@ -60,6 +64,17 @@ test('without coordination the tabs fight until the user has to sign in again', 
   await expect(prompt).toBeVisible();
   await expect(page.getByText('invalid_grant').first()).toBeVisible();
 
+  await press(page, 'Sign in again');
+  await expect(prompt).toBeHidden();
+  expect((await scoreOf(page, 'no coordination'))[3]).toBe('1');
+});
+
+// Firefox does not tell its driver of a download that the page itself makes.
+test('the conflict log is saved as JSON, and no token is in it @chromium', async ({ page }) => {
+  for (let n = 0; n < 20 && !(await page.getByText('invalid_grant').first().isVisible()); n++) {
+    if (await button(page, 'Sign in again').isVisible()) await press(page, 'Sign in again');
+    await press(page, 'Expire now');
+  }
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     button(page, 'Export as JSON').click(),
@@ -70,10 +85,6 @@ test('without coordination the tabs fight until the user has to sign in again', 
   expect(log.mode).toBe('no coordination');
   expect(log.conflicts.length).toBeGreaterThan(0);
   expect(JSON.stringify(log), 'no token in it').not.toMatch(/eyJ|(access|refresh)_token":/);
-
-  await press(page, 'Sign in again');
-  await expect(prompt).toBeHidden();
-  expect((await scoreOf(page, 'no coordination'))[3]).toBe('1');
 });
 
 for (const [mode, conflicts] of [
