@@ -94,8 +94,8 @@ async function openTab(
     },
     leave: () => empty.goto(`${address}/__lab/elsewhere`),
     async comeBack() {
-      // The page that goes back is gone before it could answer.
-      await empty.evaluate(() => void setTimeout(() => history.back(), 0));
+      // The page that goes back may be gone before it could answer.
+      void empty.evaluate(() => void setTimeout(() => history.back(), 0)).catch(() => {});
       await ready();
     },
   };
