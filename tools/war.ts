@@ -1,7 +1,7 @@
 /**
  * `npm run war`: the same tabs, the same network, the same strict authorization server, and six ways to come by a fresh token.
  *
- *     npm run war -- --tabs 10 --expiries 200 [--mode one-refresh] [--json war.json] [--svg docs/war.svg] [--ledger docs/ledgers/war.jsonl]
+ *     npm run war -- --tabs 10 --expiries 200 [--rivals 100] [--mode one-refresh] [--json war.json] [--svg docs/war.svg] [--ledger docs/ledgers/war.jsonl]
  *
  * Every tab asks for a token at random moments and refreshes when its own clock says that the one it has is over. The authorization server
  * (oidc-provider) revokes the grant when a refresh token is replayed, so that a lost race means a login. Durations are scaled down, in
@@ -26,6 +26,8 @@ const { values } = parseArgs({
   options: {
     tabs: { type: 'string', default: '10' },
     expiries: { type: 'string', default: '200' },
+    /** For the ways that are not one-refresh; default: as many. Rates of some ten percent need fewer than a rate of zero. */
+    rivals: { type: 'string' },
     /** One of the six; again for another one. Default: all. */
     mode: { type: 'string', multiple: true },
     life: { type: 'string', default: '400' },
@@ -40,9 +42,10 @@ const { values } = parseArgs({
   },
 });
 const [minMs = 0, maxMs = minMs] = values.delay.split('-').map(Number);
-const settings: WarSettings = {
+const settings: WarSettings & { rivals: number } = {
   tabs: Number(values.tabs),
   expiries: Number(values.expiries),
+  rivals: Number(values.rivals ?? values.expiries),
   lifeMs: Number(values.life),
   thinkMs: Number(values.think),
   minMs,
@@ -53,11 +56,17 @@ const settings: WarSettings = {
 };
 const unknown = values.mode?.filter((name) => !modes.some((mode) => mode.name === name)) ?? [];
 const wrong = Object.entries(settings).filter(([, value]) => !(value >= 0));
-if (unknown.length > 0 || wrong.length > 0 || settings.tabs < 1 || settings.expiries < 1) {
+if (
+  unknown.length > 0 ||
+  wrong.length > 0 ||
+  settings.tabs < 1 ||
+  settings.expiries < 1 ||
+  settings.rivals < 1
+) {
   if (unknown.length > 0) console.error(`--mode must be one of: ${modes.map(({ name }) => name).join(', ')}`);
   else
     console.error(
-      '--tabs and --expiries must be at least 1, and all durations and shares numbers of at least 0',
+      '--tabs, --expiries and --rivals must be at least 1, and all durations and shares numbers of at least 0',
     );
   process.exit(2);
 }
@@ -83,10 +92,12 @@ const browser = await chromium.launch({
 const results: Result[] = [];
 try {
   for (const mode of chosen) {
-    const show = (expiries: number) => {
-      if (process.stdout.isTTY) process.stdout.write(`\r${mode.name}: ${expiries} of ${settings.expiries}  `);
+    const expiries = mode.client === 'library' ? settings.expiries : settings.rivals;
+    const show = (done: number) => {
+      if (process.stdout.isTTY) process.stdout.write(`\r${mode.name}: ${done} of ${expiries}  `);
     };
-    results.push({ mode: mode.name, ...(await campaign(browser, page, mode, settings, show)) });
+    const figures = await campaign(browser, page, mode, { ...settings, expiries }, show);
+    results.push({ mode: mode.name, ...figures });
     if (process.stdout.isTTY) process.stdout.write(`\r${' '.repeat(60)}\r`);
     else console.log(`${mode.name}: done after ${results.at(-1)?.seconds?.toFixed(0)} s`);
   }
