@@ -14,9 +14,29 @@ export default defineConfig({
     })),
   },
   test: {
-    include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
     environment: 'node',
     coverage: { include: ['src/core/**/*.ts'], exclude: ['**/*.test.ts'], reporter: ['text', 'html'] },
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'] } },
+      {
+        // What renders, once more on React 18.
+        extends: true,
+        resolve: {
+          alias: {
+            react: path.join(import.meta.dirname, 'test/react-18/node_modules/react'),
+            'react-dom': path.join(import.meta.dirname, 'test/react-18/node_modules/react-dom'),
+            // As ES modules, which Vite can give another React than the one beside them.
+            '@testing-library/react': '@testing-library/react/dist/@testing-library/react.esm.js',
+          },
+        },
+        test: {
+          name: 'react-18',
+          env: { REACT_MAJOR: '18' },
+          include: ['src/react/**/*.test.{ts,tsx}', 'examples/*.test.tsx'],
+          server: { deps: { inline: ['@testing-library/react'] } },
+        },
+      },
+    ],
   },
 });
