@@ -46,6 +46,16 @@ async function openAnotherTab(page: Page, context: BrowserContext): Promise<Page
   return opened;
 }
 
+/** From the next request on, the worker can be asked. */
+async function workerInstalled(page: Page): Promise<void> {
+  const state = () =>
+    page.evaluate(async () => {
+      const [registration] = await navigator.serviceWorker.getRegistrations();
+      return registration?.active?.state;
+    });
+  await expect.poll(state).toBe('activated');
+}
+
 test('sign in, open tabs, refresh, call the API, sign out everywhere', async ({ page, context, demo }) => {
   await signIn(page, 'Alice');
   expect(new URL(page.url()).pathname + new URL(page.url()).search, 'no code stays in the address').toBe('/');
@@ -60,12 +70,14 @@ test('sign in, open tabs, refresh, call the API, sign out everywhere', async ({ 
   await expect(second.getByTestId('countdown')).toHaveText(/\d+ s left/);
   expect(demo.log.refreshes().length, 'a new tab needs no token request').toBe(before);
 
+  await workerInstalled(page);
   await second.getByRole('button', { name: 'Force a refresh' }).click();
   for (const tab of [page, second]) await expect(tab.getByTestId('version')).toHaveText('2');
-  await expect(second.getByTestId('role')).toContainText('Leader');
-  await expect(page.getByTestId('role')).toContainText('Follower');
+  await expect(page.getByTestId('role'), 'the worker is the hand, not the leader').toContainText('Leader');
+  await expect(second.getByTestId('role')).toContainText('Follower');
   await expect(second.getByTestId('events')).toContainText('Version 2 is here');
   await expect(page.getByTestId('server-requests')).toHaveText('1');
+  await expect(page.getByTestId('by-worker')).toHaveText('1');
 
   await page.getByRole('button', { name: 'Call the API' }).click();
   await expect(page.getByTestId('api-status')).toHaveText('200');
@@ -73,6 +85,38 @@ test('sign in, open tabs, refresh, call the API, sign out everywhere', async ({ 
 
   await page.getByRole('button', { name: 'Sign out everywhere' }).click();
   for (const tab of [page, second]) await expect(tab.getByRole('button', { name: 'Sign in' })).toBeVisible();
+});
+
+test('the refresh worker has the headers it needs, and its answer outlives the tab that asked', async ({
+  page,
+  context,
+  demo,
+}) => {
+  await signIn(page, 'Alice');
+  await workerInstalled(page);
+  const [scope, policy, pagesPolicy] = await page.evaluate(async () => {
+    const [registration] = await navigator.serviceWorker.getRegistrations();
+    const policyOf = async (url: string) => (await fetch(url)).headers.get('cross-origin-embedder-policy');
+    return [
+      new URL(registration!.scope).pathname,
+      await policyOf(registration!.active!.scriptURL),
+      await policyOf('/'),
+    ];
+  });
+  expect(scope, 'no page lives there').toBe('/src/one-refresh-demo/');
+  expect(policy).toBe('credentialless');
+  expect(pagesPolicy).toBeNull();
+
+  const second = await openAnotherTab(page, context);
+  const before = demo.log.refreshes().length;
+  const answer = demo.faults.hold('after');
+  await second.getByRole('button', { name: 'Force a refresh' }).click();
+  await answer.arrived;
+  await second.close();
+  answer.release();
+  await expect(page.getByTestId('version')).toHaveText('2');
+  const requests = demo.log.refreshes().slice(before);
+  expect(requests.map(({ debug, sent }) => [debug['x_by'], sent])).toEqual([['worker', { status: 200 }]]);
 });
 
 test('another user in one tab is another user in all', async ({ page, context }) => {

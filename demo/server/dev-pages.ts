@@ -27,7 +27,13 @@ export const devPages: PagesFactory = async (server) => {
     },
   });
   return {
-    handle: (req, res) => vite.middlewares(req, res),
+    handle(req, res) {
+      // Chromium then gives the refresh worker a process of its own, which no tab takes with it. The pages stay as they are.
+      if (req.url?.startsWith('/src/refresh-worker.')) {
+        res.setHeader('cross-origin-embedder-policy', 'credentialless');
+      }
+      vite.middlewares(req, res);
+    },
     close: () => vite.close(),
   };
 };

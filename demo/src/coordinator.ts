@@ -1,6 +1,8 @@
-// The one coordinator of this tab. An application needs no more than this file and its own sign-in.
+// The one coordinator of this tab. An application needs no more than this file, its refresh worker, and its own sign-in.
 import { createTokenCoordinator, type TokenCoordinator } from 'one-refresh';
-import { refreshTokenGrant } from 'one-refresh/oauth';
+// oxlint-disable-next-line import/default -- with `?worker&url` Vite gives the script's address
+import workerScript from './refresh-worker.js?worker&url';
+import { tokenOptions } from './token-options.js';
 
 /** What the demo's server says about itself at `/config.json`. */
 export interface DemoConfig {
@@ -15,10 +17,13 @@ export async function loadConfig(): Promise<DemoConfig> {
   return (await response.json()) as DemoConfig;
 }
 
-export function createDemoCoordinator({ issuer, clientId }: DemoConfig): TokenCoordinator {
+export function createDemoCoordinator(config: DemoConfig): TokenCoordinator {
+  const url = new URL(workerScript, location.href);
+  url.searchParams.set('issuer', config.issuer);
+  url.searchParams.set('clientId', config.clientId);
   return createTokenCoordinator({
-    // The authorization server forgets everything when it stops, and comes back at another port: then this is another login, too.
-    name: `demo ${issuer}`,
-    refresh: refreshTokenGrant({ issuer, clientId }),
+    ...tokenOptions(config, 'tab'),
+    // Under one scope, so that the worker of a demo that was started again takes the place of the one before.
+    worker: { url, scope: new URL('one-refresh-demo/', url).href },
   });
 }

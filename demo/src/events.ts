@@ -27,8 +27,7 @@ const sentences: Record<EventType, Sentence> = {
       : plain(`Another tab leads (term ${term})`),
   'refresh-started': ({ attempt }) =>
     plain(`Asking the server for a new pair${(attempt ?? 1) > 1 ? `, attempt ${attempt}` : ''}`),
-  'refresh-succeeded': ({ version, durationMs }) =>
-    good(`Version ${version} is here, after ${Math.round(durationMs ?? 0)} ms`),
+  'refresh-succeeded': ({ durationMs }) => plain(`It answered after ${Math.round(durationMs ?? 0)} ms`),
   'refresh-failed': ({ reason }) => bad(`No new pair (${reason ?? 'unknown'}); the session stays`),
   conflict: ({ reason }) => bad(`The server saw a conflict (${reason ?? 'unknown'})`),
   'in-doubt': () => plain('The server may have rotated all the same: in doubt'),
@@ -65,6 +64,13 @@ export function keepDiary(coordinator: TokenCoordinator): Diary {
     happenings = [{ ...happening, id: ++ids, at: Date.now() }, ...happenings].slice(0, KEPT);
     for (const listener of listeners) listener();
   };
+  let known = coordinator.getSnapshot();
+  coordinator.subscribe(() => {
+    // Whoever fetched it: another tab, or the refresh worker, where the events of a refresh happen then.
+    const { sessionId, version } = coordinator.getSnapshot();
+    if (sessionId === known.sessionId && version > known.version) note(good(`Version ${version} is here`));
+    known = coordinator.getSnapshot();
+  });
   for (const type of Object.keys(sentences) as EventType[]) {
     coordinator.on(type, (event) => {
       if (type === 'reauth-required') asked = true;

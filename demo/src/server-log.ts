@@ -10,6 +10,8 @@ export interface ServerRequest {
   decided?: { status: number; error?: string };
   sent?: { status: number; error?: string } | string;
   faults: string[];
+  /** The request's own parameters that begin with `x_`. */
+  debug: Record<string, string>;
 }
 
 export interface ServerLog {

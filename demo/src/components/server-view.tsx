@@ -6,6 +6,7 @@ const SHOWN = 60;
 export function ServerView({ log }: { log: ServerLog | undefined }) {
   const refreshes = log?.refreshes ?? [];
   const conflicts = refreshes.filter((request) => request.decided?.error !== undefined).length;
+  const byWorker = refreshes.filter(isByWorker).length;
   const outcomes = new Set(refreshes.map(outcomeOf));
   return (
     <section className="card server-view" aria-labelledby="server-view">
@@ -13,6 +14,9 @@ export function ServerView({ log }: { log: ServerLog | undefined }) {
       <p className="figures">
         <span>
           <b data-testid="server-requests">{refreshes.length}</b> refresh requests since the sign-in
+        </span>
+        <span>
+          <b data-testid="by-worker">{byWorker}</b> by the refresh worker
         </span>
         <span data-bad={conflicts > 0 || undefined}>
           <b>{conflicts}</b> refused
@@ -57,10 +61,15 @@ function outcomeOf({ decided, sent }: ServerRequest): Outcome {
   return sent === undefined ? 'open' : 'lost';
 }
 
+function isByWorker({ debug }: ServerRequest): boolean {
+  return debug['x_by'] === 'worker';
+}
+
 function describe(request: ServerRequest): string {
   const { sent, decided, faults } = request;
+  const by = isByWorker(request) ? 'by the worker' : 'by a tab';
   const answer = typeof sent === 'object' ? `answered ${sent.status}` : (sent ?? 'not answered yet');
   const rotated =
     decided?.status === 200 && !(typeof sent === 'object' && sent.status === 200) ? ', had rotated' : '';
-  return [`Request ${request.id}: ${answer}${rotated}`, ...faults].join(', ');
+  return [`Request ${request.id}, ${by}: ${answer}${rotated}`, ...faults].join(', ');
 }

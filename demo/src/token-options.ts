@@ -1,0 +1,16 @@
+// What the page and its refresh worker must agree on.
+import type { TokenCoordinatorOptions } from 'one-refresh';
+import { refreshTokenGrant } from 'one-refresh/oauth';
+import type { DemoConfig } from './coordinator.js';
+
+export function tokenOptions(
+  { issuer, clientId }: Pick<DemoConfig, 'issuer' | 'clientId'>,
+  by: 'tab' | 'worker',
+): TokenCoordinatorOptions {
+  return {
+    // The authorization server forgets everything when it stops, and comes back at another port: then this is another login, too.
+    name: `demo ${issuer}`,
+    // Who asked, for the picture of what the server saw; no authorization server needs it.
+    refresh: refreshTokenGrant({ issuer, clientId, parameters: { x_by: by } }),
+  };
+}
