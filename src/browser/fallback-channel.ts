@@ -1,6 +1,6 @@
 import { BroadcastChannel } from 'broadcast-channel';
 import type { ChannelPort } from '../core/ports.js';
-import { toEnvelope, type Message } from '../core/protocol.js';
+import type { Message, toEnvelope } from '../core/protocol.js';
 
 type Hint = Pick<Message, 'sessionId' | 'version' | 'term'>;
 
@@ -10,14 +10,15 @@ const silent: Message['type'][] = ['hello', 'leader-pong', 'refresh-request', 'r
 /**
  * The transport for browsers without a native channel, loaded only there. The package leaves messages at rest, so no
  * token is ever posted on it: every message becomes the hint "session, version", and whoever hears it reads the store.
+ * (`envelope` is handed in, so that this chunk shares no module with the one that loads it.)
  */
-export function fallbackChannel(name: string): ChannelPort {
+export function fallbackChannel(name: string, envelope: typeof toEnvelope): ChannelPort {
   let channel: BroadcastChannel<Hint> | undefined;
   return {
     open(listener) {
       if (channel) return;
       channel = new BroadcastChannel<Hint>(name, { webWorkerSupport: false });
-      channel.onmessage = (hint) => listener(toEnvelope({ ...hint, type: 'changed' }, ''));
+      channel.onmessage = (hint) => listener(envelope({ ...hint, type: 'changed' }, ''));
     },
     post(message) {
       const { type, sessionId, version } = message as Message;

@@ -1,4 +1,4 @@
-import { get, update, type UseStore } from 'idb-keyval';
+import { promisifyRequest } from 'idb-keyval';
 import type { StoreOpenError, StorePort } from '../core/ports.js';
 
 const DATABASE = 'one-refresh';
@@ -6,100 +6,84 @@ const RECORDS = 'records';
 /** Safari can leave an open hanging for good; every operation has this limit, milliseconds. */
 const LIMIT_MS = 3_000;
 
-/** Thrown inside a transaction to leave the record alone; never leaves this file. */
-const UNCHANGED = new Error();
-
 /** One record of the origin's database, every change one strict, atomic read-modify-write transaction. */
 export function indexedDbStore(name: string): StorePort {
   let connection: Promise<IDBDatabase> | undefined;
+  const forget = (): void => void (connection = undefined);
 
-  function connect(): Promise<IDBDatabase> {
-    return (connection ??= open(() => (connection = undefined)).catch((cause: unknown) => {
-      connection = undefined;
+  async function open(): Promise<IDBDatabase> {
+    const request = indexedDB.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(RECORDS);
+    const db = await promisifyRequest(request);
+    db.onclose = forget;
+    db.onversionchange = () => {
+      db.close();
+      forget();
+    };
+    return db;
+  }
+
+  async function begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
+    connection ??= inTime(open()).catch((cause: unknown) => {
+      forget();
       throw Object.assign(new Error('IndexedDB cannot be opened', { cause }), {
         storeUnusable: true,
       } satisfies StoreOpenError);
-    }));
+    });
+    return (await connection).transaction(RECORDS, mode, { durability: 'strict' });
   }
 
-  /** A store function for idb-keyval: its own default neither sets durability nor survives a closed connection. */
-  const use: UseStore = async (mode, callback) => {
-    const transaction = await connect()
-      .then((db) => begin(db, mode))
-      .catch(async (error: unknown) => {
-        // The browser closed the connection (another tab upgrades or deletes, WebKit lost its database process).
-        if ((error as Error).name !== 'InvalidStateError') throw error;
-        connection = undefined;
-        return begin(await connect(), mode);
-      });
-    let timer: ReturnType<typeof setTimeout> | undefined;
+  /** One transaction: `run` makes its requests at once, and says when it is over. */
+  async function transact<T>(
+    mode: IDBTransactionMode,
+    run: (records: IDBObjectStore) => Promise<T>,
+  ): Promise<T> {
+    const transaction = await begin(mode).catch((error: Error) => {
+      // The browser closed the connection (another tab upgrades or deletes, WebKit lost its database process).
+      if (error.name !== 'InvalidStateError') throw error;
+      forget();
+      return begin(mode);
+    });
     try {
-      return await new Promise((resolve, reject) => {
-        timer = setTimeout(() => reject(new Error('IndexedDB did not answer')), LIMIT_MS);
-        transaction.addEventListener('abort', () => reject(transaction.error ?? new Error('Aborted')));
-        Promise.resolve(callback(transaction.objectStore(RECORDS))).then(resolve, reject);
-      });
+      return await inTime(run(transaction.objectStore(RECORDS)));
     } catch (error) {
-      if (error !== UNCHANGED) {
-        connection = undefined;
-        // What was given up must not be written after all.
-        try {
-          transaction.abort();
-        } catch {
-          // Finished already.
-        }
+      forget();
+      // What was given up must not be written after all.
+      try {
+        transaction.abort();
+      } catch {
+        // Finished already.
       }
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
-  };
+  }
 
   return {
-    read: () => get(name, use),
-    async update(change) {
-      let transaction: IDBTransaction | undefined;
-      const committing: UseStore = (mode, callback) =>
-        use(mode, (records) => {
-          transaction = records.transaction;
-          return callback(records);
-        });
-      const updater = (stored: unknown): unknown => {
-        const changed = change(stored);
-        if (changed === undefined) throw UNCHANGED;
-        // After the put that follows: commit without waiting for another turn of the event loop.
-        queueMicrotask(() => transaction!.commit?.());
-        return changed;
-      };
-      await update(name, updater, committing).catch((error: unknown) => {
-        if (error !== UNCHANGED) throw error;
-      });
-    },
+    read: () => transact('readonly', (records) => promisifyRequest(records.get(name))),
+    update: (change) =>
+      transact('readwrite', (records) => {
+        const { transaction } = records;
+        const stored = records.get(name);
+        stored.onsuccess = () => {
+          const changed = change(stored.result);
+          try {
+            if (changed) records.put(changed, name);
+            // Without waiting for another turn of the event loop.
+            transaction.commit?.();
+          } catch {
+            // A quota is used up: told by the promise, not as an error that nobody caught.
+            transaction.abort();
+          }
+        };
+        return promisifyRequest(transaction);
+      }),
   };
 }
 
-function begin(db: IDBDatabase, mode: IDBTransactionMode): IDBTransaction {
-  return db.transaction(RECORDS, mode, { durability: 'strict' });
-}
-
-function open(onGone: () => void): Promise<IDBDatabase> {
+/** Rejects if it takes too long; what comes of it later is nobody's business. */
+function inTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    const timer = setTimeout(() => reject(new Error('Opening IndexedDB took too long')), LIMIT_MS);
-    request.onupgradeneeded = () => request.result.createObjectStore(RECORDS);
-    request.onsuccess = () => {
-      clearTimeout(timer);
-      const db = request.result;
-      db.onclose = onGone;
-      db.onversionchange = () => {
-        db.close();
-        onGone();
-      };
-      resolve(db);
-    };
-    request.onerror = () => {
-      clearTimeout(timer);
-      reject(request.error ?? new Error('Opening IndexedDB failed'));
-    };
+    const timer = setTimeout(() => reject(new Error('IndexedDB did not answer')), LIMIT_MS);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,4 +1,5 @@
 import type { ChannelPort } from '../core/ports.js';
+import { toEnvelope } from '../core/protocol.js';
 
 /** Loads the transport for browsers without a native channel; what is posted until then is lost, which is allowed. */
 export function lazyChannel(name: string): ChannelPort {
@@ -10,7 +11,7 @@ export function lazyChannel(name: string): ChannelPort {
       if (loaded) return loaded.open(listener);
       import('./fallback-channel.js')
         .then(({ fallbackChannel }) => {
-          loaded ??= fallbackChannel(name);
+          loaded ??= fallbackChannel(name, toEnvelope);
           if (!closed) loaded.open(listener);
         })
         // Not loaded, or nothing here to build a channel on: alone, and the store still tells.
