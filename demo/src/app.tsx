@@ -1,11 +1,11 @@
 import { useState, useSyncExternalStore } from 'react';
 import { TokenCoordinatorError, type TokenCoordinator } from 'one-refresh';
 import { useAccessToken } from 'one-refresh/react';
+import { ReauthPrompt, type ReauthRequest } from '../../examples/reauth-prompt.js';
 import { Actions } from './components/actions.js';
 import { ApiResult, type ApiCall } from './components/api-result.js';
 import { Crown } from './components/crown.js';
 import { Happenings } from './components/happenings.js';
-import { ReauthPrompt } from './components/reauth-prompt.js';
 import { ServerView } from './components/server-view.js';
 import { ThisTab } from './components/this-tab.js';
 import { Trouble } from './components/trouble.js';
@@ -20,13 +20,13 @@ interface AppProps {
   config: DemoConfig;
   coordinator: TokenCoordinator;
   diary: Diary;
+  reauthRequest: ReauthRequest;
   tab: TabName;
 }
 
-export function App({ config, coordinator, diary, tab }: AppProps) {
+export function App({ config, coordinator, diary, reauthRequest, tab }: AppProps) {
   const snapshot = useSyncExternalStore(coordinator.subscribe, coordinator.getSnapshot);
   const { status, signOut, getAccessToken } = useAccessToken();
-  const announced = useSyncExternalStore(diary.subscribe, diary.wasAsked);
   const log = useServerLog(coordinator);
   const [call, setCall] = useState<ApiCall>();
 
@@ -74,14 +74,7 @@ export function App({ config, coordinator, diary, tab }: AppProps) {
       <main>
         {status === 'loading' && <p className="hint loading">Reading the store…</p>}
         {status === 'signed-out' && <Welcome onSignIn={signIn} />}
-        {status === 'reauth-required' && (
-          <ReauthPrompt
-            announced={announced}
-            reason={snapshot.error?.reason}
-            subject={nameOf(snapshot.subject)}
-            onSignIn={signIn}
-          />
-        )}
+        <ReauthPrompt request={reauthRequest} name={nameOf(snapshot.subject)} onSignIn={signIn} />
         {(status === 'signed-in' || status === 'reauth-required') && (
           <div className="grid">
             <ThisTab snapshot={snapshot} tab={tab} lifeMs={(log?.accessTokenTtl ?? 30) * 1000} />

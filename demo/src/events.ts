@@ -50,14 +50,11 @@ export interface Diary {
   /** Newest first; a new array after each change. */
   getSnapshot: () => readonly Happening[];
   subscribe: (listener: () => void) => () => void;
-  /** Whether this is the tab in which the request to sign in again was made. */
-  wasAsked: () => boolean;
   note: (happening: Omit<Happening, 'id' | 'at'>) => void;
 }
 
 export function keepDiary(coordinator: TokenCoordinator): Diary {
   let happenings: readonly Happening[] = [];
-  let asked = false;
   let ids = 0;
   const listeners = new Set<() => void>();
   const note: Diary['note'] = (happening) => {
@@ -72,11 +69,7 @@ export function keepDiary(coordinator: TokenCoordinator): Diary {
     known = coordinator.getSnapshot();
   });
   for (const type of Object.keys(sentences) as EventType[]) {
-    coordinator.on(type, (event) => {
-      if (type === 'reauth-required') asked = true;
-      if (type === 'session-started' || type === 'signed-out') asked = false;
-      note(sentences[type](event, coordinator));
-    });
+    coordinator.on(type, (event) => note(sentences[type](event, coordinator)));
   }
   return {
     getSnapshot: () => happenings,
@@ -84,7 +77,6 @@ export function keepDiary(coordinator: TokenCoordinator): Diary {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    wasAsked: () => asked,
     note,
   };
 }

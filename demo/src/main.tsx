@@ -1,6 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { TokenCoordinatorProvider } from 'one-refresh/react';
+import { watchReauthRequest } from '../../examples/reauth-prompt.js';
 import { App } from './app.js';
 import { createDemoCoordinator, loadConfig } from './coordinator.js';
 import { keepDiary } from './events.js';
@@ -11,6 +12,7 @@ import { tabName } from './tab-name.js';
 const config = await loadConfig();
 const coordinator = createDemoCoordinator(config);
 const diary = keepDiary(coordinator);
+const reauthRequest = watchReauthRequest(coordinator);
 const tab = tabName();
 followInTabIcon(coordinator, tab);
 import.meta.hot?.dispose(() => void coordinator.close());
@@ -36,7 +38,7 @@ if (diary.getSnapshot().length === 0 && coordinator.getSnapshot().status === 'si
 createRoot(root).render(
   <StrictMode>
     <TokenCoordinatorProvider coordinator={coordinator}>
-      <App config={config} coordinator={coordinator} diary={diary} tab={tab} />
+      <App config={config} coordinator={coordinator} diary={diary} reauthRequest={reauthRequest} tab={tab} />
     </TokenCoordinatorProvider>
   </StrictMode>,
 );

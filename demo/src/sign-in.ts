@@ -1,6 +1,7 @@
 // Signing in is the application's own business: authorization code with PKCE, through the real redirect.
 import * as oauth from 'oauth4webapi';
 import type { TokenCoordinator } from 'one-refresh';
+import { rememberPlace, returnToPlace } from '../../examples/reauth-prompt.js';
 import type { DemoConfig } from './coordinator.js';
 
 /** What has to survive the way to the authorization server and back, in this tab alone. */
@@ -43,6 +44,7 @@ export async function startSignIn(config: DemoConfig): Promise<void> {
     code_challenge_method: 'S256',
   }).toString();
   sessionStorage.setItem(PENDING, JSON.stringify(pending));
+  rememberPlace();
   location.assign(url);
 }
 
@@ -52,8 +54,7 @@ export async function finishSignIn(config: DemoConfig, coordinator: TokenCoordin
   const saved = sessionStorage.getItem(PENDING);
   const answer = new URL(location.href);
   sessionStorage.removeItem(PENDING);
-  // The code works once; neither a reload nor the back button shall offer it again.
-  history.replaceState(null, '', '/');
+  returnToPlace();
   if (saved === null) return;
 
   const { verifier, state, nonce } = JSON.parse(saved) as PendingSignIn;
