@@ -3,7 +3,13 @@ import { backoff, lifeOf, minValidity, refreshLead, remainingLife, type Now } fr
 
 const minute = 60_000;
 const obtainedAt = Date.UTC(2030, 0, 1);
-const token = { token: 'access-1', type: 'Bearer', version: 1, obtainedAt, expiresAt: obtainedAt + 10 * minute };
+const token = {
+  token: 'access-1',
+  type: 'Bearer',
+  version: 1,
+  obtainedAt,
+  expiresAt: obtainedAt + 10 * minute,
+};
 const endless = { token: 'access-1', type: 'Bearer', version: 1, obtainedAt };
 const at = (wall: number, mono: number): Now => ({ wall: obtainedAt + wall, mono, random: 0 });
 
