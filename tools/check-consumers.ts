@@ -77,6 +77,7 @@ function writeDocumentedApp(): string {
   const modules: [name: string, sign: string][] = [
     ['coordinator.ts', 'export const coordinator'],
     ['login.ts', 'export async function startSignIn'],
+    ['App.tsx', 'export default function App'],
     ['main.tsx', 'createRoot(document'],
   ];
   for (const [name, sign] of modules) {
