@@ -53,9 +53,10 @@ async function choose(page: Page, mode: string): Promise<void> {
   await expect(page.frameLocator('iframe').first().getByText('has a token')).toBeVisible();
 }
 
-/** Expiries, requests per expiry, conflict rate, forced log-ins. */
-async function scoreOf(page: Page, mode: string): Promise<string[]> {
-  return (await page.getByTestId(`score ${mode}`).getByRole('cell').allInnerTexts()).slice(0, 4);
+async function scoreOf(page: Page, mode: string) {
+  const cells = await page.getByTestId(`score ${mode}`).locator('td').allTextContents();
+  const [conflicts, logins, perExpiry, wait, expiries] = cells;
+  return { conflicts, logins, perExpiry, wait, expiries };
 }
 
 test('without coordination the tabs fight until the user has to sign in again', async ({ page }) => {
@@ -66,7 +67,11 @@ test('without coordination the tabs fight until the user has to sign in again', 
 
   await press(page, 'Sign in again');
   await expect(prompt).toBeHidden();
-  expect((await scoreOf(page, 'no coordination'))[3]).toBe('1');
+  expect((await scoreOf(page, 'no coordination')).logins).toBe('1');
+  await expect(
+    button(page, 'Expire now'),
+    'the keyboard goes on where there is something to do',
+  ).toBeFocused();
 });
 
 // Firefox does not tell its driver of a download that the page itself makes.
@@ -96,11 +101,19 @@ for (const [mode, conflicts] of [
   test(`${mode}: nobody has to sign in`, async ({ page }) => {
     await choose(page, mode);
     for (let n = 0; n < 4; n++) await press(page, 'Expire now');
-    const [expiries, perExpiry, conflictRate, logins] = await scoreOf(page, mode);
-    expect(expiries).toBe('4');
-    expect(logins).toBe('0');
-    if (conflicts !== undefined) expect(conflictRate).toBe(conflicts);
-    if (mode.startsWith('one-refresh')) expect(perExpiry).toBe('1.000');
+    const score = await scoreOf(page, mode);
+    expect(score).toMatchObject({ expiries: '4', logins: '0', wait: expect.stringMatching(/^\d+ ms$/) });
+    if (conflicts !== undefined) expect(score.conflicts).toBe(conflicts);
+    if (mode.startsWith('one-refresh')) {
+      expect(score.perExpiry).toBe('1.000');
+      await expect(page.getByRole('status')).toHaveText(
+        'One token request, nobody was refused, now at version 5',
+      );
+      await expect(page.getByLabel(`So far, with ${mode}`).getByText('0.0 %')).toBeVisible();
+    }
+    await expect(
+      page.getByRole('img', { name: `Medians: ${mode}: ${score.wait}` }).locator('canvas'),
+    ).toBeVisible();
     await expect(page.getByRole('alert').getByRole('button')).toBeHidden();
   });
 }
@@ -118,16 +131,20 @@ test('every other control does what it says', async ({ page, context, demo }) =>
   const [real] = await Promise.all([context.waitForEvent('page'), button(page, 'Open a real tab').click()]);
   await expect(real.getByText('has a token')).toBeVisible();
   await expect(page.getByText('6 tabs, one login')).toBeVisible();
+  const picture = page.getByRole('group', { name: /a browser tab of its own$/ });
+  await expect(picture.getByText(/^has a token · \d+ s$/)).toBeVisible();
   await real.close();
+  await expect(picture).toBeHidden();
   await expect(page.getByText('5 tabs, one login')).toBeVisible();
 
   await press(page, 'Close the leader');
   await expect(page.getByText('4 tabs, one login')).toBeVisible();
   await press(page, 'Expire now');
-  expect(await scoreOf(page, 'one-refresh')).toEqual(['1', '1.000', '0.0 %', '0']);
+  const peace = { conflicts: '0.0 %', logins: '0' };
+  expect(await scoreOf(page, 'one-refresh')).toMatchObject({ ...peace, expiries: '1', perExpiry: '1.000' });
 
   for (const trouble of ['Slow answer', 'Answer 503', 'Cut the line']) await press(page, trouble);
-  expect((await scoreOf(page, 'one-refresh')).slice(2), 'trouble is no conflict').toEqual(['0.0 %', '0']);
+  expect(await scoreOf(page, 'one-refresh'), 'trouble is no conflict').toMatchObject(peace);
   expect(demo.log.refreshes().some(({ faults }) => faults.includes('instead: 503'))).toBe(true);
 
   await press(page, 'Lose a tab mid-refresh');
@@ -148,11 +165,55 @@ test('every other control does what it says', async ({ page, context, demo }) =>
 test('the session table saves the session of a tab that was lost mid-refresh', async ({ page }) => {
   await choose(page, 'one-refresh + all');
   await press(page, 'Lose a tab mid-refresh');
-  expect((await scoreOf(page, 'one-refresh + all')).slice(2)).toEqual(['0.0 %', '0']);
+  expect(await scoreOf(page, 'one-refresh + all')).toMatchObject({ conflicts: '0.0 %', logins: '0' });
   await expect(page.getByText('3 tabs, one login')).toBeVisible();
 });
 
+test('every tab shows its version, one of them a crown, and a countdown that ends in a new version', async ({
+  page,
+  demo,
+}) => {
+  await choose(page, 'one-refresh');
+  const frames = [0, 1, 2, 3].map((n) => page.frameLocator('iframe').nth(n));
+  const crowns = async () => {
+    const shown = await Promise.all(frames.map((tab) => tab.getByLabel('leader').isVisible()));
+    return shown.filter(Boolean).length;
+  };
+  await expect.poll(crowns).toBe(1);
+  for (const tab of frames) await expect(tab.getByText(/^has a token · \d{2,3} s$/)).toBeVisible();
+
+  demo.settings.accessTokenTtl = 3;
+  await press(page, 'Expire now');
+  for (const tab of frames) await expect(tab.getByText(/^has a token · [123] s$/)).toBeVisible();
+  // Nobody clicks any more.
+  for (const tab of frames) await expect(tab.getByText(/^v[3-9]$/)).toBeVisible();
+  expect((await scoreOf(page, 'one-refresh')).perExpiry).toBe('1.000');
+});
+
+test('everything can be done with the keyboard, and no button is lost while it waits', async ({ page }) => {
+  await page.getByRole('radio', { name: 'no coordination' }).focus();
+  for (const mode of ['client lock', 'session table']) {
+    await page.keyboard.press('ArrowDown');
+    await settled(page);
+    await expect(page.getByRole('radio', { name: mode, exact: true })).toBeChecked();
+  }
+  await page.keyboard.press('Tab');
+  await expect(button(page, 'Expire now')).toBeFocused();
+  for (const expiries of ['1', '2']) {
+    await page.keyboard.press('Enter');
+    await expect.poll(async () => (await scoreOf(page, 'session table')).expiries).toBe(expiries);
+    await settled(page);
+    await expect(button(page, 'Expire now')).toBeFocused();
+  }
+  const others = ['Add a tab', 'Open a real tab', 'Close a tab', 'Lose a tab mid-refresh'];
+  for (const name of ['Run 100 expiries', ...others, 'Slow answer', 'Answer 503', 'Cut the line']) {
+    await page.keyboard.press('Tab');
+    await expect(button(page, name)).toBeFocused();
+  }
+});
+
 test('axe finds nothing, and nothing sticks out, wide and narrow, light and dark', async ({ page }) => {
+  await press(page, 'Expire now');
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     for (const width of [1600, 400]) {

@@ -23,6 +23,7 @@ export const devPages: PagesFactory = async (server) => {
         'oauth4webapi',
         'idb-keyval',
         'broadcast-channel',
+        'uplot',
       ],
     },
   });

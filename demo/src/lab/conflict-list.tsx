@@ -2,6 +2,7 @@ import { outcomeOf } from './score.js';
 import type { LabRequest } from './server.js';
 
 const SHOWN = 30;
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', hourCycle: 'h23' });
 
 /** The requests that were refused, newest first, to look at or to take away. No token is in them: the server's log has none. */
 export function ConflictList({ requests, mode }: { requests: readonly LabRequest[]; mode: string }) {
@@ -28,8 +29,9 @@ export function ConflictList({ requests, mode }: { requests: readonly LabRequest
         <ol tabIndex={0} aria-label="Refused requests, newest first">
           {conflicts.slice(0, SHOWN).map(({ id, receivedAt, debug, sent }) => (
             <li key={id}>
-              <time>{new Date(receivedAt).toLocaleTimeString()}</time> {debug['x_tab'] ?? 'a tab'}:{' '}
-              {typeof sent === 'object' ? sent.error : sent}
+              <time dateTime={new Date(receivedAt).toISOString()}>{time.format(receivedAt)}</time>
+              <b>{debug['x_tab'] ?? 'a tab'}</b>
+              <span>{typeof sent === 'object' ? sent.error : sent}</span>
             </li>
           ))}
         </ol>

@@ -1,36 +1,32 @@
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useSyncExternalStore } from 'react';
 import { Crown } from '../components/crown.js';
 import { modes } from '../rivals/modes.js';
 import { useNow } from '../use-now.js';
 import { ConflictList } from './conflict-list.js';
-import { tabUrl, type Lab } from './lab.js';
+import { Controls } from './controls.js';
+import { Figures } from './figures.js';
+import type { Lab } from './lab.js';
 import { Lanes } from './lanes.js';
+import { noScore } from './score.js';
 import { Scores } from './scores.js';
-
-const ROUNDS = 100;
+import { TabGrid } from './tab-grid.js';
+import { Waits } from './waits.js';
 
 export function LabPage({ lab }: { lab: Lab }) {
   const state = useSyncExternalStore(lab.subscribe, lab.getState);
   const now = useNow(250);
-  const [busy, setBusy] = useState(true);
-  const { mode, running, tabs, lost } = state;
+  const first = useRef<HTMLButtonElement>(null);
+  const { mode, tabs, busy, running, lost } = state;
+  const present = tabs.filter((tab) => tab.mode === mode.name);
+  useEffect(() => void lab.setMode(lab.getState().mode), [lab]);
 
-  const act = (action: () => Promise<void>) => () => {
-    setBusy(true);
-    void action().finally(() => setBusy(false));
-  };
-  useEffect(() => {
-    void lab.setMode(lab.getState().mode).finally(() => setBusy(false));
-  }, [lab]);
-
-  const idle = busy || running !== undefined;
   return (
     <>
       <header className="top">
         <a className="logo" href="/">
           <Crown /> one-refresh
         </a>
-        <p className="hint">{tabs.length} tabs, one login</p>
+        <p className="hint">{present.length} tabs, one login</p>
       </header>
       <main className="lab">
         <h1>The token war</h1>
@@ -39,7 +35,7 @@ export function LabPage({ lab }: { lab: Lab }) {
           then let it expire.
         </p>
 
-        <fieldset className="modes" disabled={idle}>
+        <fieldset className="modes" aria-disabled={busy}>
           <legend>Way to refresh</legend>
           {modes.map((way) => (
             <label key={way.name} data-own={way.client === 'library' || undefined}>
@@ -47,50 +43,14 @@ export function LabPage({ lab }: { lab: Lab }) {
                 type="radio"
                 name="mode"
                 checked={way.name === mode.name}
-                onChange={act(() => lab.setMode(way))}
+                onChange={() => void lab.setMode(way)}
               />
               {way.name}
             </label>
           ))}
         </fieldset>
 
-        <section className="card controls" aria-label="Controls">
-          <div className="buttons">
-            <button type="button" className="primary" disabled={idle} onClick={act(lab.expire)}>
-              Expire now
-            </button>
-            {running ? (
-              <button type="button" onClick={lab.stop}>
-                Stop after {running.done} of {running.of}
-              </button>
-            ) : (
-              <button type="button" disabled={busy} onClick={() => void lab.run(ROUNDS)}>
-                Run {ROUNDS} expiries
-              </button>
-            )}
-            <button type="button" disabled={idle} onClick={lab.addTab}>
-              Add a tab
-            </button>
-            <button type="button" disabled={idle} onClick={lab.openRealTab}>
-              Open a real tab
-            </button>
-            <button type="button" disabled={idle} onClick={lab.closeLeader}>
-              {mode.client === 'library' ? 'Close the leader' : 'Close a tab'}
-            </button>
-            <button type="button" disabled={idle} onClick={act(lab.loseMidRefresh)}>
-              Lose a tab mid-refresh
-            </button>
-            <button type="button" disabled={idle} onClick={act(() => lab.trouble('slow'))}>
-              Slow answer
-            </button>
-            <button type="button" disabled={idle} onClick={act(() => lab.trouble('503'))}>
-              Answer 503
-            </button>
-            <button type="button" disabled={idle} onClick={act(() => lab.trouble('offline'))}>
-              Cut the line
-            </button>
-          </div>
-        </section>
+        <Controls lab={lab} state={state} first={first} />
 
         <div role="alert" className="prompt-place">
           {lost && !running && (
@@ -99,28 +59,35 @@ export function LabPage({ lab }: { lab: Lab }) {
                 <b>You were signed out.</b> Two tabs sent the same refresh token, or an answer was lost, and
                 the server ended the session.
               </p>
-              <button type="button" className="primary" disabled={busy} onClick={act(lab.signInAgain)}>
+              <button
+                type="button"
+                className="primary"
+                aria-disabled={busy}
+                onClick={() => {
+                  first.current?.focus();
+                  void lab.signInAgain();
+                }}
+              >
                 Sign in again
               </button>
             </div>
           )}
         </div>
 
-        <section aria-label="Tabs" className="frames">
-          {state.frames.map((name) => (
-            // Our own page of our own origin: a sandbox that allowed what it needs would keep nothing out.
-            // oxlint-disable-next-line react/iframe-missing-sandbox
-            <iframe key={`${mode.name} ${name}`} title={`Tab ${name}`} src={tabUrl(name, mode)} />
-          ))}
-        </section>
+        <Figures score={state.scores[mode.name] ?? noScore} mode={mode.name} />
 
-        <Lanes
-          requests={state.requests}
-          tabs={tabs.filter((tab) => tab.mode === mode.name).map(({ tab }) => tab)}
-          now={now + state.offset}
-        />
-        <Scores scores={state.scores} current={mode.name} />
-        <ConflictList requests={state.requests} mode={mode.name} />
+        <TabGrid frames={state.frames} tabs={present} mode={mode} />
+
+        <div className="halves">
+          <div className="half">
+            <Lanes requests={state.requests} tabs={present.map(({ tab }) => tab)} now={now + state.offset} />
+            <Waits scores={state.scores} current={mode.name} />
+          </div>
+          <div className="half">
+            <Scores scores={state.scores} current={mode.name} />
+            <ConflictList requests={state.requests} mode={mode.name} />
+          </div>
+        </div>
       </main>
     </>
   );

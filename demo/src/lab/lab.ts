@@ -1,7 +1,7 @@
 // The lab itself, without its looks: which tabs there are, what they are told, what came of it.
 import { modes, type Mode } from '../rivals/modes.js';
 import { openLine, type TabState } from './messages.js';
-import { noScore, scoreOf, type Score } from './score.js';
+import { noScore, outcomeOf, scoreOf, type Score } from './score.js';
 import { addFault, clearFaults, prepare, readLog, type LabRequest } from './server.js';
 
 export interface LabState {
@@ -14,19 +14,26 @@ export interface LabState {
   offset: number;
   scores: Readonly<Record<string, Score>>;
   running: { done: number; of: number } | undefined;
+  /** Something is being done that nothing else should disturb. */
+  busy: boolean;
   /** Somebody has to sign in again. */
   lost: boolean;
+  /** What came of the last round, in words. */
+  news: string;
 }
 
+export type Trouble = 'slow' | '503' | 'offline';
+
+/** Each of these does nothing while another one is busy; `stop` ends a `run` after its round. */
 export interface Lab {
   getState: () => LabState;
   subscribe: (listener: () => void) => () => void;
   setMode: (mode: Mode) => Promise<void>;
-  addTab: () => void;
-  openRealTab: () => void;
-  closeLeader: () => void;
+  addTab: () => Promise<void>;
+  openRealTab: () => Promise<void>;
+  closeLeader: () => Promise<void>;
   loseMidRefresh: () => Promise<void>;
-  trouble: (kind: 'slow' | '503' | 'offline') => Promise<void>;
+  trouble: (kind: Trouble) => Promise<void>;
   expire: () => Promise<void>;
   run: (rounds: number) => Promise<void>;
   stop: () => void;
@@ -37,6 +44,7 @@ const FIRST_TABS = 4;
 const NAMES = ['Ada', 'Bo', 'Cleo', 'Dan', 'Eve', 'Finn', 'Gus', 'Hana', 'Ivo', 'Jo', 'Kim', 'Lou'];
 /** A tab that has not answered after that long is left behind. */
 const ROUND_MS = 15_000;
+const KEPT_WAITS = 100;
 
 export function createLab(): Lab {
   let state: LabState = {
@@ -47,7 +55,9 @@ export function createLab(): Lab {
     offset: 0,
     scores: {},
     running: undefined,
+    busy: false,
     lost: false,
+    news: '',
   };
   const listeners = new Set<() => void>();
   let opened = 0;
@@ -65,6 +75,18 @@ export function createLab(): Lab {
     const turn = Math.floor(opened++ / NAMES.length);
     return turn === 0 ? name : `${name} ${turn + 1}`;
   };
+  /** What is asked for while something else is under way is not done later either: whoever asked has seen something else by then. */
+  const alone =
+    <Given extends unknown[]>(act: (...given: Given) => Promise<void>) =>
+    async (...given: Given): Promise<void> => {
+      if (state.busy) return;
+      set({ busy: true });
+      try {
+        await act(...given);
+      } finally {
+        set({ busy: false });
+      }
+    };
   const mine = (): readonly TabState[] => state.tabs.filter(({ mode }) => mode === state.mode.name);
   const until = async (met: () => boolean, ms: number): Promise<boolean> => {
     for (let waited = 0; waited < ms && !met(); waited += 20) await new Promise((go) => setTimeout(go, 20));
@@ -94,18 +116,32 @@ export function createLab(): Lab {
     const present = mine();
     if (present.length === 0) return;
     const version = Math.max(...present.map((tab) => tab.version));
+    const lastSeen = state.requests.at(-1)?.id ?? 0;
     answers = new Map();
     line.post({ type: 'expire', mode: state.mode.name, round: ++round, version });
     await until(() => mine().every(({ tab }) => answers.has(tab)), ROUND_MS);
     const got = [...answers.values()];
     const { mode, scores } = state;
     const score = scores[mode.name] ?? noScore;
-    if (got.length > 0 && got.every(({ outcome }) => outcome === 'token')) {
-      const waits = [...score.waits, Math.max(...got.map(({ ms }) => ms))].slice(-100);
+    if (got.length > 0) {
+      const wait = got.every(({ outcome }) => outcome === 'token')
+        ? Math.max(...got.map(({ ms }) => ms))
+        : null;
+      const waits = [...score.waits, wait].slice(-KEPT_WAITS);
       set({ scores: { ...scores, [mode.name]: { ...score, waits } } });
     }
     if (got.some(({ outcome }) => outcome === 'lost')) set({ lost: true });
     await look();
+    set({ news: tell(state.requests.filter(({ id }) => id > lastSeen)) });
+  }
+
+  function tell(requests: readonly LabRequest[]): string {
+    const refused = requests.filter((request) => outcomeOf(request) === 'conflict').length;
+    return [
+      requests.length === 1 ? 'One token request' : `${requests.length} token requests`,
+      refused === 0 ? 'nobody was refused' : `${refused} refused`,
+      state.lost ? 'signed out' : `now at version ${Math.max(...mine().map((tab) => tab.version))}`,
+    ].join(', ');
   }
 
   async function signInAgain(): Promise<void> {
@@ -120,7 +156,7 @@ export function createLab(): Lab {
   }
 
   async function setMode(mode: Mode): Promise<void> {
-    set({ mode, frames: [], tabs: [], requests: [], running: undefined, lost: false });
+    set({ mode, frames: [], tabs: [], requests: [], lost: false, news: '' });
     await prepare(mode);
     opened = 0;
     set({ frames: Array.from({ length: FIRST_TABS }, nameATab) });
@@ -140,8 +176,41 @@ export function createLab(): Lab {
     });
   }
 
+  const loseMidRefresh = async (): Promise<void> => {
+    // The server decides, and its answer takes so long that the tab is gone when it comes.
+    await addFault({ answerDelayMs: 2_000 });
+    const sent = state.requests.length;
+    const round = expire();
+    await until(() => state.requests.length > sent, 3_000);
+    const sender = state.requests.at(-1)?.debug['x_tab'];
+    if (sender !== undefined) remove(sender);
+    await round;
+  };
+
+  const trouble = async (kind: Trouble): Promise<void> => {
+    if (kind === 'slow') await addFault({ answerDelayMs: 2_000 });
+    if (kind === '503') await addFault({ instead: { status: 503 } });
+    if (kind === 'offline') await addFault({ instead: 'reset', times: 3 });
+    await expire();
+  };
+
+  const run = async (rounds: number): Promise<void> => {
+    await clearFaults();
+    set({ running: { done: 0, of: rounds } });
+    for (let done = 1; done <= rounds && state.running; done++) {
+      if (state.lost) await signInAgain();
+      await expire();
+      if (state.running) set({ running: { done, of: rounds } });
+    }
+    set({ running: undefined });
+  };
+
+  const expireAlone = alone(expire);
   setInterval(() => {
-    if (document.visibilityState === 'visible') look().catch(() => {});
+    if (document.visibilityState !== 'visible') return;
+    look().catch(() => {});
+    const over = mine().some(({ status, expiresAt }) => status === 'fresh' && expiresAt < Date.now());
+    if (over && !state.lost) void expireAlone();
   }, 500);
 
   return {
@@ -150,42 +219,19 @@ export function createLab(): Lab {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    setMode,
-    addTab: () => set({ frames: [...state.frames, nameATab()] }),
-    openRealTab: () => void window.open(tabUrl(nameATab(), state.mode), '_blank'),
-    closeLeader() {
+    setMode: alone(setMode),
+    addTab: alone(async () => set({ frames: [...state.frames, nameATab()] })),
+    openRealTab: alone(async () => void window.open(tabUrl(nameATab(), state.mode), '_blank')),
+    closeLeader: alone(async () => {
       const tab = mine().find(({ leader }) => leader) ?? mine()[0];
       if (tab) remove(tab.tab);
-    },
-    async loseMidRefresh() {
-      // The server decides, and its answer takes so long that the tab is gone when it comes.
-      await addFault({ answerDelayMs: 2_000 });
-      const sent = state.requests.length;
-      const round = expire();
-      await until(() => state.requests.length > sent, 3_000);
-      const sender = state.requests.at(-1)?.debug['x_tab'];
-      if (sender !== undefined) remove(sender);
-      await round;
-    },
-    async trouble(kind) {
-      if (kind === 'slow') await addFault({ answerDelayMs: 2_000 });
-      if (kind === '503') await addFault({ instead: { status: 503 } });
-      if (kind === 'offline') await addFault({ instead: 'reset', times: 3 });
-      await expire();
-    },
-    expire,
-    async run(rounds) {
-      await clearFaults();
-      set({ running: { done: 0, of: rounds } });
-      for (let done = 1; done <= rounds && state.running; done++) {
-        if (state.lost) await signInAgain();
-        await expire();
-        if (state.running) set({ running: { done, of: rounds } });
-      }
-      set({ running: undefined });
-    },
+    }),
+    loseMidRefresh: alone(loseMidRefresh),
+    trouble: alone(trouble),
+    expire: expireAlone,
+    run: alone(run),
     stop: () => set({ running: undefined }),
-    signInAgain,
+    signInAgain: alone(signInAgain),
   };
 }
 

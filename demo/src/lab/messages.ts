@@ -8,6 +8,8 @@ export interface TabState {
   leader: boolean;
   version: number;
   login: number;
+  /** Of the access token; epoch milliseconds, 0 without one. */
+  expiresAt: number;
   status: 'fresh' | 'asking' | 'lost' | 'waiting' | 'signed-out';
 }
 
@@ -21,9 +23,7 @@ export type LabMessage =
   /** From the lab: one tab signs in, since this login is lost. */
   | { type: 'sign-in'; tab: string; lost: number }
   /** From the lab: this tab closes itself, if it is a browser tab. */
-  | { type: 'close'; tab: string }
-  /** From the lab: who is there? */
-  | { type: 'roll-call' };
+  | { type: 'close'; tab: string };
 
 export interface Line {
   post(message: LabMessage): void;

@@ -1,7 +1,5 @@
 import { modes } from '../rivals/modes.js';
-import { noScore, type Score } from './score.js';
-
-const SHOWN = 40;
+import { medianWait, noScore, percent, perExpiry, type Score } from './score.js';
 
 /** What each way came to, since it was last chosen. */
 export function Scores({ scores, current }: { scores: Readonly<Record<string, Score>>; current: string }) {
@@ -13,11 +11,17 @@ export function Scores({ scores, current }: { scores: Readonly<Record<string, Sc
           <thead>
             <tr>
               <th scope="col">Way</th>
-              <th scope="col">Expiries</th>
-              <th scope="col">Requests per expiry</th>
-              <th scope="col">Conflict rate</th>
-              <th scope="col">Forced log-ins</th>
-              <th scope="col">Last waits</th>
+              <th scope="col">Conflicts</th>
+              <th scope="col">Log-ins</th>
+              <th scope="col">
+                <abbr title="Token requests per expiry">Requests</abbr>
+              </th>
+              <th scope="col" className="roomy">
+                Wait
+              </th>
+              <th scope="col" className="roomy">
+                Expiries
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -32,36 +36,15 @@ export function Scores({ scores, current }: { scores: Readonly<Record<string, Sc
 }
 
 function Row({ name, score, current }: { name: string; score: Score; current: boolean }) {
-  const { expiries, requests, conflicts, forcedLogins, waits } = score;
-  const known = expiries > 0;
+  const { expiries, requests, conflicts, forcedLogins } = score;
   return (
     <tr aria-current={current || undefined} data-testid={`score ${name}`}>
       <th scope="row">{name}</th>
-      <td>{expiries}</td>
-      <td>{known ? (requests / expiries).toFixed(3) : '–'}</td>
-      <td data-bad={conflicts > 0 || undefined}>
-        {known ? `${((conflicts / requests) * 100).toFixed(1)} %` : '–'}
-      </td>
-      <td data-bad={forcedLogins > 0 || undefined}>{known ? forcedLogins : '–'}</td>
-      <td>
-        <Waits waits={waits} />
-      </td>
+      <td data-bad={conflicts > 0 || undefined}>{percent(conflicts, requests)}</td>
+      <td data-bad={forcedLogins > 0 || undefined}>{expiries === 0 ? '–' : forcedLogins}</td>
+      <td>{perExpiry(score)}</td>
+      <td className="roomy">{medianWait(score)}</td>
+      <td className="roomy">{expiries}</td>
     </tr>
-  );
-}
-
-function Waits({ waits }: { waits: readonly number[] }) {
-  const last = waits.slice(-SHOWN);
-  if (last.length === 0) return '–';
-  const top = Math.max(250, ...last);
-  const points = last.map((ms, n) => `${(SHOWN - last.length + n) * 3},${24 - (ms / top) * 22}`).join(' ');
-  const now = `${Math.round(last.at(-1) ?? 0)} ms`;
-  return (
-    <span className="waits">
-      <svg viewBox="0 0 120 26" width="120" height="26" aria-hidden="true">
-        <polyline points={points} />
-      </svg>
-      {now}
-    </span>
   );
 }

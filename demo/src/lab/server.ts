@@ -30,6 +30,9 @@ export async function readLog(): Promise<LabLog> {
   return { now, logins, requests: entries.filter(({ grantType }) => grantType === 'refresh_token') };
 }
 
+/** How long an access token lives here, seconds: time enough to read, and then it expires without a click. */
+export const LIFE_S = 120;
+
 /** The loopback network is too good: a little way there and back, so that requests can overlap. */
 const WAY: FaultRule = { times: 'always', delayMs: 30, answerDelayMs: 30 };
 
@@ -37,7 +40,7 @@ export async function prepare(mode: Mode): Promise<void> {
   await post('/__lab/settings', {
     sessionTableMs: mode.sessionTable ? 10_000 : 0,
     versionCheck: mode.versionCheck,
-    accessTokenTtl: 600,
+    accessTokenTtl: LIFE_S,
   });
   await clearFaults();
   await fetch('/__lab/log', { method: 'DELETE' });

@@ -1,8 +1,8 @@
 // One tab of the lab: a frame of the lab page or a browser tab of its own. It comes by its token in the way that the lab compares.
 import { modes, createSource } from '../rivals/modes.js';
 import { SessionLostError, type Login } from '../rivals/token-source.js';
-import { CROWN_PATH } from '../components/crown.js';
 import { loadConfig } from '../coordinator.js';
+import { drawFace } from './face.js';
 import { openLine, type TabState } from './messages.js';
 
 const query = new URLSearchParams(location.search);
@@ -30,7 +30,6 @@ let lostLogin = 0;
 let status: TabState['status'] = source.login() === 0 ? 'signed-out' : 'fresh';
 
 const line = openLine((message) => {
-  if (message.type === 'roll-call') report();
   if (message.type === 'close' && message.tab === tab) window.close();
   if (message.type === 'sign-in' && message.tab === tab) void signIn(message.lost);
   if (message.type === 'expire' && message.mode === mode.name) void renew(message.round, message.version);
@@ -77,6 +76,7 @@ function state(): TabState {
     leader,
     version: source.version(),
     login,
+    expiresAt: source.expiresAt(),
     status,
   };
 }
@@ -89,24 +89,12 @@ function report(): void {
   draw(now);
 }
 
-const WORDS: Record<TabState['status'], string> = {
-  fresh: 'has a token',
-  asking: 'asking…',
-  lost: 'signed out',
-  waiting: 'will try again',
-  'signed-out': 'not signed in',
-};
-
-function draw({ leader, version, status }: TabState): void {
-  const root = document.getElementById('tab');
-  if (root === null) return;
-  document.title = `${leader ? '♛ ' : ''}${tab}: ${mode.name}`;
-  root.dataset['status'] = status;
-  root.ariaLabel = `Tab ${tab}`;
-  const crown = `<svg class="crown" viewBox="0 0 24 24" width="20" height="20" role="img" aria-label="leader"><path d="${CROWN_PATH}" fill="currentColor"/></svg>`;
-  root.innerHTML = `<h1></h1><b>${version === 0 ? '–' : `v${version}`}</b><p>${WORDS[status]}</p>`;
-  root.querySelector('h1')!.innerHTML = `<span></span>${leader ? crown : ''}`;
-  root.querySelector('h1 span')!.textContent = tab;
+function draw(state: TabState): void {
+  const face = document.getElementById('tab');
+  if (face === null) return;
+  document.title = `${state.leader ? '♛ ' : ''}${tab}: ${mode.name}`;
+  face.ariaLabel = `Tab ${tab}`;
+  drawFace(face, state);
 }
 
 source.coordinator?.subscribe(report);

@@ -71,6 +71,7 @@ export function createClientLock(options: RivalOptions): TokenSource {
     },
     login: () => storage.read()?.login ?? 0,
     version: () => storage.read()?.version ?? 0,
+    expiresAt: () => storage.read()?.expiresAt ?? 0,
   };
   return source;
 }

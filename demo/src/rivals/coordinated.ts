@@ -44,5 +44,6 @@ export function createCoordinated(options: CoordinatedOptions): CoordinatedSourc
     signIn: ({ number, tokens }) => coordinator.setSession(tokens, { subject: String(number) }),
     login: () => Number(coordinator.getSnapshot().subject ?? 0),
     version: () => coordinator.getSnapshot().version,
+    expiresAt: () => coordinator.getSnapshot().expiresAt ?? 0,
   };
 }

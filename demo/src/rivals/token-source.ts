@@ -13,6 +13,8 @@ export interface TokenSource {
   login(): number;
   /** Which pair of it; 0 without one. */
   version(): number;
+  /** When its access token is over, epoch milliseconds; 0 without one. */
+  expiresAt(): number;
 }
 
 export interface Login {
