@@ -1,0 +1,34 @@
+import type { Result, Table } from './bench.js';
+import type { Spread } from './stats.js';
+
+/** Three significant digits. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const digits = value === 0 ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+export const whole = (value: number): string => Math.round(value).toLocaleString('en-US');
+
+/** The median, and the middle half. */
+export const spreadFigure = ({ median, p25, p75, n }: Spread): string =>
+  n === 0 ? '–' : `${figure(median)} (${figure(p25)}–${figure(p75)})`;
+
+export const times = (ratio: number): string => (Number.isFinite(ratio) ? `${figure(ratio)}×` : '–');
+
+export function markdown({ title, head, rows }: Table): string {
+  const widths = head.map((cell, i) =>
+    Math.max(3, ...[cell, ...rows.map((row) => row[i] ?? '')].map((text) => text.length)),
+  );
+  const line = (cells: string[]): string =>
+    `| ${widths.map((width, i) => (i === 0 ? (cells[i] ?? '').padEnd(width) : (cells[i] ?? '').padStart(width))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+  return [`**${title}**`, '', line(head), rule, ...rows.map(line)].join('\n');
+}
+
+export function report({ bench, tables, targets }: Result): string {
+  const verdicts = targets.map(
+    ({ says, figure, met }) => `- ${met ? 'met' : '**missed**'}: ${says}: ${figure}`,
+  );
+  return [`### ${bench}`, ...tables.map(markdown), verdicts.join('\n')].join('\n\n');
+}
