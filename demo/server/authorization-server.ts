@@ -20,6 +20,8 @@ export interface AuthorizationServerOptions {
   accessTokenTtl: () => number;
   /** Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8). */
   requireNonce: boolean;
+  /** Whether refresh tokens are used once. */
+  rotate: boolean;
 }
 
 export interface AuthorizationServer {
@@ -65,7 +67,7 @@ export async function createAuthorizationServer(
 }
 
 async function configure(options: AuthorizationServerOptions): Promise<Configuration> {
-  const { clientId, pageOrigins, isAllowedOrigin, resources, accessTokenTtl, requireNonce } = options;
+  const { clientId, pageOrigins, isAllowedOrigin, resources, accessTokenTtl, requireNonce, rotate } = options;
   const signingKey = await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey);
   const hour = 60 * 60;
 
@@ -97,8 +99,8 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
     claims: { openid: ['sub', 'name'] },
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
 
-    // Always: left to itself it rotates the tokens of a public client only late in their life where they are bound to a key.
-    rotateRefreshToken: true,
+    // Always or never: left to itself it rotates the tokens of a public client only late in their life where they are bound to a key.
+    rotateRefreshToken: rotate,
     issueRefreshToken: () => true,
     // Signing in as somebody else in the same browser must not end the tokens that a test still looks at.
     expiresWithSession: () => false,

@@ -48,6 +48,8 @@ export interface DemoServerOptions {
   furtherApis?: readonly string[];
   /** Whether DPoP proofs must carry nonces, the authorization server's and the API's; default: whoever uses DPoP may go without. */
   dpop?: 'optional' | 'required-nonce';
+  /** Whether refresh tokens are used once (default true); those bound to a key (DPoP) need not be (RFC 9700 §4.14.2). */
+  rotate?: boolean;
   /** Further origins that may ask the authorization server, beside the pages' own (default: none). */
   alsoAllowOrigin?: (origin: string) => boolean;
   /** Whether the authorization server keeps connections open (default true); see TokenEndpointHandlerOptions. */
@@ -128,6 +130,7 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     resources: [resource, ...furtherResources],
     accessTokenTtl: () => settings.accessTokenTtl,
     requireNonce,
+    rotate: options.rotate ?? true,
   });
   const log = createTokenEndpointLog((token) => authorizationServer.grantOf(token));
   const faults = createFaults();

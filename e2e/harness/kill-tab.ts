@@ -14,7 +14,7 @@ export async function killTab(page: Page): Promise<void> {
 }
 
 /** The only place where Chromium tells which process draws which frame is the preamble of a trace. */
-async function rendererOf(page: Page): Promise<number> {
+export async function rendererOf(page: Page): Promise<number> {
   const session = await page.context().newCDPSession(page);
   try {
     const { frameTree } = await session.send('Page.getFrameTree');

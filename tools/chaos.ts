@@ -1,0 +1,164 @@
+/**
+ * `npm run chaos -- --rounds N --seed S`: tabs of a real Chromium refresh at a real authorization server (oidc-provider), and in every
+ * round something happens to them at a moment of the refresh that is aimed at. The server's log is the judge.
+ *
+ *     npm run chaos -- --rounds 100 --seed 1 [--mode page|worker] [--server strict|grace|dpop] [--faults dying|worker|all]
+ *         [--worker-process own|tab] [--first N] [--seconds N] [--jobs N] [--json FILE] [--ledger docs/ledgers/chaos.jsonl]
+ *
+ * `--faults dying`: tabs are closed, reloaded, navigated, frozen, killed with SIGKILL; `worker`: the refresh worker is stopped, killed,
+ * unregistered; `all`: those and everything else. A seed replays the same faults: `--seed S --first N --rounds 1` plays round N again.
+ * `--json` writes one line for each round. A fault that did not strike is counted as missed, and its round as nothing.
+ */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureBrowser } from './browsers.js';
+import { judge, type Verdict } from './chaos/judge.js';
+import { BLOCK, planOf, type Mode, type Selection } from './chaos/plan.js';
+import { playRound } from './chaos/round.js';
+import { figuresOf, table } from './chaos/table.js';
+import { buildPage, launchBrowser, World, type ServerKind, type WorldSettings } from './chaos/world.js';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '100' },
+    seed: { type: 'string' },
+    first: { type: 'string', default: '0' },
+    seconds: { type: 'string', default: '86400' },
+    mode: { type: 'string', default: 'worker' },
+    server: { type: 'string', default: 'strict' },
+    faults: { type: 'string', default: 'all' },
+    'worker-process': { type: 'string', default: 'own' },
+    /** Browsers side by side. */
+    jobs: { type: 'string', default: '2' },
+    json: { type: 'string' },
+    ledger: { type: 'string' },
+  },
+});
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+const [rounds, first, seconds, jobs] = [values.rounds, values.first, values.seconds, values.jobs].map(
+  Number,
+) as [number, number, number, number];
+const mode = oneOf<Mode>('mode', 'page', 'worker');
+const server = oneOf<ServerKind>('server', 'strict', 'grace', 'dpop');
+const selection = oneOf<Selection>('faults', 'dying', 'worker', 'all');
+const workerProcess = oneOf<'own' | 'tab'>('worker-process', 'own', 'tab');
+if (![seed, rounds, first, seconds, jobs].every((value) => value >= 0))
+  complain('every number must be at least 0');
+if (mode === 'page' && selection === 'worker') complain('--faults worker needs --mode worker');
+
+const settings: WorldSettings = { mode, server, workerProcess, refreshTimeoutMs: 2_000 };
+console.log(
+  `chaos: seed ${seed}, rounds ${first} to ${first + rounds - 1}, ${mode} mode, ${server} server, faults: ${selection}` +
+    (mode === 'worker' ? `, worker in ${workerProcess === 'own' ? 'a process of its own' : 'a tab'}` : ''),
+);
+
+const builtFrom = commit();
+const page = await buildPage();
+const executable = ensureBrowser('chromium').path;
+const verdicts: Verdict[] = [];
+let broken = 0;
+let chromiumVersion = '';
+const end = performance.now() + seconds * 1000;
+if (values.json !== undefined) write(values.json, '');
+
+// Whole blocks, so that a round has the same tabs whatever the number of browsers.
+const blocks: number[][] = [];
+for (let round = first; round < first + rounds; round++) {
+  if (round === first || round % BLOCK === 0) blocks.push([]);
+  blocks.at(-1)!.push(round);
+}
+await Promise.all(Array.from({ length: Math.min(jobs, blocks.length) }, play));
+
+verdicts.sort((a, b) => a.round - b.round);
+const figures = figuresOf(verdicts, broken);
+console.log(`\n${table(verdicts, broken)}\n`);
+if (figures.byPages > 0)
+  console.log(`${figures.byPages} requests were sent by pages, since no worker answered in time`);
+for (const [reason, count] of Object.entries(figures.lost)) console.log(`lost, ${reason}: ${count}`);
+if (figures.missed > 0) console.log(`missed (not counted): ${figures.missed}`);
+if (broken > 0) console.log(`not played: ${broken}`);
+console.log(`seed ${seed}: ${figures.violations} rounds with a violation in ${figures.rounds}`);
+
+if (values.ledger !== undefined) {
+  mkdirSync(path.dirname(values.ledger), { recursive: true });
+  const { ledger: _, json: __, ...asked } = values;
+  const line = {
+    date: new Date().toISOString().slice(0, 10),
+    commit: builtFrom,
+    command: `npm run chaos -- ${Object.entries({ ...asked, seed })
+      .map(([name, value]) => `--${name} ${value}`)
+      .join(' ')}`,
+    chromium: chromiumVersion,
+    ...figures,
+    violating: verdicts.filter(({ violations }) => violations.length > 0).map(({ round }) => round),
+  };
+  appendFileSync(values.ledger, `${JSON.stringify(line)}\n`);
+}
+process.exitCode = figures.violations > 0 || figures.rounds === 0 ? 1 : 0;
+
+/** One browser, block after block. */
+async function play(): Promise<void> {
+  let browser = await launchBrowser(executable);
+  chromiumVersion = browser.version;
+  for (let block = blocks.shift(); block && performance.now() < end; block = blocks.shift()) {
+    let world = await World.open(browser, page, settings);
+    for (const round of block) {
+      if (performance.now() > end) break;
+      const plan = planOf(seed, round, selection, mode);
+      try {
+        record(judge(await playRound(world, plan), mode, server, settings.refreshTimeoutMs));
+      } catch (error) {
+        broken++;
+        console.log(
+          `round ${round} (${plan.moment}: ${JSON.stringify(plan.strikes)}) was not played: ${String(error)}`,
+        );
+        await world.close().catch(() => {});
+        await browser.close().catch(() => {});
+        browser = await launchBrowser(executable);
+        world = await World.open(browser, page, settings);
+      }
+    }
+    await world.close();
+  }
+  await browser.close();
+}
+
+function record(verdict: Verdict): void {
+  verdicts.push(verdict);
+  if (values.json !== undefined)
+    appendFileSync(values.json, `${JSON.stringify({ seed, mode, server, ...verdict })}\n`);
+  const { round, what, moment, tabs, violations, missed, lost, ms } = verdict;
+  if (violations.length > 0)
+    console.log(
+      `round ${round}: ${what} ${moment && `at ${moment}`}, ${tabs} tabs: ${violations.join('; ')}`,
+    );
+  else if (process.env['CHAOS_VERBOSE'] !== undefined)
+    console.log(`round ${round}: ${what} ${moment} ${tabs} tabs ${ms} ms ${lost ?? ''} ${missed.join('; ')}`);
+  if (verdicts.length % 25 === 0) console.log(`${verdicts.length} rounds`);
+}
+
+function oneOf<T extends string>(name: keyof typeof values, ...allowed: T[]): T {
+  const value = values[name] as T;
+  if (!allowed.includes(value)) complain(`--${name} must be one of: ${allowed.join(', ')}`);
+  return value;
+}
+
+function complain(message: string): never {
+  console.error(message);
+  process.exit(2);
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  writeFileSync(file, text);
+}
+
+function commit(): string {
+  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+  return (
+    git('rev-parse', '--short', 'HEAD') +
+    (git('status', '--porcelain', '--', 'src', 'demo', 'tools') ? '+' : '')
+  );
+}

@@ -1,0 +1,211 @@
+// What a round came to, by the server's log above all: no tab is believed about what was spent.
+import type { TokenRequestEntry } from '../../demo/server/token-endpoint-log.js';
+import type { Mode } from './plan.js';
+import type { Evidence } from './round.js';
+import type { ServerKind } from './world.js';
+
+export interface Verdict {
+  round: number;
+  what: string;
+  tabs: number;
+  moment: string;
+  /** Each fault with whom it struck and the proof that it did. */
+  struck: string[];
+  missed: string[];
+  /** What each tab that was left had at the end. */
+  ends: string[];
+  /** Refresh requests as the server saw them: who, with which token, decided how, answered how. */
+  requests: string[];
+  /** Refresh tokens of which the authorization server was asked more than once. */
+  spentTwice: number;
+  /** Sessions that the server ended since it took somebody for a thief. */
+  revoked: number;
+  /** Requests that a page sent although there is a worker. */
+  byPages: number;
+  /** The reason that users were given. */
+  lost?: string;
+  /** Why no client could have kept it. */
+  because?: string;
+  /** The longest time from needing a token to having one, milliseconds. */
+  withoutToken: number;
+  calls: number;
+  violations: string[];
+  ms: number;
+}
+
+/** Kinds that stop a participant for good, or for a while. */
+const STOPS = ['close', 'reload', 'navigate', 'freeze', 'kill', 'worker-stopped', 'worker-killed'];
+/** Timers of a hidden tab come once a second, and the machine may be busy. */
+const SLACK_MS = 2_500;
+
+export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refreshTimeoutMs: number): Verdict {
+  const { plan, struck, missed, entries, notes, reports, ends, survivors, locks, complaints } = evidence;
+  const violations: string[] = [];
+  const kinds = new Set<string>(struck.map(({ kind }) => kind));
+  const stopped = new Set(struck.filter(({ kind }) => STOPS.includes(kind)).flatMap(({ who }) => who));
+  const isStopped = (entry: TokenRequestEntry): boolean => stopped.has(entry.debug['x_tab'] ?? '');
+  const storeSuffered = kinds.has('store-cleared') || kinds.has('store-fails');
+
+  // I1: a refresh token is sent again only while it is in doubt.
+  const refreshes = entries.filter(({ grantType }) => grantType === 'refresh_token');
+  const byToken = groupBy(refreshes, ({ spent }) => spent);
+  let spentTwice = 0;
+  for (const requests of byToken.values()) {
+    const decided = requests.filter(
+      (one) => one.decided !== undefined && one.replayed !== true && !one.faults.includes('delivered again'),
+    );
+    if (decided.length > 1 && server !== 'dpop') spentTwice++;
+    for (const [n, again] of requests.entries()) {
+      const before = requests[n - 1];
+      if (before === undefined || storeSuffered || again.faults.includes('delivered again')) continue;
+      const isIn = (entry: TokenRequestEntry): boolean =>
+        delivered(entry) && entry.answeredAt! < again.receivedAt;
+      if (isIn(before) && !isStopped(before) && server !== 'dpop')
+        violations.push(`I1: request ${again.id} repeats ${before.id}, which was answered`);
+      const overdue = again.receivedAt - before.receivedAt >= 1.9 * refreshTimeoutMs;
+      if (before.answeredAt === undefined && before.sent === undefined && !isStopped(before) && !overdue)
+        violations.push(`I1: request ${again.id} repeats ${before.id}, which was on its way`);
+    }
+  }
+  if (
+    mode === 'worker' &&
+    plan.strikes.every(({ kind }) => isDeathOfTab(kind)) &&
+    !plan.wire &&
+    spentTwice > 0
+  )
+    violations.push('a refresh token was spent twice');
+
+  // I2, I6: a session is lost only if an answer reached nobody, for its true reason, and it is said once.
+  const announced = notes.filter(({ what }) => what === 'reauth-required');
+  const isLost = reports.some(({ snapshot }) => snapshot.status === 'reauth-required');
+  const lost = announced[0]?.reason ?? (isLost ? 'not announced' : undefined);
+  const because = lost === undefined ? undefined : excuse(evidence, refreshes, isStopped, server);
+  if (lost !== undefined && because === undefined) violations.push(`I2: the session was lost (${lost})`);
+  if (lost === 'not announced') violations.push('I6: nobody was told to sign in again');
+  if (lost === 'refresh_rejected' && because === 'answer reached nobody')
+    violations.push('I6: said refresh_rejected for a lost response');
+  for (const [of, words] of groupBy(announced, ({ sessionId, version }) => `${sessionId}.${version}`)) {
+    const gone = words.filter(({ by }) => stopped.has(by)).length;
+    if (words.length > 1 + gone) violations.push(`I6: the loss of ${of} was announced ${words.length} times`);
+  }
+
+  // I3: every call settles within its limit.
+  for (const { tab, calls } of reports) {
+    for (const { ms, limitMs, stoodStill } of calls) {
+      if (ms === undefined) violations.push(`I3: a call in ${tab} never settled`);
+      else if (!stoodStill && ms > limitMs + SLACK_MS)
+        violations.push(`I3: a call in ${tab} took ${Math.round(ms)} ms of ${limitMs}`);
+    }
+  }
+
+  // I4, I5: a token goes to whoever it was asked for.
+  const calls = reports.flatMap((report) => report.calls);
+  for (const { subject, given } of calls) {
+    if (given !== undefined && given !== subject && subject !== undefined)
+      violations.push(`I5: a call for ${subject} was given a token of ${given}`);
+  }
+
+  // I7, and what they all end with.
+  const signedOut = kinds.has('sign-out');
+  const wiped = kinds.has('store-cleared') && stopped.size > 0;
+  const allowed = [
+    'token',
+    ...(lost ? ['ERR_REAUTH_REQUIRED'] : []),
+    ...(signedOut || wiped ? ['ERR_SIGNED_OUT'] : []),
+  ];
+  for (const end of [...ends, ...survivors]) {
+    const isLater = end === 'gone' || allowed.includes(end);
+    if (!isLater) violations.push(`I7: a tab ended with ${end}`);
+  }
+  const positions = new Set(
+    reports.map(({ snapshot }) => `${snapshot.status} ${snapshot.sessionId} ${snapshot.version}`),
+  );
+  if (positions.size > 1) violations.push(`I2: the tabs differ: ${[...positions].join('; ')}`);
+  const [one] = reports;
+  // A store that was cleared is filled by the next write.
+  const isKept = one?.snapshot.status === 'signed-in' && one.snapshot.storage === 'indexeddb';
+  if (isKept && !kinds.has('store-cleared')) {
+    const { stored, snapshot } = one;
+    if (stored?.version !== snapshot.version || stored.sessionId !== snapshot.sessionId)
+      violations.push(`I2: the store has version ${stored?.version}, the tabs ${snapshot.version}`);
+    const isDead = refreshes.some(
+      ({ spent, decided, replayed }) =>
+        spent === stored?.refreshToken && decided?.status === 200 && replayed !== true,
+    );
+    if (isDead && server !== 'dpop') violations.push('I2: the refresh token in the store is spent');
+  }
+  if (locks.length > 0) violations.push(`I9: at rest these locks are held: ${locks.join(', ')}`);
+  for (const complaint of complaints) violations.push(`uncaught: ${complaint}`);
+
+  return {
+    round: plan.round,
+    what: [
+      ...plan.strikes.map(({ kind, victim }) => `${kind} ${victim}`),
+      ...(plan.wire ? [plan.wire] : []),
+    ].join(' + '),
+    tabs: plan.tabs,
+    moment: plan.strikes.length > 0 ? plan.moment : '',
+    struck: struck.map(({ kind, who, proof }) => `${kind} ${who.join(' ')}: ${proof}`),
+    missed,
+    ends: reports.map(({ tab, snapshot }, n) => {
+      const { status, version, role, storage } = snapshot;
+      return `${tab}: ${ends[n]}, ${status}, version ${version}, ${role}, ${storage}`;
+    }),
+    requests: describe(refreshes),
+    spentTwice,
+    revoked: refreshes.some(({ decided }) => decided?.error === 'invalid_grant') ? 1 : 0,
+    byPages: mode === 'worker' ? refreshes.filter(({ debug }) => debug['x_tab'] !== 'worker').length : 0,
+    ...(lost !== undefined && { lost }),
+    ...(because !== undefined && { because }),
+    withoutToken: Math.round(Math.max(0, ...reports.flatMap(({ waits }) => waits))),
+    calls: calls.length,
+    violations,
+    ms: evidence.ms,
+  };
+}
+
+function describe(refreshes: readonly TokenRequestEntry[]): string[] {
+  const tokens = [...new Set(refreshes.map(({ spent }) => spent))];
+  const startedAt = refreshes[0]?.receivedAt ?? 0;
+  return refreshes.map(({ receivedAt, debug, spent, decided, sent, replayed, faults }) => {
+    const answer = typeof sent === 'object' ? sent.status : sent;
+    const verdict = replayed ? 'replayed' : decided ? (decided.error ?? decided.status) : 'not decided';
+    const [at, by, token] = [receivedAt - startedAt, debug['x_tab'], tokens.indexOf(spent) + 1];
+    return `+${at} ms ${by}, token ${token}: ${verdict}, answer: ${answer}${faults.map((one) => `, ${one}`).join('')}`;
+  });
+}
+
+function isDeathOfTab(kind: string): boolean {
+  return STOPS.includes(kind) && !kind.startsWith('worker');
+}
+
+/** Whether the client was sent a pair. */
+function delivered({ sent }: TokenRequestEntry): boolean {
+  return typeof sent === 'object' && sent.status === 200;
+}
+
+/** Why no client could have kept the session; `undefined` if one could. */
+function excuse(
+  { struck }: Evidence,
+  refreshes: readonly TokenRequestEntry[],
+  isStopped: (entry: TokenRequestEntry) => boolean,
+  server: ServerKind,
+): string | undefined {
+  const has = (kind: string): boolean => struck.some((one) => one.kind === kind);
+  if (has('store-cleared')) return server === 'dpop' ? 'the key was deleted' : 'the store was cleared';
+  if (server !== 'strict') return undefined;
+  if (has('duplicate')) return 'a request was delivered twice';
+  const reachedNobody = refreshes.some(
+    (entry) => entry.decided?.status === 200 && (!delivered(entry) || isStopped(entry)),
+  );
+  return reachedNobody ? 'answer reached nobody' : undefined;
+}
+
+function groupBy<Key, Value>(values: readonly Value[], keyOf: (value: Value) => Key): Map<Key, Value[]> {
+  const groups = new Map<Key, Value[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    groups.set(key, [...(groups.get(key) ?? []), value]);
+  }
+  return groups;
+}
