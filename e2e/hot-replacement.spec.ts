@@ -1,0 +1,165 @@
+// What a developer lives with all day: Vite replaces the module that makes the coordinator, under React's Fast Refresh, in a page that stays.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TokenCoordinator } from 'one-refresh';
+import { createServer, type Plugin } from 'vite';
+import { expect as plainExpect, test } from './fixtures.js';
+
+declare global {
+  interface Window {
+    /** Every coordinator that this page has made. */
+    made: TokenCoordinator[];
+    /** Begun before the answer is given. */
+    asked: Promise<string>;
+  }
+}
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+/** Vite compiles the page while it loads: on a busy machine that takes seconds. */
+const expect = plainExpect.configure({ timeout: 15_000 });
+
+/** As the documentation has it. */
+const files = {
+  'index.html':
+    '<link rel="icon" href="data:," /><div id="root"></div><script type="module" src="/main.tsx"></script>',
+  'main.tsx': `
+    import { StrictMode } from 'react';
+    import { createRoot } from 'react-dom/client';
+    import { Session } from './session';
+    createRoot(document.getElementById('root')!).render(<StrictMode><Session /></StrictMode>);`,
+  'session.tsx': `
+    import { useAccessToken } from 'one-refresh/react';
+    import { coordinator, edition } from './coordinator';
+    export function Session() {
+      const { status, accessToken } = useAccessToken(coordinator);
+      return <p>edition {edition}, {status}, {accessToken}</p>;
+    }`,
+};
+/** Who closes the coordinator of the module that was replaced. */
+const closers = {
+  // As the first page of the documentation has it.
+  successor: `
+    if (import.meta.hot) {
+      void import.meta.hot.data.coordinator?.close();
+      import.meta.hot.data.coordinator = coordinator;
+    }`,
+  // Asked only of modules that accept themselves, so this one does, and has its importers replaced as well.
+  dispose: `
+    if (import.meta.hot) {
+      import.meta.hot.dispose(() => void coordinator.close());
+      import.meta.hot.accept(() => import.meta.hot.invalidate());
+    }`,
+};
+const coordinatorModule = (edition: number, closer: string): string => `
+    import { createTokenCoordinator } from 'one-refresh';
+    export const edition = ${edition};
+    export const coordinator = createTokenCoordinator({
+      name: 'hot',
+      async refresh({ refreshToken }) {
+        return (await fetch('/refresh', { method: 'POST', body: refreshToken })).json();
+      },
+    });
+    (window.made ??= []).push(coordinator);
+    ${closer}`;
+
+test.skip(
+  ({ webDriver }) => webDriver !== undefined,
+  'complaints are heard where Playwright drives the engine',
+);
+
+for (const [name, closer] of Object.entries(closers)) {
+  test(`a module that is replaced, and closed by its ${name}, leaves nothing behind and spends no refresh token twice`, async ({
+    page,
+  }) => {
+    mkdirSync(path.join(repository, 'temp'), { recursive: true });
+    const root = mkdtempSync(path.join(repository, 'temp', 'hot-'));
+    const save = (file: string, text: string): void => writeFileSync(path.join(root, file), text);
+    for (const [file, text] of Object.entries(files)) save(file, text);
+    const saveEdition = (edition: number): void => save('coordinator.ts', coordinatorModule(edition, closer));
+    saveEdition(1);
+
+    const spent: string[] = [];
+    let answer: (() => void) | undefined;
+    const tokenEndpoint: Plugin = {
+      name: 'token-endpoint',
+      configureServer({ middlewares }) {
+        middlewares.use('/refresh', (req, res) => {
+          req.setEncoding('utf8').on('data', (token: string) => spent.push(token));
+          answer = () => {
+            const version = spent.length + 1;
+            const pair = { access_token: `access-${version}`, refresh_token: `refresh-${version}` };
+            res.end(JSON.stringify({ ...pair, expires_in: 600 }));
+          };
+        });
+      },
+    };
+    const vite = await createServer({
+      configFile: path.join(repository, 'vite.config.ts'),
+      root,
+      cacheDir: path.join(root, '.vite'),
+      logLevel: 'error',
+      plugins: [tokenEndpoint],
+      server: { host: '127.0.0.1', port: 0, fs: { allow: [repository] } },
+      optimizeDeps: {
+        include: ['react', 'react-dom/client', 'react/jsx-dev-runtime', 'jose/jwt/decode', 'idb-keyval'],
+      },
+    });
+    await vite.listen();
+
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    try {
+      await page.goto(vite.resolvedUrls!.local[0]!);
+      const shown = page.locator('p');
+      await expect(shown).toHaveText('edition 1, signed-out,');
+      await page.evaluate(() => {
+        const pair = { access_token: 'access-1', refresh_token: 'refresh-1' };
+        return window.made[0]!.setSession({ ...pair, expires_in: 600 });
+      });
+      await expect(shown).toHaveText('edition 1, signed-in, access-1');
+
+      // With a refresh on the wire: whoever comes after waits for its answer instead of asking once more.
+      await page.evaluate(() => void window.made[0]!.getAccessToken({ forceRefresh: true }).catch(() => {}));
+      await expect.poll(() => spent).toEqual(['refresh-1']);
+      saveEdition(2);
+      await expect(shown).toHaveText('edition 2, signed-in, access-1');
+      await page.evaluate(() => void (window.asked = window.made[1]!.getAccessToken({ forceRefresh: true })));
+      answer?.();
+      expect(await page.evaluate(() => window.asked)).toBe('access-2');
+      await expect(shown).toHaveText('edition 2, signed-in, access-2');
+      expect(spent).toEqual(['refresh-1']);
+
+      for (let edition = 3; edition <= 6; edition++) {
+        saveEdition(edition);
+        await expect(shown).toHaveText(`edition ${edition}, signed-in, access-2`);
+      }
+      const refreshed = page.evaluate(() => window.made.at(-1)!.getAccessToken({ forceRefresh: true }));
+      await expect.poll(() => spent).toEqual(['refresh-1', 'refresh-2']);
+      answer?.();
+      expect(await refreshed).toBe('access-3');
+      await expect(shown).toHaveText('edition 6, signed-in, access-3');
+
+      // One page all the while, with one coordinator that lives, and no lock.
+      const codes = await page.evaluate(() =>
+        Promise.all(
+          window.made.map((one) => one.getAccessToken().catch(({ code }: { code: string }) => code)),
+        ),
+      );
+      expect(codes).toEqual([...Array<string>(5).fill('ERR_CLOSED'), 'access-3']);
+      await expect
+        .poll(() =>
+          page.evaluate(async () => {
+            const { held = [], pending = [] } = await navigator.locks.query();
+            return [...held, ...pending].map(({ name }) => name);
+          }),
+        )
+        .toEqual([]);
+      expect(complaints).toEqual([]);
+    } finally {
+      await vite.close();
+      rmSync(root, { recursive: true });
+    }
+  });
+}
