@@ -1,5 +1,5 @@
 import { access, emit, pause, successor } from './knowledge.js';
-import { attemptLock, fingerprint, idempotencyKey, isOpen } from './record.js';
+import { attemptLock, fingerprint, isOpen } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
@@ -70,7 +70,6 @@ export function finish(t: Turn): void {
   const { s } = t;
   if (!s.flight) return;
   dropAttemptLock(t);
-  unlock(t, s.flight.waiting);
   unlock(t, s.flight.tag);
   s.flight = undefined;
 }
@@ -99,8 +98,8 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
   const { options, attempts } = t.s;
   const until = attempt.sent.mono + 2 * options.refreshTimeoutMs;
   if (!options.locks || attempt.until !== Infinity || until <= t.now.mono) return;
-  const name = attemptLock(idempotencyKey(attempt), attempt.attempt);
-  t.effects.push({ type: 'lock', tag: attempt.tag, name, mode: 'try', then: () => {} });
+  const name = attemptLock(attempt);
+  t.effects.push({ type: 'lock', tag: attempt.tag, name, mode: 'wait', then: () => {} });
   t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
 }
 
@@ -164,20 +163,24 @@ function steal(t: Turn, then: Continuation): void {
   hold(t, 'stealing', { tag });
 }
 
-/** Waits, under the refresh lock, until an attempt is over (its lock is free) or overdue. */
-export function awaitAttempt(
-  t: Turn,
-  phase: Phase,
-  key: string,
-  attempt: number,
-  ms: number,
-  then: Continuation,
-): void {
-  const { s } = t;
-  const go: Continuation<unknown> = (turn) => {
-    unlock(turn, tag);
-    then(turn);
+/**
+ * Queues, under the refresh lock, for the lock that every sender of this version holds while it may be answered. The
+ * refresh lock does not tell:
+ *
+ *     A  refresh lock ▇▇▇▇▇▇▇▇ (T) let go ─ request still travelling ──▶ answer: commit
+ *        attempt lock ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
+ *     B                      granted, queues here ░░░░░░░░░░░░░░░░░░░░░░░░ granted: finds A's pair
+ *
+ * After `ms` it goes on all the same, and keeps its place.
+ */
+export function awaitAttempt(t: Turn, phase: Phase, ms: number, then: Continuation): void {
+  const { s, now } = t;
+  const granted: Continuation<unknown> = (turn) => {
+    if (turn.s.flight!.phase === phase) then(turn);
   };
-  const tag = s.options.locks ? lock(t, attemptLock(key, attempt), 'wait', whileFlying(t, go)) : undefined;
-  hold(t, phase, { until: t.now.mono + Math.max(0, ms), expire: go, waiting: tag });
+  const attempt = s.options.locks
+    ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
+    : undefined;
+  hold(t, phase, { attempt, until: now.mono + ms, expire: then });
+  if (ms <= 0) then(t);
 }

@@ -105,8 +105,8 @@ export function idempotencyKey({ sessionId, version }: Pick<SessionRecord, 'sess
 }
 
 /** The lock that a sender holds from before its journal is committed until its answer, `pagehide`, or 2T. Never stolen. */
-export function attemptLock(key: string, attempt: number): string {
-  return `attempt:${key}#${attempt}`;
+export function attemptLock(record: Pick<SessionRecord, 'sessionId' | 'version'>): string {
+  return `attempt:${idempotencyKey(record)}`;
 }
 
 /** Whether the session can still be used or brought back. */

@@ -1,10 +1,10 @@
 import { overdue } from './answer.js';
 import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
-import { awaitAttempt, finish, giveUp, hold, lock, whileFlying } from './flight.js';
+import { awaitAttempt, finish, giveUp, hold } from './flight.js';
 import { access, emit, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import type { Audience, Journal, SessionRecord } from './record.js';
-import { attemptLock, audienceKey, fingerprint, idempotencyKey, SCHEMA } from './record.js';
+import { audienceKey, fingerprint, SCHEMA } from './record.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 
 /** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
@@ -29,7 +29,7 @@ export function wanted({ s, now }: Turn): Audience | undefined {
  */
 export function proceed(t: Turn): void {
   const { s, now } = t;
-  const { asked, cleared, worker } = s.flight!;
+  const { worker } = s.flight!;
   // What came to be wanted during an election is asked of the worker first.
   const audience = s.options.worker && !worker ? undefined : wanted(t);
   if (!audience) return electionDue(t) ? elect(t) : finish(t);
@@ -39,58 +39,28 @@ export function proceed(t: Turn): void {
     pause(t, 'schema', s.options.refreshTimeoutMs, 'ERR_UNSUPPORTED');
     return finish(t);
   }
-  if (s.storage === 'memory' && !asked) {
-    // The other tabs may know better, or do it better.
-    const { resource, scope } = audience;
-    hold(t, 'asking', { asked: true, until: now.mono + ASK_MS, expire: proceed });
-    return post(t, { type: 'refresh-request', resource, scope, memory: true });
-  }
-  const key = idempotencyKey(record);
-  const { journal } = record;
-  const done = cleared?.key === key ? cleared.attempt : 0;
-  if (journal && journal.attempt > done) return probe(t, record, journal.attempt);
-  const attempt = Math.max(journal?.attempt ?? 0, done) + 1;
-  if (!s.options.locks) return writeAhead(t, attempt, audience);
-  const basis = fingerprint(record);
-  // The last holder's broadcast may come after its lock, between these two grants:
-  //
-  //     A  commit ─ unlock ─ broadcast ───────────╮
-  //     B          granted ─ asks for its attempt │ lock ─▶ hears A's pair: nothing is wanted any more ─▶ granted
-  const then: Continuation<string> = (turn, outcome) => {
-    if (!wanted(turn) || fingerprint(turn.s.record!) !== basis) return finish(turn);
-    // Refused: somebody holds it who has not journaled yet, or whose journal was lost.
-    if (outcome === 'granted') writeAhead(turn, attempt, audience);
-    else probe(turn, turn.s.record!, attempt);
-  };
-  hold(t, 'locking', { attempt: lock(t, attemptLock(key, attempt), 'try', whileFlying(t, then)) });
-}
-
-/**
- * A journal of this version: its attempt lock tells whether its sender lives and waits. The refresh lock does not:
- *
- *     A  refresh lock ▇▇▇▇▇▇▇▇ (T) let go ─ request still travelling ──▶ answer: commit
- *        attempt lock ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
- *     B                      granted, reads A's journal, queues here ───── granted: finds A's pair
- *
- * Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
- */
-function probe(t: Turn, record: SessionRecord, attempt: number): void {
-  const { s, now } = t;
   const { refreshTimeoutMs, locks } = s.options;
   const { journal } = record;
-  const known = journal?.attempt === attempt ? journal : undefined;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
-  const waited = known ? now.mono - s.journalSeen : 0;
-  const rest = locks ? 2 * refreshTimeoutMs - waited : known?.failure ? 0 : refreshTimeoutMs - waited;
-  const cleared = { key: idempotencyKey(record), attempt };
-  awaitAttempt(t, 'probing', cleared.key, attempt, rest, (turn) => {
-    hold(turn, 'queued', { cleared });
-    proceed(turn);
-  });
+  const waited = journal ? now.mono - s.journalSeen : 0;
+  // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
+  const lease = journal && !journal.failure ? refreshTimeoutMs - waited : 0;
+  const basis = fingerprint(record);
+  const next: Continuation = (turn) => {
+    const audience = wanted(turn);
+    // The last holder's broadcast may come after its locks, and what was waited for may have failed.
+    if (!audience || fingerprint(turn.s.record!) !== basis) return finish(turn);
+    if (turn.s.storage !== 'memory' || turn.s.flight!.phase === 'asking') return writeAhead(turn, audience);
+    // The other tabs may know better, or do it better.
+    const { resource, scope } = audience;
+    hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: next });
+    post(turn, { type: 'refresh-request', resource, scope, memory: true });
+  };
+  awaitAttempt(t, 'probing', locks ? 2 * refreshTimeoutMs - waited : lease, next);
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */
-function writeAhead(t: Turn, attempt: number, audience: Audience): void {
+function writeAhead(t: Turn, audience: Audience): void {
   const { s, now } = t;
   const record = s.record!;
   const previous = record.journal;
@@ -101,7 +71,7 @@ function writeAhead(t: Turn, attempt: number, audience: Audience): void {
   const doubts = (previous?.doubts ?? 0) + Number(previous !== undefined && !previous.failure?.unspent);
   const { resource, scope } = doubts > 0 ? previous! : audience;
   const journal: Journal = {
-    attempt,
+    attempt: (previous?.attempt ?? 0) + 1,
     by: s.me,
     term,
     at: now.wall,

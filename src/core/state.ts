@@ -52,7 +52,7 @@ export interface Attempt extends Journal {
 
 /** Where a flight is:
  *
- *     (waking ─▶) queued ─▶ (claiming ─▶ stealing ─▶) asking ─▶ probing ─▶ locking ─▶ journaling ─▶ sending ─▶ committing
+ *     (waking ─▶) queued ─▶ (claiming ─▶ stealing ─▶) probing ─▶ (asking ─▶) journaling ─▶ sending ─▶ committing
  *                      └▶ electing                                                                   ├▶ failing
  *                                                                                                    └▶ reconciling ⇄ checking
  */
@@ -64,7 +64,6 @@ export type Phase =
   | 'electing'
   | 'asking'
   | 'probing'
-  | 'locking'
   | 'journaling'
   | 'sending'
   | 'committing'
@@ -82,15 +81,10 @@ export interface Flight {
   readonly expire?: Continuation | undefined;
   /** While queued: what was seen to stand still. */
   readonly seen: string;
-  /** The attempt lock that is asked for or held, and the one of another attempt that is waited for. */
+  /** The attempt lock that is asked for or held. */
   readonly attempt?: number | undefined;
-  readonly waiting?: number | undefined;
-  /** Memory mode: the other tabs were asked. */
-  readonly asked?: boolean;
   /** What the refresh worker, if there is one, said when it was asked to do this. */
   readonly worker?: 'accepted' | 'silent' | undefined;
-  /** The last attempt known to be over, or overdue: its idempotency key and number. */
-  readonly cleared?: { readonly key: string; readonly attempt: number };
 }
 
 /** Nothing is sent before `until` (monotonic; `Infinity`: until a wake-up or a forced call). */

@@ -31,8 +31,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'journal: who finds one waits for its sender',
     file: refresh,
-    anchor: 'if (journal && journal.attempt > done) return probe(t, record, journal.attempt);',
-    replacement: '',
+    anchor: 'locks ? 2 * refreshTimeoutMs - waited : lease',
+    replacement: '0 * waited * lease',
     within: 5_000,
   },
   {
@@ -51,17 +51,10 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
-    guard: '⚑ attempt lock: taken before the journal, held until the answer',
-    file: refresh,
-    anchor: 'if (!s.options.locks) return writeAhead(t, attempt, audience);',
-    replacement: 'return writeAhead(t, attempt, audience);',
-    within: 2_000,
-  },
-  {
-    guard: '⚑ attempt lock: asked for before a retry',
+    guard: '⚑ attempt lock: held from before the journal until the answer',
     file: flight,
-    anchor: "s.options.locks ? lock(t, attemptLock(key, attempt), 'wait', whileFlying(t, go)) : undefined;",
-    replacement: "s.options.locks ? lock(t, 'nobody', 'wait', whileFlying(t, go)) : undefined;",
+    anchor: "lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))",
+    replacement: "lock(t, `${attemptLock(s.record!)}#${s.me}`, 'wait', whileFlying(t, granted))",
     within: 5_000,
   },
   {
@@ -72,10 +65,17 @@ export const mutants: readonly Mutant[] = [
     within: 5_000,
   },
   {
+    guard: 'attempt lock: a page that returns while another sends waits for it behind that one',
+    file: flight,
+    anchor: "name, mode: 'wait', then",
+    replacement: "name, mode: 'try', then",
+    within: 50_000,
+  },
+  {
     guard: "a journal's age is counted on the tab's own monotonic clock",
     file: refresh,
-    anchor: 'known ? now.mono - s.journalSeen : 0',
-    replacement: 'known ? now.wall - known.at : 0',
+    anchor: 'journal ? now.mono - s.journalSeen : 0',
+    replacement: 'journal ? now.wall - journal.at : 0',
     within: 10_000,
   },
   {
@@ -100,10 +100,10 @@ export const mutants: readonly Mutant[] = [
     within: 10_000,
   },
   {
-    guard: 'after the attempt lock was granted: is a refresh still wanted?',
+    guard: 'after the attempt lock was granted: is everything as it was when it was asked for?',
     file: refresh,
-    anchor: 'if (!wanted(turn) || fingerprint(turn.s.record!) !== basis) return finish(turn);',
-    replacement: '',
+    anchor: 'if (!audience || fingerprint(turn.s.record!) !== basis) return finish(turn);',
+    replacement: 'if (!audience || basis === "") return finish(turn);',
     within: 5_000,
   },
   {
@@ -116,7 +116,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ lease rule: without locks a foreign journal is waited for',
     file: refresh,
-    anchor: 'known?.failure ? 0 : refreshTimeoutMs - waited;',
+    anchor: 'journal && !journal.failure ? refreshTimeoutMs - waited : 0;',
     replacement: '0;',
     within: 2_000,
   },
@@ -187,8 +187,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ after invalid_grant: another attempt that may still be answered is waited for',
     file: reconcile,
-    anchor: '  compare(t, attempt, others);\n}',
-    replacement: '  compare(t, attempt, []);\n}',
+    anchor: 'others ? reconcileMs(s) : 0',
+    replacement: 'others && attempt.tag < 0 ? reconcileMs(s) : 0',
     within: 20_000,
   },
   {

@@ -95,7 +95,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const { tab } = by;
         if (!tab.alive() || tab.running()) return;
         for (const { tab: owner, name, held } of locks.list()) {
-          if (owner !== tab || (held && name.startsWith('attempt:') && !tab.cached())) continue;
+          // (A frozen page keeps the lock of its own request, or its place for it.)
+          if (owner !== tab || (name.startsWith('attempt:') && !tab.cached())) continue;
           violate(
             'I9',
             `${tab.name} ${held ? 'holds' : 'waits for'} ${name} while it is ${tab.cached() ? 'cached' : 'frozen'}`,

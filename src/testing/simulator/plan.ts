@@ -122,7 +122,7 @@ const PHASES = [
   'asking',
   'electing',
   'probing',
-  'locking',
+  'probing',
   'journaling',
   'restoring',
   'sending',
