@@ -55,8 +55,7 @@ function momentAfter(written: Written): string | undefined {
   return version > 1 && !journal && isNew ? 'before-broadcast' : undefined;
 }
 
-const { put }: { put: (this: IDBObjectStore, value: unknown, key?: IDBValidKey) => IDBRequest<IDBValidKey> } =
-  IDBObjectStore.prototype;
+const { put } = IDBObjectStore.prototype;
 IDBObjectStore.prototype.put = function (value: unknown, key?: IDBValidKey) {
   if (performance.now() < failsUntil) {
     note('store-failed');
@@ -81,8 +80,7 @@ Object.defineProperty(IDBTransaction.prototype, 'oncomplete', {
 });
 
 // Cleared from outside.
-const { open }: { open: (this: IDBFactory, name: string, version?: number) => IDBOpenDBRequest } =
-  IDBFactory.prototype;
+const { open } = IDBFactory.prototype;
 IDBFactory.prototype.open = function (name: string, version?: number) {
   const request = open.call(this, name, version);
   request.addEventListener('success', () => {
