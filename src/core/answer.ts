@@ -3,8 +3,8 @@ import { backoff } from './expiry.js';
 import { endAttempt, finish, hold } from './flight.js';
 import { access, adopt, emit, post } from './knowledge.js';
 import { reconcile } from './reconcile.js';
-import type { Failure, SessionRecord } from './record.js';
-import type { Attempt, Event, Outcome, Turn } from './state.js';
+import type { Failure, Journal } from './record.js';
+import type { Attempt, Change, Event, Outcome, Turn } from './state.js';
 
 /** So many version conflicts in a row are a fault of configuration, not a race. */
 const MAX_CONFLICTS = 3;
@@ -57,17 +57,22 @@ export function overdue(t: Turn): void {
   fail(t, attempt, { at: now.wall, retryInMs: s.options.refreshTimeoutMs, unspent: false }, true);
 }
 
-/** Writes the failure down, so that all tabs wait as one; then lets the lock go. */
-function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean): void {
-  const { sessionId, term, tag, sent } = attempt;
-  const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
-    base?.sessionId === sessionId && base.journal?.term === term
+/** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
+export function withFailure({ by, term }: Journal, failure: Failure): Change {
+  return (base) =>
+    base?.journal?.by === by && base.journal.term === term
       ? {
           ...base,
           term: base.term + 1,
           journal: { ...base.journal, failures: base.journal.failures + 1, failure },
         }
       : undefined;
+}
+
+/** Writes the failure down, so that all tabs wait as one; then lets the lock go. */
+function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean): void {
+  const { tag, sent } = attempt;
+  const change = withFailure(attempt, failure);
   hold(t, 'failing');
   access(t, change, (turn, { won, failed }) => {
     const { s, now } = turn;

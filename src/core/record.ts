@@ -115,10 +115,10 @@ export function isOpen(record: SessionRecord | undefined): record is SessionReco
 }
 
 /**
- * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then a term,
- * then, for tabs without a common store that won the same term, a journal and one of two leaders. Every tab that joins
- * the same records ends with the same one, whatever the order (a store that lost or rolled back a write is healed by
- * the next one).
+ * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then an
+ * attempt, then a term, then, for tabs without a common store that won the same term, one of two leaders and pairs.
+ * Every tab that joins the same records ends with the same one, whatever the order (a store that lost or rolled back a
+ * write is healed by the next one).
  */
 export function newer(
   stored: SessionRecord | undefined,
@@ -133,10 +133,11 @@ export function newer(
   if (!isOpen(mine) || !isOpen(stored)) return isOpen(stored) ? mine : stored;
   const ahead =
     mine.version - stored.version ||
+    // To forget that a token was sent is worse than to forget who leads: terms grow also where a journal was never heard of.
+    (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||
     mine.term - stored.term ||
-    // To forget that a token was sent is worse than to forget who leads.
-    Number(!!mine.journal) - Number(!!stored.journal) ||
-    later(mine.leader, stored.leader);
+    later(mine.leader, stored.leader) ||
+    later(mine.refreshToken, stored.refreshToken);
   return ahead > 0 ? mine : stored;
 }
 

@@ -1,4 +1,4 @@
-import { overdue } from './answer.js';
+import { overdue, withFailure } from './answer.js';
 import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
 import { awaitAttempt, finish, giveUp, hold } from './flight.js';
@@ -91,8 +91,9 @@ function writeAhead(t: Turn, audience: Audience): void {
     (turn, { won, failed }) => {
       const flying = turn.s.flight?.tag === tag;
       if (won && flying && maySend(turn, journal, now)) return send(turn, journal);
-      // Not sent, so it is taken back; after a failure it may have been written all the same.
-      if (won || failed) restore(turn, journal, previous);
+      // Not sent, so nothing was spent; after a failure it may have been written all the same.
+      const unsent = { at: turn.now.wall, retryInMs: 0, unspent: true };
+      if (won || failed) access(turn, withFailure(journal, unsent), () => {});
       // Then everything starts again, by what is known now.
       if (flying) (failed ? giveUp : finish)(turn);
     },
@@ -143,15 +144,4 @@ function send(t: Turn, journal: Journal): void {
   if (s.storage === 'memory') post(t, { type: 'journal' });
   t.effects.push({ type: 'send', attempt, refreshToken });
   emit(t, 'refresh-started', { attempt: journal.attempt });
-}
-
-function restore(t: Turn, mine: Journal, previous: Journal | undefined): void {
-  access(
-    t,
-    (base) =>
-      base?.journal?.by === mine.by && base.journal.term === mine.term
-        ? { ...base, term: base.term + 1, journal: previous }
-        : undefined,
-    () => {},
-  );
 }

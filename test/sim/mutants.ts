@@ -305,11 +305,18 @@ export const mutants: readonly Mutant[] = [
     within: 5_000,
   },
   {
-    guard: 'of two records of one term the one with a journal counts',
+    guard: 'of two records of one version the later attempt counts, not the term',
     file: record,
-    anchor: '    Number(!!mine.journal) - Number(!!stored.journal) ||\n',
+    anchor: '    (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||\n',
     replacement: '',
     within: 50_000,
+  },
+  {
+    guard: 'of two pairs of one version and term all tabs take the same',
+    file: record,
+    anchor: ' ||\n    later(mine.refreshToken, stored.refreshToken);',
+    replacement: ';',
+    within: 100_000,
   },
   {
     guard: 'what no store keeps travels whole',
