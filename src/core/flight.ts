@@ -151,6 +151,8 @@ function expired(t: Turn, then: Continuation): void {
         unlock(later, tag);
         arbitrated(later, outcome);
       });
+      // A page that freezes lets it go.
+      hold(turn, 'claiming', { attempt: tag });
     }),
   );
 }

@@ -65,7 +65,11 @@ export function proactiveDue(s: State, now: Now): number {
   const life = lifeOf(token);
   return life === Infinity
     ? life
-    : lifeLeft(s, '', now) - refreshLead(life, refreshBeforeMs, leads(s), s.jitter);
+    : Math.max(
+        lifeLeft(s, '', now) - refreshLead(life, refreshBeforeMs, leads(s), s.jitter),
+        // By a wall clock of its own, what another tab has just fetched may look old: then it would ask again, for ever.
+        s.advancedAt + life / 2 - now.mono,
+      );
 }
 
 /** Names one failure, the same in every tab. */
@@ -105,6 +109,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const of = failureOf(after, attempt);
   if (replaced || before.journal?.term !== after.journal?.term) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;
+  s.advancedAt = replaced ? -Infinity : advanced ? now.mono : s.advancedAt;
   // What was asked of others, or by others, has an outcome. An old failure, read again, is none.
   if (advanced || (failure && of !== s.pausedFor)) s.delegated = s.request = undefined;
 

@@ -116,6 +116,8 @@ export interface State {
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
   readonly journalSeen: number;
+  /** When this tab saw the version at hand come, on the monotonic clock; `-Infinity` if it found it. */
+  readonly advancedAt: number;
   /** Drawn once per version; spreads timers. */
   readonly jitter: number;
   readonly callers: readonly Caller[];
@@ -270,6 +272,7 @@ export function initialState(
     unwritable: false,
     seen: {},
     journalSeen: 0,
+    advancedAt: -Infinity,
     jitter: 0,
     callers: [],
     attempts: [],

@@ -319,6 +319,20 @@ export const mutants: readonly Mutant[] = [
     within: 100_000,
   },
   {
+    guard: 'nobody refreshes ahead of expiry what it has just seen come',
+    file: 'src/core/knowledge.ts',
+    anchor: '        s.advancedAt + life / 2 - now.mono,\n',
+    replacement: '',
+    within: 50_000,
+  },
+  {
+    guard: 'a frozen page keeps no takeover lock',
+    file: flight,
+    anchor: "      hold(turn, 'claiming', { attempt: tag });\n",
+    replacement: '',
+    within: 50_000,
+  },
+  {
     guard: 'what no store keeps travels whole',
     file: commit,
     anchor: "!memory && !unsaved && options.broadcast === 'access-token'",
