@@ -13,6 +13,13 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     return [...truth.familyOf].filter(([, of]) => of === family).map(([session]) => session);
   }
 
+  function fetchedBlindly(token: string): boolean {
+    return world.network.exchanges().some(({ answer, request }) => {
+      const given = answer?.kind === 'tokens' ? answer.tokens.access_token : undefined;
+      return given === token && truth.excuses.get(request.refreshToken ?? '')?.has('blind');
+    });
+  }
+
   /** I7: a store that could not be read is not an empty one. */
   function checkSignedOut({ by, number }: Call): void {
     const state = by.state();
@@ -50,8 +57,8 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
           `call ${call.number} of ${by.tab.name} asked in ${call.session} and got a token of ${family}`,
         );
       }
-      // (A journal that went with the store took with it whom a replayed answer is for.)
-      if (audience !== audienceKey(call.options) && !truth.storeReset()) {
+      // (A journal that went with the store, or that a tab without one never heard of, told whom a replayed answer is for.)
+      if (audience !== audienceKey(call.options) && !truth.storeReset() && !fetchedBlindly(outcome.token)) {
         violate('I5', `call ${call.number} of ${by.tab.name} got a token for '${audience}'`);
       }
       if (call.options.forceRefresh && outcome.token === call.held) {

@@ -75,8 +75,9 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
     executed(by, before, after) {
       if (!before || !after || before.sessionId === after.sessionId) return;
-      // (A tab without a store knows only what it heard.)
-      const polite = truth.politeFamilies.get(after.subject ?? '') === by && by.state()?.storage !== 'memory';
+      const begun = by.state()?.record?.sessionId === after.sessionId;
+      // (A tab without a store knows only what it heard; the session that it began then is written later.)
+      const polite = truth.politeFamilies.get(after.subject ?? '') === by && !begun;
       if (polite && !before.ended && !truth.storeReset()) {
         violate('I5', `${by.tab.name} replaces an open session although it asked for none to be replaced`);
       }

@@ -49,8 +49,8 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   if (live.length > 0) {
     for (const { number, request, outcome, tab } of network.exchanges()) {
       if (outcome !== 'tokens' || !participants[tab.index]!.tab.alive()) continue;
-      // It closed in good faith that the store had it, and the store was wiped.
-      if (truth.storeReset() && participants[tab.index]!.closed) continue;
+      // It closed in good faith that the store had it, and the store was wiped; or the store took nothing when it did.
+      if (truth.storeHurt() && participants[tab.index]!.closed) continue;
       if (!stored || stored.sessionId !== request.sessionId || !isOpen(stored)) continue;
       if (stored.version <= request.version) {
         violate(

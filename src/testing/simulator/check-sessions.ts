@@ -124,9 +124,11 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         const unheard = world.stats.faults['message: lost'] !== undefined;
         // A leader without a store is none for those who have one.
         const apart = [last.by, by].some(({ state }) => state()?.storage === 'memory') || last.apart;
+        // Two won the same term, one before and one after the store forgot.
+        const forgotten = truth.storeReset();
         // It won the word, stood still before it could say it, and was replaced.
         const late = by.tab.lastStill() >= last.at;
-        if (last.by !== by && (unheard || apart || late))
+        if (last.by !== by && (unheard || apart || forgotten || late))
           truth.countLoss('(said twice: the leader was not to be heard)');
         else violate('I6', message);
       }

@@ -17,6 +17,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const { now } = scheduler;
   /** When each participant last saw what the store holds, and wrote a journal on it. */
   const journaled = new Map<Participant, { at: number; version: number; sessionId: string }>();
+  /** Requests of tabs without a store: no journal is durable. */
+  const unstored = new Set<Exchange>();
   /** When each participant last found that nobody else's request is under way. */
   const cleared = new Map<Participant, number>();
 
@@ -29,15 +31,17 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (sender.left) return 'page left';
     // Back again, but too late for a decision that was made without it.
     const decided = Math.min(cleared.get(by) ?? Infinity, journaled.get(by)?.at ?? now());
-    if (sender !== by && sender.returnedAt > earlier.sentAt && decided < sender.returnedAt + SLACK_MS)
-      return 'page left';
+    // (Without locks nothing says that it is back.)
+    const unnoticed = !plan.locks || decided < sender.returnedAt + SLACK_MS;
+    if (sender !== by && sender.returnedAt > earlier.sentAt && unnoticed) return 'page left';
     if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
     // Heard, and written down in vain: its page knows, the others may not.
+    if (earlier.outcome === 'tokens' && sender.closed && truth.storeHurt()) return 'page gone';
     if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';
     if (now() - earlier.sentAt >= T - SLACK_MS) return 'overdue';
     // Without locks the journal is all there is, and it went with the store.
-    if (!plan.locks && truth.storeResetAt > earlier.sentAt - 2_000) return 'forgotten';
+    if (!plan.locks && truth.storeReset()) return 'forgotten';
     return undefined;
   }
 
@@ -61,12 +65,12 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       if (mine?.sessionId !== sessionId || mine.version > version || mine.ended) {
         violate('I1', `${by.tab.name} sends version ${version} although it knows better`);
       }
-      const blind = state.storage === 'memory';
+      if (state.storage === 'memory') unstored.add(exchange);
       const committed = truth.committed.get(`${sessionId}.${version + 1}`);
       if (committed !== undefined && !truth.storeReset()) {
         const journal = journaled.get(by);
         const knew = journal && journal.sessionId === sessionId && committed < journal.at;
-        if (blind) truth.excuse(refreshToken, 'blind');
+        if (unstored.has(exchange)) truth.excuse(refreshToken, 'blind');
         else if (knew || committed < now() - T / 2 - 2_000) {
           violate('I1', `${by.tab.name} sends version ${version}, whose successor was committed before`);
         } else truth.excuse(refreshToken, 'overtaken');
@@ -81,6 +85,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       if (plan.server === 'static') return;
       for (const one of earlier) {
         const reason = over(one, by);
+        // Without locks nothing arbitrates between a tab that writes its journal and one that can only say it.
+        const blind = unstored.has(exchange) || (!plan.locks && unstored.has(one));
         if (reason === undefined && !blind) {
           violate(
             'I1',

@@ -153,6 +153,7 @@ export function createTab(
       if (stoppedAt === undefined) return;
       still += standing();
       if (asleep) slept += standing();
+      if (released.at >= stoppedAt) released = { ...released, at: now() };
       lastStill = now();
       stoppedAt = undefined;
       asleep = false;
