@@ -3,7 +3,7 @@
  * round something happens to them at a moment of the refresh that is aimed at. The server's log is the judge.
  *
  *     npm run chaos -- --rounds 100 --seed 1 [--mode page|worker] [--server strict|grace|dpop] [--faults dying|worker|all]
- *         [--worker-process own|tab] [--first N] [--seconds N] [--jobs N] [--json FILE] [--ledger docs/ledgers/chaos.jsonl]
+ *         [--worker-process own|tab] [--deadline MS] [--first N] [--seconds N] [--jobs N] [--json FILE] [--ledger docs/ledgers/chaos.jsonl]
  *
  * `--faults dying`: tabs are closed, reloaded, navigated, frozen, killed with SIGKILL; `worker`: the refresh worker is stopped, killed,
  * unregistered; `all`: those and everything else. A seed replays the same faults: `--seed S --first N --rounds 1` plays round N again.
@@ -30,25 +30,26 @@ const { values } = parseArgs({
     server: { type: 'string', default: 'strict' },
     faults: { type: 'string', default: 'all' },
     'worker-process': { type: 'string', default: 'own' },
+    /** `refreshTimeoutMs`; a busy machine needs more. */
+    deadline: { type: 'string', default: '2000' },
     /** Browsers side by side. */
     jobs: { type: 'string', default: '2' },
     json: { type: 'string' },
     ledger: { type: 'string' },
   },
 });
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-const [rounds, first, seconds, jobs] = [values.rounds, values.first, values.seconds, values.jobs].map(
-  Number,
-) as [number, number, number, number];
+const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : numberOf('seed');
+const rounds = numberOf('rounds');
+const first = numberOf('first');
+const seconds = numberOf('seconds');
+const jobs = numberOf('jobs');
 const mode = oneOf<Mode>('mode', 'page', 'worker');
 const server = oneOf<ServerKind>('server', 'strict', 'grace', 'dpop');
 const selection = oneOf<Selection>('faults', 'dying', 'worker', 'all');
 const workerProcess = oneOf<'own' | 'tab'>('worker-process', 'own', 'tab');
-if (![seed, rounds, first, seconds, jobs].every((value) => value >= 0))
-  complain('every number must be at least 0');
 if (mode === 'page' && selection === 'worker') complain('--faults worker needs --mode worker');
 
-const settings: WorldSettings = { mode, server, workerProcess, refreshTimeoutMs: 2_000 };
+const settings: WorldSettings = { mode, server, workerProcess, refreshTimeoutMs: numberOf('deadline') };
 console.log(
   `chaos: seed ${seed}, rounds ${first} to ${first + rounds - 1}, ${mode} mode, ${server} server, faults: ${selection}` +
     (mode === 'worker' ? `, worker in ${workerProcess === 'own' ? 'a process of its own' : 'a tab'}` : ''),
@@ -142,6 +143,12 @@ function record(verdict: Verdict): void {
 function oneOf<T extends string>(name: keyof typeof values, ...allowed: T[]): T {
   const value = values[name] as T;
   if (!allowed.includes(value)) complain(`--${name} must be one of: ${allowed.join(', ')}`);
+  return value;
+}
+
+function numberOf(name: keyof typeof values): number {
+  const value = Number(values[name]);
+  if (!(value >= 0)) complain(`--${name} must be a number of at least 0`);
   return value;
 }
 

@@ -71,6 +71,7 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
     mode === 'worker' &&
     plan.strikes.every(({ kind }) => isDeathOfTab(kind)) &&
     !plan.wire &&
+    !isOvertime(missed) &&
     spentTwice > 0
   )
     violations.push('a refresh token was spent twice');
@@ -175,6 +176,11 @@ function describe(refreshes: readonly TokenRequestEntry[]): string[] {
   });
 }
 
+/** The machine was too slow for what was planned. */
+function isOvertime(missed: readonly string[]): boolean {
+  return missed.some((one) => one.startsWith('it stood still'));
+}
+
 function isDeathOfTab(kind: string): boolean {
   return STOPS.includes(kind) && !kind.startsWith('worker');
 }
@@ -186,7 +192,7 @@ function delivered({ sent }: TokenRequestEntry): boolean {
 
 /** Why no client could have kept the session; `undefined` if one could. */
 function excuse(
-  { struck }: Evidence,
+  { struck, missed }: Evidence,
   refreshes: readonly TokenRequestEntry[],
   isStopped: (entry: TokenRequestEntry) => boolean,
   server: ServerKind,
@@ -194,6 +200,7 @@ function excuse(
   const has = (kind: string): boolean => struck.some((one) => one.kind === kind);
   if (has('store-cleared')) return server === 'dpop' ? 'the key was deleted' : 'the store was cleared';
   if (server !== 'strict') return undefined;
+  if (isOvertime(missed)) return 'the answer took longer than its deadline';
   if (has('duplicate')) return 'a request was delivered twice';
   const reachedNobody = refreshes.some(
     (entry) => entry.decided?.status === 200 && (!delivered(entry) || isStopped(entry)),

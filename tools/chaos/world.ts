@@ -176,7 +176,7 @@ export class World {
       clientId,
       refreshTimeoutMs: String(refreshTimeoutMs),
       // A busy machine starts a worker slowly, and a tab that does not wait for it can die of the refresh.
-      leaderTimeoutMs: '5000',
+      leaderTimeoutMs: '10000',
       ...(mode === 'worker' && { worker: workerProcess }),
       ...(server === 'dpop' && { dpop: '' }),
     });
