@@ -2,6 +2,7 @@
 import * as library from 'one-refresh';
 import type { CoordinatorEvent, EventType, TokenCoordinatorOptions } from 'one-refresh';
 import { createFetch } from 'one-refresh/fetch';
+import { createMonitor } from 'one-refresh/monitor';
 import { createApiCalls } from './api-calls.js';
 import { createClient } from './client.js';
 import { readRecord } from './record.js';
@@ -96,6 +97,7 @@ const lab = {
   events,
   history,
   createFetch,
+  createMonitor,
   api: createApiCalls(coordinator),
   readRecord: () => readRecord(options.name),
 
