@@ -124,7 +124,8 @@ const PHASES = [
   'probing',
   'probing',
   'journaling',
-  'restoring',
+  // The same for a write-ahead: what only the check before the send can save.
+  'journaled',
   'sending',
   'committing',
   'failing',

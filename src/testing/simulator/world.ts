@@ -121,6 +121,8 @@ export function createWorld(
     written: (tab, before, after) => {
       checker.written(participants[tab.index]!, before, after);
       hooks.phase(participants[tab.index]!, 'written');
+      const { journal, term } = after;
+      if (journal?.term === term && !journal.failure) hooks.phase(participants[tab.index]!, 'journaled');
     },
     blocks: () => plan.storeBlocks && !world.calm,
   });
