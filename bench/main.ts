@@ -16,7 +16,9 @@ import type { Bench, Result } from './lib/bench.js';
 import { cached } from './benches/cached.js';
 import { converge } from './benches/converge.js';
 import { firstToken } from './benches/first-token.js';
+import { idle } from './benches/idle.js';
 import { size } from './benches/size.js';
+import { storm } from './benches/storm.js';
 import { launch } from './lib/browser.js';
 import { contestants } from './lib/contestants.js';
 import { report } from './lib/format.js';
@@ -24,7 +26,7 @@ import { buildPage } from './lib/page.js';
 import { startServer } from './lib/server.js';
 import { compare, writeBaseline } from './lib/baseline.js';
 
-const benches: Record<string, Bench> = { size, cached, 'first-token': firstToken, converge };
+const benches: Record<string, Bench> = { size, cached, 'first-token': firstToken, converge, idle, storm };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
