@@ -3,7 +3,7 @@ import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
 import { awaitAttempt, finish, giveUp, hold } from './flight.js';
 import { access, emit, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
-import type { Audience, Journal, SessionRecord } from './record.js';
+import type { Audience, Journal } from './record.js';
 import { audienceKey, fingerprint, SCHEMA } from './record.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 

@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import type { Now } from './expiry.js';
+import { adopt, proactiveDue } from './knowledge.js';
+import type { SessionRecord } from './record.js';
+import { initialState, type Turn } from './state.js';
+
+const LIFE = 60_000;
+const HOUR = 3_600_000;
+
+const state = initialState(
+  'me',
+  {
+    proactive: 'always',
+    refreshTimeoutMs: 5_000,
+    leaderTimeoutMs: 1_500,
+    broadcast: 'pair',
+    locks: true,
+    answers: true,
+    worker: false,
+    candidate: true,
+  },
+  { active: true, visible: true },
+);
+
+function record(version: number, obtainedAt: number): SessionRecord {
+  const token = { token: 'a', type: 'Bearer', version, obtainedAt, expiresAt: obtainedAt + LIFE };
+  return { schema: 1, startedAt: 0, term: 1, sessionId: 's', version, accessTokens: { '': token } };
+}
+
+// It asked the others for the next pair as soon as one came, nine times a second.
+test('a tab whose wall clock runs ahead of the others does not take each new token for an old one', () => {
+  const now: Now = { wall: HOUR, mono: 1_000, random: 0 };
+  const t: Turn = { s: { ...state, loaded: true }, now, effects: [] };
+  adopt(t, record(1, 0));
+  expect(proactiveDue(t.s, now)).toBeLessThan(0);
+  adopt(t, record(2, 0));
+  expect(proactiveDue(t.s, now)).toBe(LIFE / 2);
+  expect(proactiveDue(t.s, { ...now, mono: 1_000 + LIFE / 2 })).toBe(0);
+});
