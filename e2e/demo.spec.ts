@@ -163,6 +163,8 @@ test('a lost answer: one tab asks kindly, the other one says so, and signing in 
 test('everything can be done with the keyboard', async ({ page }) => {
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
   await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'The token war' })).toBeFocused();
+  await page.keyboard.press('Tab');
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Alice' })).toBeVisible();
@@ -177,6 +179,8 @@ test('everything can be done with the keyboard', async ({ page }) => {
     'Force a refresh',
     'Sign out everywhere',
   ];
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'The token war' })).toBeFocused();
   for (const name of wanted) {
     await page.keyboard.press('Tab');
     await expect(page.getByRole('button', { name })).toBeFocused();

@@ -63,7 +63,8 @@ export function App({ config, coordinator, diary, reauthRequest, tab }: AppProps
         <p className="logo">
           <Crown /> one-refresh
         </p>
-        <nav aria-label="Account">
+        <nav>
+          <a href="/lab.html">The token war</a>
           {status === 'signed-in' && (
             <button type="button" className="link" onClick={signIn}>
               Switch user
