@@ -1,5 +1,5 @@
 // What a developer lives with all day: Vite replaces the module that makes the coordinator, under React's Fast Refresh, in a page that stays.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenCoordinator } from 'one-refresh';
@@ -17,7 +17,8 @@ declare global {
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 /** Vite compiles the page while it loads: on a busy machine that takes seconds. */
-const expect = plainExpect.configure({ timeout: 15_000 });
+const expect = plainExpect.configure({ timeout: 40_000 });
+test.slow();
 
 /** As the documentation has it. */
 const files = {
@@ -74,7 +75,11 @@ for (const [name, closer] of Object.entries(closers)) {
   }) => {
     mkdirSync(path.join(repository, 'temp'), { recursive: true });
     const root = mkdtempSync(path.join(repository, 'temp', 'hot-'));
-    const save = (file: string, text: string): void => writeFileSync(path.join(root, file), text);
+    // As editors do it: Vite never finds half a file.
+    const save = (file: string, text: string): void => {
+      writeFileSync(path.join(root, '.saving'), text);
+      renameSync(path.join(root, '.saving'), path.join(root, file));
+    };
     for (const [file, text] of Object.entries(files)) save(file, text);
     const saveEdition = (edition: number): void => save('coordinator.ts', coordinatorModule(edition, closer));
     saveEdition(1);
