@@ -67,11 +67,11 @@ export function createChecker(world: World): Checker {
     checkCalls(world, truth, violate),
     checkConduct(world, truth, violate),
   ];
-  const each =
-    <K extends keyof Check>(name: K) =>
-    (...told: Parameters<NonNullable<Check[K]>>): void => {
-      for (const check of checks) (check[name] as ((...told: unknown[]) => void) | undefined)?.(...told);
-    };
+  type Told<K extends keyof Check> = NonNullable<Check[K]>;
+  const each = <K extends keyof Check>(name: K): Told<K> => {
+    const tellers = checks.flatMap((check) => (check[name] ?? []) as ((...told: unknown[]) => void)[]);
+    return (...told: unknown[]) => tellers.forEach((tell) => tell(...told));
+  };
   return {
     truth,
     violation: () => violation,

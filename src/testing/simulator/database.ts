@@ -50,7 +50,7 @@ interface Operation {
 /** The adapter's limit for one operation; milliseconds. */
 const LIMIT_MS = 3_000;
 
-export function createDatabase({ at }: Scheduler, random: Random, hooks: DatabaseHooks): Database {
+export function createDatabase({ at, settling }: Scheduler, random: Random, hooks: DatabaseHooks): Database {
   let value: SessionRecord | undefined;
   let history: (SessionRecord | undefined)[] = [undefined];
   const queue: Operation[] = [];
@@ -66,6 +66,7 @@ export function createDatabase({ at }: Scheduler, random: Random, hooks: Databas
       if (operation.over) return;
       operation.over = true;
       operation.reject(error);
+      settling();
     });
   }
 
@@ -133,6 +134,7 @@ export function createDatabase({ at }: Scheduler, random: Random, hooks: Databas
         if (operation.over) return;
         operation.over = true;
         operation.resolve(result);
+        settling();
       }),
     );
   }

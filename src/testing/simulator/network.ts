@@ -61,7 +61,7 @@ export interface Network {
 const GIVE_UP_MS = 120_000;
 
 export function createNetwork(
-  { now, at }: Scheduler,
+  { now, at, settling }: Scheduler,
   random: Random,
   server: Server,
   timeoutMs: number,
@@ -93,6 +93,7 @@ export function createNetwork(
             exchange.heardAt = now();
             hooks.heard(exchange);
             settle();
+            settling();
           }),
         );
       };

@@ -43,7 +43,7 @@ const EPOCH = Date.UTC(2026, 0, 1);
 
 export function createTab(
   index: number,
-  { now, at, settling }: Scheduler,
+  { now, at }: Scheduler,
   random: Random,
   start: { readonly active: boolean; readonly visible: boolean; readonly skew: number },
 ): Tab {
@@ -72,10 +72,7 @@ export function createTab(
   function run(task: () => void): void {
     if (!alive) return;
     if (stopped()) backlog.push(task);
-    else {
-      task();
-      settling();
-    }
+    else task();
   }
 
   const clock: ClockPort = {

@@ -70,8 +70,10 @@ export function createWorld(
   function strikes<T extends string>(rate: number, kinds: readonly T[], where: string): T | undefined {
     const chance = faults.next();
     const kind = faults.pick(kinds);
-    const id = `f${drawn++}`;
-    if (chance >= rate || world.calm || spared.has(id)) return undefined;
+    const number = drawn++;
+    if (chance >= rate || world.calm) return undefined;
+    const id = `f${number}`;
+    if (spared.has(id)) return undefined;
     injected.push(id);
     count(stats.faults, `${where}: ${kind}`);
     return kind;
@@ -171,6 +173,7 @@ export function createWorld(
       }
       const [event, before, after, effects] = seen;
       stats.steps++;
+      if (effects.some(({ type }) => type === 'settle')) scheduler.settling();
       const [from, to] = [before?.flight?.phase ?? 'idle', after.flight?.phase ?? 'idle'];
       if (from !== to) count(stats.transitions, `${from} → ${to}`);
       hooks.note(by, () => describeStep(event, before, after, effects));
@@ -183,7 +186,6 @@ export function createWorld(
     });
     participants.push(made);
     for (const seen of early) step(made, ...seen);
-    scheduler.settling();
     return made;
   }
 
