@@ -41,6 +41,7 @@ export type {
 export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenCoordinator {
   const checked = checkOptions(options);
   if (typeof document === 'undefined') return createInertCoordinator();
+  const store = indexedDbStore(options.name);
   const prefix = `one-refresh:${options.name}`;
   const native = nativeChannel(prefix);
   return createCoordinator(
@@ -48,7 +49,7 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
     {
       locks: webLocks(`${prefix}:`),
       channel: native ?? lazyChannel(prefix),
-      store: indexedDbStore(options.name),
+      store,
       clock: browserClock,
       lifecycle: pageLifecycle,
       // Its answer comes over the channel.

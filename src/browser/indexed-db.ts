@@ -23,14 +23,17 @@ export function indexedDbStore(name: string): StorePort {
     return db;
   }
 
-  async function begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
-    connection ??= inTime(open()).catch((cause: unknown) => {
+  function connect(): Promise<IDBDatabase> {
+    return (connection ??= inTime(open()).catch((cause: unknown) => {
       forget();
       throw Object.assign(new Error('IndexedDB cannot be opened', { cause }), {
         storeUnusable: true,
       } satisfies StoreOpenError);
-    });
-    return (await connection).transaction(RECORDS, mode, { durability: 'strict' });
+    }));
+  }
+
+  async function begin(mode: IDBTransactionMode): Promise<IDBTransaction> {
+    return (await connect()).transaction(RECORDS, mode, { durability: 'strict' });
   }
 
   /** One transaction: `run` makes its requests at once, and says when it is over. */
@@ -57,6 +60,9 @@ export function indexedDbStore(name: string): StorePort {
       throw error;
     }
   }
+
+  // The browser opens it in another process: it may begin while this page still gets ready. A failure is met by the first read.
+  connect().catch(() => {});
 
   return {
     read: () => transact('readonly', (records) => promisifyRequest(records.get(name))),

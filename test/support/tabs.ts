@@ -95,6 +95,7 @@ export class Origin {
         ? undefined
         : {
             request: (name, mode, listener) => {
+              if (!life.alive) return () => {};
               const release = this.lock(name, mode, alive(listener));
               life.ends.push(release);
               return release;
