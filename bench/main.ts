@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import type { Bench, Result } from './lib/bench.js';
 import { cached } from './benches/cached.js';
 import { converge } from './benches/converge.js';
+import { failover } from './benches/failover.js';
 import { firstToken } from './benches/first-token.js';
 import { idle } from './benches/idle.js';
 import { size } from './benches/size.js';
@@ -26,7 +27,15 @@ import { buildPage } from './lib/page.js';
 import { startServer } from './lib/server.js';
 import { compare, writeBaseline } from './lib/baseline.js';
 
-const benches: Record<string, Bench> = { size, cached, 'first-token': firstToken, converge, idle, storm };
+const benches: Record<string, Bench> = {
+  size,
+  cached,
+  'first-token': firstToken,
+  converge,
+  idle,
+  storm,
+  failover,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

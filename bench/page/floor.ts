@@ -65,10 +65,12 @@ export function holdLock(): Promise<void> {
   });
 }
 
-/** When the lock was had, and a commit made under it. */
-export async function lockAndCommit(value: unknown): Promise<number> {
+/** A commit under the lock: when it was made, and how long both took together. */
+export async function lockAndCommit(value: unknown): Promise<{ at: number; tookMs: number }> {
+  const began = epochNow();
   return navigator.locks.request('floor', async () => {
     await commit(value);
-    return epochNow();
+    const at = epochNow();
+    return { at, tookMs: at - began };
   });
 }
