@@ -14,7 +14,7 @@ export function reconcileMs({ options }: State): number {
 }
 
 /** Asks for a lock. Returns its tag. */
-export function lock(t: Turn, name: string, mode: LockMode, then: Continuation<LockOutcome>): number {
+function lock(t: Turn, name: string, mode: LockMode, then: Continuation<LockOutcome>): number {
   const tag = t.s.nextTag++;
   t.effects.push({ type: 'lock', tag, name, mode, then });
   return tag;
