@@ -46,12 +46,12 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   timeout: 60_000,
   reporter: 'list',
   use: { trace: 'off' },
-  // Tests marked @chromium need what that engine alone can do (or its driver), those marked @page a page of Playwright's; the others
-  // run in all three engines.
+  // Tests marked @chromium or @firefox are about what that engine alone does (or its driver), those marked @page need a page of
+  // Playwright's, those marked @settings a browser that can be set as a user would; the others run in all three engines.
   projects: [
     {
       name: 'chromium',
-      ...(core ? { grepInvert: /@slow/ } : {}),
+      grepInvert: core ? /@firefox|@slow/ : /@firefox/,
       use: {
         browserName: 'chromium',
         launchOptions: {
@@ -63,8 +63,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       name: 'firefox',
       ...(core ? { grep: /@core/ } : {}),
-      // What a page says while it is being closed is sometimes lost in Firefox, with whatever else it sends at that moment.
-      grepInvert: /@chromium|@last-words/,
+      grepInvert: /@chromium/,
       use: {
         browserName: 'firefox',
         // An installed Firefox speaks WebDriver BiDi; Playwright's own build has a protocol of its own.
@@ -78,7 +77,10 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       name: 'webkit',
       ...(core ? { grep: /@core/ } : {}),
-      grepInvert: webkit === undefined || webkit.own ? /@chromium/ : /@chromium|@page/,
+      grepInvert:
+        webkit === undefined || webkit.own
+          ? /@chromium|@firefox|@settings/
+          : /@chromium|@firefox|@settings|@page/,
       use: {
         browserName: 'webkit',
         ...(webkit === undefined || webkit.own ? {} : { webDriver: webkit.path }),

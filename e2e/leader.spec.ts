@@ -10,6 +10,7 @@ import {
   signIn,
   snapshotOf,
 } from './harness/ask.js';
+import { ownBrowser } from './harness/own-browser.js';
 import { expect, test, type Tab } from './fixtures.js';
 
 /** Every request was sent by whom the store named leader of that term, and by the tab that took itself for it. */
@@ -76,7 +77,12 @@ test(
   },
 );
 
-test(
+/** Firefox cuts off what a tab does while it is closed (last-words.spec.ts); here it is told not to. */
+const lastWords = test.extend({
+  partition: ownBrowser({ firefox: { 'dom.abort_script_on_child_shutdown': false } }),
+});
+
+lastWords(
   'the leader closes: another leads at once, without a token request',
   { tag: ['@core', '@last-words'] },
   async ({ server, newTabs }) => {
@@ -97,6 +103,19 @@ test(
     expectPeace(server, 1);
   },
 );
+
+test('the leader goes elsewhere, and comes back: the same', { tag: '@core' }, async ({ server, newTabs }) => {
+  const tabs = await newTabs(3, { proactive: 'never' });
+  await signIn(tabs);
+  const leader = await expectOneLeader(tabs);
+  const others = tabs.filter((tab) => tab !== leader);
+  await leader.leave();
+  const next = await expectOneLeader(others, 1_000);
+  await leader.comeBack();
+  await expectInEveryTab([leader], { status: 'signed-in', role: 'follower' });
+  expect(await expectOneLeader(tabs)).toBe(next);
+  expectPeace(server, 0);
+});
 
 test('the leader closes its coordinator only: the same', async ({ server, newTabs }) => {
   const tabs = await newTabs(3, { proactive: 'never' });

@@ -147,6 +147,7 @@ for (const [what, change] of [
   ['IndexedDB fails to open', 'indexedDbFails'],
   ['IndexedDB hangs', 'indexedDbHangs'],
   ['the quota is used up', 'quotaFull'],
+  ['the quota is used up, seen at the commit', 'quotaFullAtCommit'],
 ] satisfies [string, Change][]) {
   test.describe(what, () => {
     test.use({ tabOptions: { proactive: 'never', ...before(change) } });

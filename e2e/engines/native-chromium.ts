@@ -1,7 +1,7 @@
 // Chromium as its users have it. Playwright's own launch keeps every page focused, visible, awake and out of the back/forward cache;
 // started by hand and connected to without its defaults, the browser freezes, hides, throttles and caches pages for real.
 import { chromium } from '@playwright/test';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Partition } from './engine.js';
@@ -14,12 +14,22 @@ interface Launched {
   stop(): Promise<void>;
 }
 
+/** What a user may have set: of the whole browser, and of the profile. */
+export interface ChromiumSettings {
+  browser?: object;
+  profile?: object;
+}
+
 export async function launchChromium(
   executable: string,
   args: readonly string[],
   url: string,
+  settings: ChromiumSettings = {},
 ): Promise<Launched> {
   const profile = await mkdtemp(path.join(tmpdir(), 'one-refresh-chromium-'));
+  await mkdir(path.join(profile, 'Default'));
+  await writeFile(path.join(profile, 'Local State'), JSON.stringify(settings.browser ?? {}));
+  await writeFile(path.join(profile, 'Default', 'Preferences'), JSON.stringify(settings.profile ?? {}));
   const { child, stop } = start(
     executable,
     [
@@ -52,8 +62,12 @@ export async function launchChromium(
   };
 }
 
-export async function startNativeChromium(executable: string, args: readonly string[]): Promise<Partition> {
-  const launched = await launchChromium(executable, args, 'about:blank');
+export async function startNativeChromium(
+  executable: string,
+  args: readonly string[],
+  settings?: ChromiumSettings,
+): Promise<Partition> {
+  const launched = await launchChromium(executable, args, 'about:blank', settings);
   const browser = await chromium.connectOverCDP(await launched.devTools, { noDefaults: true });
   const [context] = browser.contexts();
   if (context === undefined) throw new Error('Chromium has no window');

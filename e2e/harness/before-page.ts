@@ -65,6 +65,15 @@ const changes = {
     window.mend = () => (IDBObjectStore.prototype.put = put);
   },
 
+  /** The same, found out later: not by the call but by its transaction. */
+  quotaFullAtCommit() {
+    const { commit } = IDBTransaction.prototype;
+    IDBTransaction.prototype.commit = function () {
+      this.abort();
+    };
+    window.mend = () => (IDBTransaction.prototype.commit = commit);
+  },
+
   /** A wall clock that can be put forward and back. */
   clock() {
     const { now } = Date;
