@@ -2,7 +2,7 @@
 import type { TokenRequestEntry } from '../../demo/server/token-endpoint-log.js';
 import type { Mode } from './plan.js';
 import type { Evidence } from './round.js';
-import type { ServerKind } from './world.js';
+import type { Note, ServerKind } from './world.js';
 
 export interface Verdict {
   round: number;
@@ -30,6 +30,8 @@ export interface Verdict {
   withoutToken: number;
   calls: number;
   violations: string[];
+  /** What was left word of, where something was violated. */
+  notes?: readonly Note[];
   ms: number;
 }
 
@@ -67,6 +69,11 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
         violations.push(`I1: request ${again.id} repeats ${before.id}, which was on its way`);
     }
   }
+  // One need, one new pair; a clock that jumped makes tokens look old, and a new session may be refreshed as well.
+  const pairs = refreshes.filter(({ decided, replayed }) => decided?.status === 200 && !replayed).length;
+  const mayRepeat = ['clock', 'sign-in', 'store-cleared', 'store-fails'].some((kind) => kinds.has(kind));
+  if (pairs > 1 && byToken.size > 1 && !mayRepeat)
+    violations.push(`I1: ${pairs} new pairs where one was needed`);
   if (
     mode === 'worker' &&
     plan.strikes.every(({ kind }) => isDeathOfTab(kind)) &&
@@ -161,6 +168,7 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
     withoutToken: Math.round(Math.max(0, ...reports.flatMap(({ waits }) => waits))),
     calls: calls.length,
     violations,
+    ...(violations.length > 0 && { notes }),
     ms: evidence.ms,
   };
 }

@@ -126,7 +126,7 @@ function isPossible(wire: Wire, moment: Moment): boolean {
 /** 3 to 10; small ones more often, since tabs are what a round costs. */
 function tabsOf(seed: number, block: number): number {
   const random = seededRandom(mix(seed, 1_000_003 * (block + 1)));
-  return 3 + Math.floor(random() ** 2 * 8);
+  return 3 + Math.floor(random() ** 3 * 8);
 }
 
 function shuffled<T>(values: readonly T[], random: () => number): T[] {

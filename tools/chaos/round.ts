@@ -48,8 +48,8 @@ export async function playRound(world: World, plan: Plan): Promise<Evidence> {
   );
   const kinds = plan.strikes.map(({ kind }) => kind);
   const pids = new Map<Tab, number>();
-  if (kinds.includes('kill') || kinds.includes('worker-killed')) {
-    for (const tab of tabs) pids.set(tab, await world.pidOf(tab));
+  for (const one of plan.strikes.filter(({ kind }) => kind === 'kill')) {
+    for (const tab of victimsOf(one, tabs, asker)) pids.set(tab, await world.pidOf(tab));
   }
   await each(tabs, (tab) => tab.page.evaluate((id) => window.chaos.expired(id!), sessionId));
 
@@ -99,8 +99,8 @@ export async function playRound(world: World, plan: Plan): Promise<Evidence> {
   }
   const living = await visit(world, 0);
   const ends = await hear(living);
-  const reports = await each(living, (tab) => tab.page.evaluate(() => window.chaos.report()));
   const locks = await quiet(living[0]!);
+  const reports = await converge(living);
   prove(world, plan, struck, missed);
   const notes = (): Note[] => world.notes.filter(({ sessionId = '' }) => !world.pastSessions.has(sessionId));
   if (reports.some(({ snapshot }) => snapshot.status === 'reauth-required')) {
@@ -205,6 +205,18 @@ async function quiet(tab: Tab): Promise<string[]> {
   };
   await until(isQuiet, 8_000).catch(() => {});
   return locks;
+}
+
+/** What they all say once they agree; or, if they do not, after a while. */
+async function converge(tabs: readonly Tab[]): Promise<TabReport[]> {
+  let reports: TabReport[] = [];
+  const isOne = async (): Promise<boolean> => {
+    reports = await each(tabs, (tab) => tab.page.evaluate(() => window.chaos.report()));
+    const versions = reports.flatMap(({ snapshot, stored }) => [snapshot.version, stored?.version ?? -1]);
+    return new Set(versions).size === 1;
+  };
+  await until(isOne, 3_000).catch(() => {});
+  return reports;
 }
 
 /** What only the server, or a participant that went on, can say. */

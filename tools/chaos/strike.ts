@@ -12,7 +12,7 @@ export interface Struck {
 
 export interface Scene {
   world: World;
-  /** Processes of the tabs that may be killed, and those of workers, found before the refresh began. */
+  /** Processes of the tabs that are to be killed, and those of workers. */
   pids: ReadonlyMap<Tab, number>;
   workerPids: readonly number[];
   /** Who waits at the moment, and how they are let go. */
@@ -59,10 +59,11 @@ export async function strike(
       const pids = new Set(victims.map((tab) => scene.pids.get(tab)));
       if (pids.has(undefined)) return undefined;
       const hosts = await Promise.all([...pids].map((pid) => hostsServiceWorker(pid!)));
-      const dying = world.there().filter((tab) => pids.has(scene.pids.get(tab)));
+      const alive = world.there();
       for (const pid of pids) process.kill(pid!, 'SIGKILL');
-      await until(() => dying.every(({ state }) => state === 'gone'));
-      const names = dying.map(({ id }) => id);
+      await until(() => victims.every(({ state }) => state === 'gone'));
+      // Tabs that shared a process die together.
+      const names = alive.filter(({ state }) => state === 'gone').map(({ id }) => id);
       return struck(`SIGKILL to ${[...pids].join(', ')}`, hosts.some(Boolean) ? [...names, 'worker'] : names);
     }
 
@@ -122,7 +123,7 @@ export async function strike(
       scene.dropped = true;
       scene.soon.push(async () => {
         world.server.faults.clear();
-        await Promise.all(world.there().map(emulate(false)));
+        await Promise.all(tabs.filter(({ state }) => state !== 'gone').map(emulate(false)));
       });
       const online = await Promise.all(tabs.map(({ page }) => page.evaluate(() => navigator.onLine)));
       return online.includes(true)
@@ -194,11 +195,12 @@ export async function strike(
     case 'worker-killed': {
       const [pid, more] = scene.workerPids;
       if (pid === undefined || more !== undefined) return undefined;
-      const dying = world.there().filter((tab) => scene.pids.get(tab) === pid);
+      const alive = world.there();
       process.kill(pid, 'SIGKILL');
-      await until(() => dying.every(({ state }) => state === 'gone'));
       await until(async () => !(await world.workerProcesses()).includes(pid));
-      return struck(`SIGKILL to ${pid}`, ['worker', ...dying.map(({ id }) => id)]);
+      // Where it lived in a tab, that tab is gone, too.
+      const dead = alive.filter(({ state }) => state === 'gone').map(({ id }) => id);
+      return struck(`SIGKILL to ${pid}`, ['worker', ...dead]);
     }
 
     case 'worker-unregistered': {
