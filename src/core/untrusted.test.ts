@@ -1,0 +1,103 @@
+import * as fc from 'fast-check';
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { parseMessage, toEnvelope } from './protocol.js';
+import { audienceKey, parseRecord } from './record.js';
+
+/** Few values of each kind, so that two records often agree in all but one thing; for undefined, the member is absent. */
+const few = fc.integer({ min: 1, max: 3 });
+const name = fc.constantFrom('a', 'b', 'c');
+const record = fc.record(
+  {
+    schema: fc.constant(1),
+    startedAt: few,
+    term: few,
+    leader: name,
+    sessionId: name,
+    version: few,
+    refreshToken: name,
+    accessTokens: fc.dictionary(name, fc.record({ token: name, version: few, obtainedAt: few })),
+    journal: fc.record({ attempt: few, by: name, term: few }),
+  },
+  { requiredKeys: ['schema', 'startedAt', 'term', 'sessionId', 'version', 'accessTokens'] },
+);
+
+const members = [
+  'schema',
+  'startedAt',
+  'term',
+  'version',
+  'sessionId',
+  'accessTokens',
+  'journal',
+  'record',
+  'type',
+  'from',
+  'protocol',
+] as const;
+
+/** A sound one in which something was replaced by anything. */
+function spoilt(sound: fc.Arbitrary<object>): fc.Arbitrary<object> {
+  return fc
+    .tuple(sound, fc.constantFrom(...members), fc.anything())
+    .map(([one, member, value]) => ({ ...one, [member]: value }));
+}
+
+const message = fc
+  .tuple(record, fc.constantFrom('pair', 'hello', 'refresh-request', 'no such type'))
+  .map(([one, type]) => {
+    const { sessionId, version, term } = one;
+    return toEnvelope({ type, sessionId, version, term, record: one, unsaved: true } as never, 'tab');
+  });
+
+/** An example of which it does not hold, or of which the code under test throws. */
+function counterexample<T>(property: fc.IProperty<T>): T | null {
+  return fc.check(property).counterexample;
+}
+
+describe('what any script of the origin may write or post', () => {
+  test('is read without a fault, and as a record only if it is one', () => {
+    const value = fc.oneof(fc.anything(), spoilt(record));
+    const isOne = fc.property(value, (one) => {
+      const read = parseRecord(one);
+      if (!read) return true;
+      const { schema, startedAt, term, version, sessionId } = read;
+      return [schema, startedAt, term, version].every(Number.isFinite) && typeof sessionId === 'string';
+    });
+    expect(counterexample(isOne)).toBeNull();
+  });
+
+  test('is parsed without a fault, and as a message with a record only of the session that it names', () => {
+    const data = fc.oneof(fc.anything(), spoilt(message));
+    const isItsOwn = fc.property(data, (one) => {
+      const heard = parseMessage(one);
+      return !heard || !('record' in heard) || heard.record.sessionId === heard.sessionId;
+    });
+    expect(counterexample(isItsOwn)).toBeNull();
+  });
+});
+
+test('what was written or posted is read as it was', () => {
+  const isTheSame = fc.property(record, message, (written, posted) => {
+    const read = [parseRecord(written), parseMessage(posted)];
+    return isDeepStrictEqual(plain(read), plain([written, posted]));
+  });
+  expect(counterexample(isTheSame)).toBeNull();
+});
+
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+test('the order of scopes does not matter, and nothing else is lost of an audience', () => {
+  const scopes = fc.array(name);
+  const tells = fc.property(scopes, fc.option(name, { nil: undefined }), (some, resource) => {
+    const key = audienceKey({ resource, scope: some.join(' ') });
+    return (
+      audienceKey({ resource, scope: [...some].reverse().join('  ') }) === key &&
+      audienceKey({ resource, scope: [...some, 'd'].join(' ') }) !== key &&
+      audienceKey({ resource: 'd', scope: some.join(' ') }) !== key
+    );
+  });
+  expect(counterexample(tells)).toBeNull();
+});
