@@ -3,7 +3,7 @@
  *
  *     npm run sim:mutants -- [--only WORDS] [--canary] [--seed S] [--jobs 2] [--json FILE]
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
@@ -30,29 +30,36 @@ const chosen = mutants.filter(
 interface Verdict {
   readonly guard: string;
   readonly within: number;
-  /** How many schedules it took; absent if no violation was found. */
-  readonly schedules: number | undefined;
+  /** The schedule that killed it; absent if no violation was found. */
+  readonly seed: number | undefined;
   readonly violation: string | undefined;
 }
 
 type Violation = Awaited<ReturnType<typeof runCampaign>>['violations'][number];
 
+/** Schedules that are known to show what happens without a guard are tried first. */
+const file = path.join(import.meta.dirname, '../test/sim/regressions.json');
+const regressions = JSON.parse(readFileSync(file, 'utf8')) as readonly {
+  readonly guard: string;
+  readonly profile: string;
+  readonly seed: number;
+}[];
+
 const queue = [...chosen];
 const verdicts: Verdict[] = [];
 await Promise.all(Array.from({ length: Number(values.jobs) }, work));
-const survivors = verdicts.filter(({ schedules }) => schedules === undefined);
+const survivors = verdicts.filter(({ seed }) => seed === undefined);
 console.log(`${verdicts.length - survivors.length} of ${verdicts.length} mutants killed`);
 if (values.json) writeFileSync(values.json, JSON.stringify({ seed: Number(values.seed), verdicts }, null, 2));
 if (values.keep) {
   const kept = verdicts
-    .filter(({ schedules }) => schedules !== undefined)
-    .map(({ guard, schedules }) => {
+    .filter(({ guard, seed }) => !regressions.some((one) => one.guard === guard && one.seed === seed))
+    .flatMap(({ guard, seed }) => {
       const { profile = 'everything' } = mutants.find((mutant) => mutant.guard === guard)!;
-      return { guard, profile, seed: Number(values.seed) + schedules! - 1 };
-    })
-    .sort((a, b) => a.seed - b.seed);
-  const file = path.join(import.meta.dirname, '../test/sim/regressions.json');
-  writeFileSync(file, `${JSON.stringify(kept, null, 2)}\n`);
+      return seed === undefined ? [] : { guard, profile, seed };
+    });
+  const all = [...regressions, ...kept].sort((a, b) => a.seed - b.seed);
+  writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
 }
 process.exitCode = survivors.length > 0 ? 1 : 0;
 
@@ -60,8 +67,8 @@ async function work(): Promise<void> {
   for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
     const verdict = await judge(mutant);
     verdicts.push(verdict);
-    const { schedules, violation, guard } = verdict;
-    const found = schedules === undefined ? 'SURVIVED' : `killed by schedule ${schedules}`;
+    const { seed, violation, guard } = verdict;
+    const found = seed === undefined ? 'SURVIVED' : `killed by schedule ${seed}`;
     console.log(`${found.padEnd(26)} ${guard}${violation ? `\n${' '.repeat(27)}${violation}` : ''}`);
   }
 }
@@ -69,19 +76,22 @@ async function work(): Promise<void> {
 async function judge({ guard, within, profile = 'everything', ...patch }: Mutant): Promise<Verdict> {
   const seed = Number(values.seed);
   try {
+    const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch };
+    const known = regressions.find((one) => one.guard === guard);
     let first: Violation | undefined;
-    for (let from = seed; from < seed + within; from = first.seed + 1) {
-      const rest = { seed: from, schedules: seed + within - from };
-      const campaign = { profile, ...rest, seconds: undefined, keepGoing: false, jobs: 1, patch };
-      [first] = (await runCampaign(campaign)).violations;
+    if (known) [first] = (await runCampaign({ ...campaign, seed: known.seed, schedules: 1 })).violations;
+    for (let from = seed; !first && from < seed + within;) {
+      [first] = (await runCampaign({ ...campaign, seed: from, schedules: seed + within - from })).violations;
       // What the core does wrong anyway kills no mutant.
       if (!first || !(await runSchedule(first.seed, profile)).violation) break;
+      from = first.seed + 1;
+      first = undefined;
     }
     const violation = first && `${first.invariant}: ${first.message}`;
-    return { guard, within, schedules: first && first.seed - seed + 1, violation };
+    return { guard, within, seed: first?.seed, violation };
   } catch (error) {
     // A core that throws where nobody catches is found out, too; a patch that does not fit is a fault of the list.
     if (!(error as Error).message.includes('the job ended')) throw error;
-    return { guard, within, schedules: 1, violation: 'an exception that nobody caught' };
+    return { guard, within, seed, violation: 'an exception that nobody caught' };
   }
 }

@@ -312,13 +312,6 @@ export const mutants: readonly Mutant[] = [
     within: 50_000,
   },
   {
-    guard: 'of two pairs of one version and term all tabs take the same',
-    file: record,
-    anchor: ' ||\n    later(mine.refreshToken, stored.refreshToken);',
-    replacement: ';',
-    within: 100_000,
-  },
-  {
     guard: 'nobody refreshes ahead of expiry what it has just seen come',
     file: 'src/core/knowledge.ts',
     anchor: '        s.advancedAt + life / 2 - now.mono,\n',
