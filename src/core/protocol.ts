@@ -57,12 +57,13 @@ export function toEnvelope(message: Message, from: string): object {
 export function parseMessage(data: unknown): Envelope | undefined {
   const message = Object(data) as Envelope & { readonly protocol: unknown };
   const { protocol, from, type } = message;
+  const record = parseRecord((message as { readonly record?: unknown }).record);
   // A position is a record without tokens, so the same parser reads both.
   const sound =
     protocol === PROTOCOL &&
     typeof from === 'string' &&
     typeof type === 'string' &&
     parseRecord({ ...message, schema: 0, startedAt: 0 }) &&
-    (!('record' in message) || parseRecord(message.record)?.sessionId === message.sessionId);
-  return sound ? message : undefined;
+    (!('record' in message) || record?.sessionId === message.sessionId);
+  return sound ? { ...message, ...(record && { record }) } : undefined;
 }

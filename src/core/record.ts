@@ -125,7 +125,7 @@ export function newer(
   mine: SessionRecord | undefined,
 ): SessionRecord | undefined {
   if (!mine || !stored) return stored ?? mine;
-  const later = (a: string | undefined, b: string | undefined): number => ((a ?? '') > (b ?? '') ? 1 : 0);
+  const later = (a = '', b = ''): number => Number(a > b) - Number(a < b);
   if (mine.sessionId !== stored.sessionId) {
     const ahead = mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId);
     return ahead > 0 ? mine : stored;
@@ -184,5 +184,5 @@ export function parseRecord(value: unknown): SessionRecord | undefined {
     Object.values(Object(accessTokens) as object).every(
       (token: unknown) => typeof Object(token).token === 'string',
     );
-  return sound ? ({ ...record, accessTokens } as SessionRecord) : undefined;
+  return sound ? ({ ...record, accessTokens: Object(accessTokens) } as SessionRecord) : undefined;
 }

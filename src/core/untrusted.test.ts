@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseMessage, toEnvelope } from './protocol.js';
-import { audienceKey, parseRecord } from './record.js';
+import { audienceKey, newer, parseRecord } from './record.js';
+import type { SessionRecord } from './record.js';
 
 /** Few values of each kind, so that two records often agree in all but one thing; for undefined, the member is absent. */
 const few = fc.integer({ min: 1, max: 3 });
@@ -62,7 +63,8 @@ describe('what any script of the origin may write or post', () => {
       const read = parseRecord(one);
       if (!read) return true;
       const { schema, startedAt, term, version, sessionId } = read;
-      return [schema, startedAt, term, version].every(Number.isFinite) && typeof sessionId === 'string';
+      const counted = [schema, startedAt, term, version].every(Number.isFinite);
+      return counted && typeof sessionId === 'string' && Object.values(read.accessTokens).every(isToken);
     });
     expect(counterexample(isOne)).toBeNull();
   });
@@ -71,7 +73,9 @@ describe('what any script of the origin may write or post', () => {
     const data = fc.oneof(fc.anything(), spoilt(message));
     const isItsOwn = fc.property(data, (one) => {
       const heard = parseMessage(one);
-      return !heard || !('record' in heard) || heard.record.sessionId === heard.sessionId;
+      if (!heard || !('record' in heard)) return true;
+      const { sessionId, accessTokens } = heard.record;
+      return sessionId === heard.sessionId && Object.values(accessTokens).every(isToken);
     });
     expect(counterexample(isItsOwn)).toBeNull();
   });
@@ -84,6 +88,10 @@ test('what was written or posted is read as it was', () => {
   });
   expect(counterexample(isTheSame)).toBeNull();
 });
+
+function isToken(value: unknown): boolean {
+  return typeof (value as { token?: unknown }).token === 'string';
+}
 
 function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
@@ -101,3 +109,18 @@ test('the order of scopes does not matter, and nothing else is lost of an audien
   });
   expect(counterexample(tells)).toBeNull();
 });
+
+test('the order in which two records are heard makes no difference, nor does hearing one again', () => {
+  const isJoin = fc.property(record, record, (one, other) => {
+    const [a, b] = [one, other] as unknown as [SessionRecord, SessionRecord];
+    const newest = newer(a, b)!;
+    const heard = [newer(b, a), newer(newest, a), newer(a, newest), newer(newest, b), newer(b, newest)];
+    return heard.every((again) => isDeepStrictEqual(told(again!), told(newest)));
+  });
+  expect(fc.check(isJoin, { numRuns: 2_000 }).counterexample).toBeNull();
+});
+
+/** What the join tells apart: the same tokens of the same version are the same, wherever they were kept. */
+function told({ startedAt: _, accessTokens: __, journal, ...rest }: SessionRecord): object {
+  return plain({ ...rest, attempt: journal?.attempt }) as object;
+}
