@@ -1,4 +1,4 @@
-// What only Chromium does to pages, or only its driver can ask for: freezing, throttling, duplicating. (Prerendering: prerender.spec.ts.)
+// What only Chromium does to pages, or only its driver can ask for: freezing, throttling. (Prerendering: prerender.spec.ts.)
 import { everyTab, expectInEveryTab, expectOneLeader, expectPeace, get, signIn } from './harness/ask.js';
 import { nativePartition } from './harness/native-partition.js';
 import { expect, pageOf, test as base, type Tab } from './fixtures.js';
@@ -133,30 +133,4 @@ test.describe('hidden pages', { tag: '@chromium' }, () => {
       expect(shown.slice(shown.indexOf('alice')), 'never without a live token').not.toContain(undefined);
     });
   }
-});
-
-test('a duplicated tab is a participant of its own', { tag: '@chromium' }, async ({ server, newTab }) => {
-  const tab = await newTab({ proactive: 'never' });
-  await signIn([tab]);
-  const page = pageOf(tab);
-  const [copy] = await Promise.all([
-    page.context().waitForEvent('page'),
-    tab.evaluate(() => void window.open(location.href)),
-  ]);
-  await copy.waitForFunction(() => 'lab' in window);
-  const answers = await Promise.all([
-    get(tab, { forceRefresh: true }),
-    copy.evaluate(() => window.lab.get({ forceRefresh: true })),
-  ]);
-  expect(answers).toEqual([alice, alice]);
-  const roles = () =>
-    Promise.all([
-      tab.evaluate(() => window.lab.coordinator.getSnapshot().role),
-      copy.evaluate(() => window.lab.coordinator.getSnapshot().role),
-    ]);
-  await expect.poll(async () => (await roles()).sort()).toEqual(['follower', 'leader']);
-  const requests = server.log.refreshes();
-  // One, or, if the driver asked the second page after the first had its answer, one each.
-  expectPeace(server, requests.length);
-  expect(requests.length).toBeLessThanOrEqual(2);
 });

@@ -1,8 +1,8 @@
 // What happens to pages while nobody looks: the back/forward cache, other tabs' doings meanwhile, clocks that jump, storage that is wiped,
-// a main thread that hangs. In every engine; what Chromium alone does is in lifecycle-chromium.spec.ts.
+// a main thread that hangs, a copy of the tab. In every engine; what Chromium alone does is in lifecycle-chromium.spec.ts.
 import { everyTab, expectInEveryTab, expectPeace, get, signIn, snapshotOf } from './harness/ask.js';
 import { before } from './harness/before-page.js';
-import { expect, test as base, type Tab } from './fixtures.js';
+import { expect, pageOf, test as base, type Tab } from './fixtures.js';
 import { nativePartition } from './harness/native-partition.js';
 
 /** Pages stay out of the cache of a Chromium that Playwright has started. */
@@ -227,4 +227,30 @@ test.describe('the refreshing tab hangs', () => {
     expect(new Set(server.log.refreshes().map((entry) => entry.spent)).size).toBe(1);
     expect(server.log.refreshes().map((entry) => entry.replayed ?? false)).toEqual([false, true]);
   });
+});
+
+test('a duplicated tab is a participant of its own', { tag: '@page' }, async ({ server, newTab }) => {
+  const tab = await newTab({ proactive: 'never' });
+  await signIn([tab]);
+  const page = pageOf(tab);
+  const [copy] = await Promise.all([
+    page.context().waitForEvent('page'),
+    tab.evaluate(() => void window.open(location.href)),
+  ]);
+  await copy.waitForFunction(() => 'lab' in window);
+  const answers = await Promise.all([
+    get(tab, { forceRefresh: true }),
+    copy.evaluate(() => window.lab.get({ forceRefresh: true })),
+  ]);
+  expect(answers).toEqual([alice, alice]);
+  const roles = () =>
+    Promise.all([
+      tab.evaluate(() => window.lab.coordinator.getSnapshot().role),
+      copy.evaluate(() => window.lab.coordinator.getSnapshot().role),
+    ]);
+  await expect.poll(async () => (await roles()).sort()).toEqual(['follower', 'leader']);
+  const requests = server.log.refreshes();
+  // One, or, if the driver asked the second page after the first had its answer, one each.
+  expectPeace(server, requests.length);
+  expect(requests.length).toBeLessThanOrEqual(2);
 });
