@@ -1,3 +1,4 @@
+import { settleCallers } from './calls.js';
 import { tell } from './commit.js';
 import { begin, finish, mayFly, whileFlying } from './flight.js';
 import { access, failureOf, positionOf, post } from './knowledge.js';
@@ -26,6 +27,8 @@ export function askWorker(t: Turn): void {
     t,
     () => undefined,
     whileFlying(t, (turn) => {
+      // Or nobody would be served by what was just read, and a refresh of the new pair be asked for.
+      settleCallers(turn);
       const audience = wanted(turn);
       if (!audience) return;
       const { record, storage } = turn.s;

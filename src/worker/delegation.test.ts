@@ -57,10 +57,11 @@ async function world(
     proactive: 'never',
     ...more,
   };
-  const open = (): Tab => origin.open({ ...options, refresh: client('page'), worker: '/worker.js' });
+  const open = (...without: 'channel'[]): Tab =>
+    origin.open({ ...options, refresh: client('page'), worker: '/worker.js' }, without);
   const install = (): void => origin.installWorker({ ...options, refresh: client('worker') });
   if (installed) install();
-  const all = Array.from({ length: tabs }, open);
+  const all = Array.from({ length: tabs }, () => open());
   const [first] = all as [Tab];
   void first.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: life });
   await pass(1_000);
@@ -91,6 +92,20 @@ describe('with a refresh worker', () => {
     await pass(LATENCY);
     expect(senders(requests)).toEqual(['worker']);
     expect(other.getSnapshot().version).toBe(2);
+  });
+
+  test('a page that missed the pair finds it in the store, and asks nobody', async () => {
+    const { tabs, requests, open, origin } = await world(2, { leaderTimeoutMs: 5_000 });
+    const deaf = open('channel');
+    await pass(100);
+    void tabs[0].getAccessToken(force);
+    await pass(LATENCY + 100);
+    expect(deaf.getSnapshot().version).toBe(1);
+    const call = watch(deaf.getAccessToken(force));
+    await pass(LATENCY + 100);
+    expect(call.outcome()).toBe('access-2');
+    expect(senders(requests)).toEqual(['worker']);
+    expect(origin.asked.count).toBe(1);
   });
 
   test('all tabs die: the next visit has the pair', async () => {
