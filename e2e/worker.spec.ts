@@ -166,6 +166,84 @@ test('the worker is unregistered in mid-flight: nothing is spent twice', async (
   expectPeace(server, 2);
 });
 
+test('another script takes its place in mid-flight, and does not wait: nothing is spent twice', async ({
+  server,
+  newTab,
+  newTabs,
+}) => {
+  const tabs = await newTabs(2);
+  const [tab] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab);
+  const answer = server.faults.hold('after');
+  await ask(tab);
+  await answer.arrived;
+  // After a deploy.
+  const later = await newTab({ worker: 'impatient' });
+  const newest = () =>
+    tab.evaluate(async () => {
+      const registrations = await navigator.serviceWorker.getRegistrations();
+      const scripts = registrations.flatMap(({ waiting, active }) => [waiting, active]);
+      return scripts.find((one) => one?.scriptURL.includes('impatient'))?.state;
+    });
+  await expect.poll(newest).toMatch(/installed|activat/);
+  answer.release();
+  await expectInEveryTab([...tabs, later], { status: 'signed-in', version: 2 });
+  await expect.poll(newest).toBe('activated');
+  expect(await get(later, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  await expectInEveryTab([...tabs, later], { status: 'signed-in', version: 3 });
+  expect(senders(server)).toEqual(['worker', 'worker']);
+  expectPeace(server, 2);
+});
+
+test.describe('without the header, in the process of some tab', { tag: '@chromium' }, () => {
+  test.use({ tabOptions: { worker: 'in-a-tab', proactive: 'never', leaderTimeoutMs: 10_000 } });
+
+  for (const { how, end } of ends.filter(({ only }) => only === undefined)) {
+    test(`the tab that asked ${how}: nothing is lost`, async ({ server, newTabs, kill }) => {
+      const tabs = await newTabs(3);
+      const [asking, ...others] = tabs as [Tab, ...Tab[]];
+      await signIn(tabs);
+      await installed(asking);
+      const answer = server.faults.hold('after');
+      await ask(asking);
+      await answer.arrived;
+      await end(asking, kill);
+      answer.release();
+      await expectNothingHappened(server, others);
+    });
+  }
+
+  test.describe('and a server that forgives', () => {
+    test.use({ serverOptions: { forgiveReplayForMs: 10_000 } });
+
+    test('all tabs but one are killed, the worker’s among them or not: that one has the pair', async ({
+      server,
+      newTabs,
+      kill,
+    }) => {
+      const tabs = await newTabs(3);
+      const [asking, another, last] = tabs as [Tab, Tab, Tab];
+      await signIn(tabs);
+      await installed(asking);
+      const answer = server.faults.hold('after');
+      await ask(asking);
+      await answer.arrived;
+      for (const tab of [asking, another]) {
+        await kill(tab);
+        await tab.close();
+      }
+      answer.release();
+      expect(await get(last, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+      await expectInEveryTab([last], { status: 'signed-in' });
+      const pairs = server.log.refreshes().filter(({ decided }) => decided?.status === 200);
+      expect(new Set(pairs.map(({ spent }) => spent)).size, 'no refresh token was spent twice').toBe(
+        pairs.length,
+      );
+    });
+  });
+});
+
 test('a worker that understands nothing is waited for no longer than leaderTimeoutMs', async ({
   server,
   newTab,

@@ -110,9 +110,10 @@ export function servePages(
         send(res, 'text/javascript', workers[pathname as keyof typeof workers]);
       } else {
         const file = app.get(pathname);
-        if (searchParams.has('worker')) setWorkerHeaders(res, searchParams.get('worker')!);
+        const worker = searchParams.get('worker');
+        if (worker !== null) setWorkerHeaders(res, worker);
         if (file === undefined) res.writeHead(404).end();
-        else send(res, file.type, file.body);
+        else send(res, file.type, worker === 'impatient' ? IMPATIENT + String(file.body) : file.body);
       }
     },
     async close() {},
@@ -128,6 +129,9 @@ const workers = {
   /** A refresh worker that nobody understands, as one of another protocol version. */
   '/silent-worker.js': `addEventListener('message', () => {});`,
 };
+
+/** As some apps have it: it does not wait until the worker before it is done. */
+const IMPATIENT = `addEventListener('install', () => skipWaiting());`;
 
 function setWorkerHeaders(res: http.ServerResponse, worker: string): void {
   // Chromium then gives it a process of its own, which no tab takes with it.
