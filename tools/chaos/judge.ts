@@ -86,7 +86,9 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
   // I2, I6: a session is lost only if an answer reached nobody, for its true reason, and it is said once.
   const announced = notes.filter(({ what }) => what === 'reauth-required');
   const isLost = reports.some(({ snapshot }) => snapshot.status === 'reauth-required');
-  const lost = announced[0]?.reason ?? (isLost ? 'not announced' : undefined);
+  // The answer was with a page that stood still: when it wakes, the session is back.
+  const wasLost = [...survivors, ...ends].includes('ERR_REAUTH_REQUIRED');
+  const lost = announced[0]?.reason ?? (isLost ? 'not announced' : wasLost ? 'taken back' : undefined);
   const because = lost === undefined ? undefined : excuse(evidence, refreshes, isStopped, server);
   if (lost !== undefined && because === undefined) violations.push(`I2: the session was lost (${lost})`);
   if (lost === 'not announced') violations.push('I6: nobody was told to sign in again');
