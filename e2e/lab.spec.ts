@@ -6,7 +6,7 @@ import { startDemoServer, type DemoServer } from '../demo/server/server.js';
 import { expect as plainExpect, test as base } from './fixtures.js';
 
 /** Vite compiles the page while it loads: on a busy machine that takes seconds. */
-const expect = plainExpect.configure({ timeout: 20_000 });
+const expect = plainExpect.configure({ timeout: 60_000 });
 
 const test = base.extend<{ page: Page }, { demo: DemoServer }>({
   demo: [
@@ -30,6 +30,8 @@ const test = base.extend<{ page: Page }, { demo: DemoServer }>({
     expect(complaints).toEqual([]);
   },
 });
+
+test.describe.configure({ timeout: 240_000 });
 
 test.skip(
   ({ webDriver }) => webDriver !== undefined,
@@ -119,7 +121,6 @@ for (const [mode, conflicts] of [
 }
 
 test('every other control does what it says', async ({ page, context, demo }) => {
-  test.setTimeout(120_000);
   await choose(page, 'one-refresh');
   const frames = page.locator('iframe');
   await expect(frames).toHaveCount(4);
@@ -182,9 +183,9 @@ test('every tab shows its version, one of them a crown, and a countdown that end
   await expect.poll(crowns).toBe(1);
   for (const tab of frames) await expect(tab.getByText(/^has a token · \d{2,3} s$/)).toBeVisible();
 
-  demo.settings.accessTokenTtl = 3;
+  demo.settings.accessTokenTtl = 20;
   await press(page, 'Expire now');
-  for (const tab of frames) await expect(tab.getByText(/^has a token · [123] s$/)).toBeVisible();
+  for (const tab of frames) await expect(tab.getByText(/^has a token · (1?\d|20) s$/)).toBeVisible();
   // Nobody clicks any more.
   for (const tab of frames) await expect(tab.getByText(/^v[3-9]$/)).toBeVisible();
   expect((await scoreOf(page, 'one-refresh')).perExpiry).toBe('1.000');

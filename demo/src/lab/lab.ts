@@ -42,6 +42,8 @@ export interface Lab {
 
 const FIRST_TABS = 4;
 const NAMES = ['Ada', 'Bo', 'Cleo', 'Dan', 'Eve', 'Finn', 'Gus', 'Hana', 'Ivo', 'Jo', 'Kim', 'Lou'];
+/** In which the first tabs have to be there: a development server on a busy machine takes its time. */
+const OPENING_MS = 60_000;
 /** A tab that has not answered after that long is left behind. */
 const ROUND_MS = 15_000;
 const KEPT_WAITS = 100;
@@ -160,7 +162,7 @@ export function createLab(): Lab {
     await prepare(mode);
     opened = 0;
     set({ frames: Array.from({ length: FIRST_TABS }, nameATab) });
-    await until(() => mine().length >= FIRST_TABS, 10_000);
+    await until(() => mine().length >= FIRST_TABS, OPENING_MS);
     await look();
     firstLogin = logins + 1;
     await signInAgain();
