@@ -384,6 +384,19 @@ describe('without parts of the platform', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
+  test('a store that fails once is not an empty one', async () => {
+    const origin = new Origin();
+    const options = { refresh: server().refresh, refreshTimeoutMs: T, proactive: 'never' } as const;
+    const deaf = origin.open(options, ['channel']);
+    await pass(10);
+    void origin.open(options).setSession({ access_token: 'access-1', expires_in: 10 });
+    await pass(100);
+    origin.storeFailures = 1;
+    const call = watch(deaf.getAccessToken());
+    await pass(10);
+    expect(call.outcome()).toBe('access-1');
+  });
+
   test('a store that fails: memory, said openly, and back', async () => {
     const { tab, origin, strict } = await signedIn();
     origin.storeFailures = 1_000;

@@ -48,13 +48,17 @@ export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   const unread = s.loaded && !isOpen(s.record);
   const until = now.mono + event.timeoutMs;
   s.callers = [...s.callers, { ...event, key: audienceKey(event), until, unread }];
-  if (unread) {
-    access(t, undefined, (turn) => {
-      turn.s.callers = turn.s.callers.map((one) => (one.id === event.id ? { ...one, unread: false } : one));
-    });
-  }
+  if (unread) readFor(t, event.id);
   // What waiting does not heal may have been healed by a person meanwhile: a forced call tries again.
   if (event.force && s.pause?.until === Infinity) s.pause = undefined;
+}
+
+/** Asks the store for a caller; again, as long as it is only not to be read: that is no answer. */
+function readFor(t: Turn, id: number): void {
+  access(t, undefined, (turn, { failed }) => {
+    if (failed) return readFor(turn, id);
+    turn.s.callers = turn.s.callers.map((one) => (one.id === id ? { ...one, unread: false } : one));
+  });
 }
 
 /** Answers everybody who can be answered with what is known now. */

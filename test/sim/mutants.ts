@@ -353,6 +353,13 @@ export const mutants: readonly Mutant[] = [
     replacement: 'const unread = false;',
     within: 10_000,
   },
+  {
+    guard: 'a store that cannot be read is asked again before a caller hears that nobody is signed in',
+    file: 'src/core/calls.ts',
+    anchor: 'if (failed) return readFor(turn, id);',
+    replacement: 'void [failed, readFor];',
+    within: 40_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */

@@ -98,6 +98,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
             refreshToken,
             one.outcome === 'tokens' ? 'page gone before the commit' : 'answer lost',
           );
+          // Without a store its journal was only said, and perhaps died with it.
+          if (unstored.has(one)) truth.excuse(refreshToken, 'blind');
         } else if (reason === 'overdue') truth.excuse(refreshToken, 'overtaken');
         else if (reason === 'forgotten') truth.excuse(refreshToken, 'store lost it');
       }
