@@ -8,7 +8,7 @@
  *     npm run bench -- --check                         compares ratios with bench/baseline.json
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,10 +18,11 @@ import { converge } from './benches/converge.js';
 import { failover } from './benches/failover.js';
 import { firstToken } from './benches/first-token.js';
 import { idle } from './benches/idle.js';
+import { scale } from './benches/scale.js';
 import { size } from './benches/size.js';
 import { storm } from './benches/storm.js';
 import { launch } from './lib/browser.js';
-import { contestants } from './lib/contestants.js';
+import { BY_HAND, contestants, OURS } from './lib/contestants.js';
 import { report } from './lib/format.js';
 import { buildPage } from './lib/page.js';
 import { startServer } from './lib/server.js';
@@ -35,6 +36,7 @@ const benches: Record<string, Bench> = {
   idle,
   storm,
   failover,
+  scale,
 };
 
 const { values, positionals } = parseArgs({
@@ -68,59 +70,70 @@ if (unknown.length > 0 || !(effort > 0)) {
 }
 installPeers();
 
-const chosen = contestants.filter(({ name }) => values.only?.includes(name) ?? true);
+// What is watched are ratios to the floor and to the one to beat.
+const only = values.only ?? (values.check || values.baseline ? [OURS, BY_HAND] : undefined);
+const chosen = contestants.filter(({ name }) => only?.includes(name) ?? true);
 const started = new Date();
-const load = loadavg()[0]!;
 const page = await buildPage();
 const server = await startServer(page);
 const browser = await launch();
-const results: Result[] = [];
+const chromiumVersion = browser.version();
+/** With the load of the machine (of the last minute) before and after. */
+const results: (Result & { load: number[] })[] = [];
 try {
   for (const [name, bench] of Object.entries(benches)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     server.latency = [0, 0];
-    const result = await bench({ browser, server, contestants: chosen, effort });
-    results.push(result);
+    const load = loadavg()[0]!;
+    const result = await bench({
+      browser,
+      server,
+      contestants: chosen,
+      effort,
+      say: (what) => say(`${name}: ${what}`),
+    });
+    results.push({ ...result, load: [load, loadavg()[0]!] });
     console.log(`\n${report(result)}`);
+    // What has been measured is not lost with what comes after it.
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(record(), null, 2)}\n`);
   }
 } finally {
   await browser.close();
   await server.close();
 }
 
-const versions = (
-  JSON.parse(readFileSync(path.join(import.meta.dirname, 'package.json'), 'utf8')) as { dependencies: object }
-).dependencies;
-const run = {
-  date: started.toISOString(),
-  minutes: Math.round((Date.now() - started.getTime()) / 6000) / 10,
-  commit: commit(),
-  command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
-  machine: {
-    processors: cpus().length,
-    model: cpus()[0]?.model,
-    load,
-    node: process.version,
-    chromium: browser.version(),
-  },
-  peers: versions,
-  effort,
-  results,
-};
-if (values.json !== undefined) {
-  mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
-}
-if (values.ledger !== undefined) {
-  mkdirSync(path.dirname(path.resolve(values.ledger)), { recursive: true });
-  appendFileSync(values.ledger, `${JSON.stringify(run)}\n`);
-}
+if (values.ledger !== undefined) appendFileSync(values.ledger, `${JSON.stringify(record())}\n`);
 if (values.baseline) writeBaseline(results);
 if (values.check) {
   const faults = compare(results);
   for (const fault of faults) console.error(fault);
   console.log(faults.length === 0 ? '\nno figure is more than a tenth worse than its baseline' : '');
   process.exitCode = faults.length > 0 ? 1 : 0;
+}
+
+/** The run so far, as JSON has it. */
+function record(): object {
+  const manifest = readFileSync(path.join(import.meta.dirname, 'package.json'), 'utf8');
+  return {
+    date: started.toISOString(),
+    minutes: Math.round((Date.now() - started.getTime()) / 6000) / 10,
+    commit: commit(),
+    command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
+    machine: {
+      processors: cpus().length,
+      model: cpus()[0]?.model,
+      node: process.version,
+      chromium: chromiumVersion,
+    },
+    peers: (JSON.parse(manifest) as { dependencies: object }).dependencies,
+    effort,
+    results,
+  };
+}
+
+/** Progress, for whoever waits. */
+function say(what: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r${what.padEnd(100)}\r` : `${what}\n`);
 }
 
 /** The peers are no dependencies of the project: they are installed here, when they are first needed. */

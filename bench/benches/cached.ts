@@ -19,6 +19,7 @@ export const cached: Bench = async (lab) => {
   }
   // In turns, so that all of them have their share of whatever else the machine does.
   for (let round = 0; round < rounds; round++) {
+    if (round % 10 === 0) lab.say(`round ${round} of ${rounds}`);
     for (const [name, { tabs, samples }] of all) {
       for (const way of waysOf(name)) {
         samples[way].push(await tabs.all[0]!.evaluate((one) => window.bench.cached.measure(one), way));

@@ -30,6 +30,7 @@ export const failover: Bench = async (lab) => {
     for (const name of names) {
       // Those who never ask take long to do so.
       const rounds = name === OURS || name === FLOOR ? repeats(lab, 20, 3) : repeats(lab, 5);
+      lab.say(`${when}, ${end}, ${name}`);
       for (let round = 0; round < rounds; round++) {
         const outcome = await (when === 'idle' ? idleEnd : midRefreshEnd)(lab, name, end);
         all[i]!.get(name)!.push(outcome);

@@ -7,7 +7,7 @@ import { spread } from '../lib/stats.js';
 import { watch } from '../lib/baseline.js';
 
 export const firstToken: Bench = async (lab) => {
-  const rounds = repeats(lab, 40, 5);
+  const rounds = repeats(lab, 24, 5);
   const all = new Map<string, { tabs: Tabs; samples: number[]; floors: number[] }>();
   for (const { name } of lab.contestants) {
     const tabs = await Tabs.open(lab.browser, lab.server, name, 1);
@@ -15,6 +15,7 @@ export const firstToken: Bench = async (lab) => {
     all.set(name, { tabs, samples: [], floors: [] });
   }
   for (let round = 0; round < rounds; round++) {
+    if (round % 5 === 0) lab.say(`round ${round} of ${rounds}`);
     for (const { tabs, samples, floors } of all.values()) {
       const tab = await tabs.openEmpty();
       const { began, ended, token } = await tab.evaluate(() => window.bench.firstToken());

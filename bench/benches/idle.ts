@@ -19,12 +19,13 @@ export const idle: Bench = async (lab) => {
     for (const { name } of group) {
       opened.push(await Tabs.open(lab.browser, lab.server, name, TABS, { count: true }));
     }
+    lab.say(group.map(({ name }) => name).join(', '));
     // What starting brings with it is not idleness.
     await sleep(5_000);
-    const before = await Promise.all(opened.map(countsOf));
+    const before = await Promise.all(opened.map((tabs) => tabs.counts()));
     await sleep(seconds * 1000);
     for (const [i, tabs] of opened.entries()) {
-      const after = await countsOf(tabs);
+      const after = await tabs.counts();
       const armed = await Promise.all(tabs.all.map((tab) => tab.evaluate(() => window.bench.armed())));
       const perMinute = Object.fromEntries(
         Object.entries(after).map(([name, value]) => [
@@ -81,11 +82,3 @@ export const idle: Bench = async (lab) => {
     },
   };
 };
-
-async function countsOf(tabs: Tabs): Promise<Counts> {
-  const each = await Promise.all(tabs.all.map((tab) => tab.evaluate(() => window.bench.counts)));
-  return each.reduce((sum, counts) => {
-    for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name];
-    return sum;
-  });
-}

@@ -9,6 +9,8 @@ export interface Lab {
   contestants: readonly Contestant[];
   /** How often to repeat, where 1 is the full measurement. */
   effort: number;
+  /** What is being done. */
+  say: (what: string) => void;
 }
 
 export interface Table {

@@ -1,6 +1,7 @@
 // Real tabs of a real Chromium, each with a process of its own.
 import { chromium, type Browser, type BrowserContext, type Page as PlaywrightPage } from 'playwright';
 import { ensureBrowser } from '../../tools/browsers.js';
+import type { Counts } from '../page/counters.js';
 import type { Asked } from '../page/main.js';
 import { epochNow, type Server } from './server.js';
 
@@ -75,9 +76,9 @@ export class Tabs {
     return page;
   }
 
-  /** Time passes: every token expires. */
-  async expire(): Promise<void> {
-    this.server.aheadMs += AN_HOUR;
+  /** Time passes: by default as much as lets every token expire. */
+  async expire(byMs = AN_HOUR): Promise<void> {
+    this.server.aheadMs += byMs;
     const { aheadMs } = this.server;
     await Promise.all(this.all.map((tab) => tab.evaluate((ms) => window.bench.setAhead(ms), aheadMs)));
   }
@@ -93,6 +94,15 @@ export class Tabs {
   async signInAll(): Promise<void> {
     const tokens = this.server.signIn();
     for (const tab of this.all) await tab.evaluate((given) => window.bench.signIn(given), tokens);
+  }
+
+  /** What all of them did so far. */
+  async counts(): Promise<Counts> {
+    const each = await Promise.all(this.all.map((tab) => tab.evaluate(() => window.bench.counts)));
+    return each.reduce((sum, counts) => {
+      for (const name of Object.keys(sum) as (keyof Counts)[]) sum[name] += counts[name];
+      return sum;
+    });
   }
 
   async close(): Promise<void> {
