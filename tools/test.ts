@@ -25,6 +25,14 @@ const stages: [name: string, command: string][] = [
   ['size', 'npm run --silent size'],
   ['as users get it', 'npm run --silent check:consumers'],
   ['end-to-end tests', 'npm run --silent e2e -- --core --reporter=list,json'],
+  [
+    'chaos, worker',
+    'npm run --silent chaos -- --mode worker --faults dying --rounds 40 --seconds 35 --deadline 6000',
+  ],
+  [
+    'chaos, pages',
+    'npm run --silent chaos -- --mode page --faults all --rounds 40 --seconds 35 --deadline 3000',
+  ],
 ];
 
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`;

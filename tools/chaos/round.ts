@@ -43,7 +43,7 @@ export async function playRound(world: World, plan: Plan): Promise<Evidence> {
 
   const asker = tabs[plan.asker % tabs.length]!;
   const sessionId = await within(
-    10_000,
+    30_000,
     asker.page.evaluate((life) => window.chaos.signIn('alice', life), LIFE),
   );
   const kinds = plan.strikes.map(({ kind }) => kind);
@@ -167,7 +167,7 @@ async function furnish(world: World, { tabs: count }: Plan): Promise<Tab[]> {
 /** Lets a tab need a token, and does not wait for it. */
 function need(tab: Tab): Promise<void> {
   return within(
-    10_000,
+    30_000,
     tab.page.evaluate(
       ([limit, hope]) => void window.chaos.need(limit!, hope!).catch(() => {}),
       [LIMIT_MS, HOPE_MS],

@@ -242,7 +242,7 @@ export function arm(world: World, wire: Wire): void {
   }
 }
 
-export async function until(is: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
+export async function until(is: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
   for (const end = Date.now() + ms; !(await is()); await sleep(10)) {
     if (Date.now() > end) throw new Error(`It did not come about within ${ms} ms`);
   }
