@@ -18,7 +18,11 @@ export default defineConfig({
     environment: 'node',
     coverage: { include: ['src/core/**/*.ts'], exclude: ['**/*.test.ts'], reporter: ['text', 'html'] },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'] } },
+      {
+        extends: true,
+        // Where time matters it is simulated; a busy machine only takes longer.
+        test: { name: 'unit', include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'], testTimeout: 60_000 },
+      },
       {
         // What renders, once more on React 18.
         extends: true,

@@ -360,6 +360,13 @@ export const mutants: readonly Mutant[] = [
     replacement: 'void [failed, readFor];',
     within: 40_000,
   },
+  {
+    guard: 'what no store tells is heard before the locks go',
+    file: commit,
+    anchor: 'if (said && flies(t))',
+    replacement: 'if (said && !flies(t))',
+    within: 20_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */
