@@ -21,7 +21,11 @@ export default defineConfig({
       {
         extends: true,
         // Where time matters it is simulated; a busy machine only takes longer.
-        test: { name: 'unit', include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'], testTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
+          testTimeout: 60_000,
+        },
       },
       {
         // What renders, once more on React 18.
