@@ -27,10 +27,13 @@ export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>
             idToken: tokens.id_token,
             accessTokens: { '': toAccessToken(tokens, 1, at, life) },
           },
-    (turn, { failed, record }) => {
-      // Again, until it works or the store counts as unusable and memory serves.
-      if (failed) return beginSession(turn, event);
-      if (record?.sessionId === sessionId) tell(turn, 'session-started', record, false);
+    (turn, { failed }) => {
+      const { record } = turn.s;
+      const begun = record?.sessionId === sessionId;
+      // Again, until it works or the store counts as unusable and memory serves; unless this tab has heard of it: then it
+      // was written all the same, and may be over by now.
+      if (failed && !begun) return beginSession(turn, event);
+      if (begun) tell(turn, 'session-started', record, false);
       turn.effects.push({ type: 'settle', id });
     },
   );

@@ -367,6 +367,13 @@ export const mutants: readonly Mutant[] = [
     replacement: 'if (said && !flies(t))',
     within: 20_000,
   },
+  {
+    guard: 'a sign-in whose write was reported as failed is not repeated when it was heard of',
+    file: session,
+    anchor: 'if (failed && !begun)',
+    replacement: 'if (failed)',
+    within: 50_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */
