@@ -130,5 +130,9 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     return;
   }
   if (replaced || !isOpen(before)) emit(t, 'session-started');
-  if (after.leader && (replaced || before.leader !== after.leader)) emit(t, 'leader-changed');
+  if (after.leader && (replaced || before.leader !== after.leader)) {
+    // Also one of the same term, whose election went unheard.
+    s.elect = undefined;
+    emit(t, 'leader-changed');
+  }
 }

@@ -374,6 +374,13 @@ export const mutants: readonly Mutant[] = [
     replacement: 'if (failed)',
     within: 50_000,
   },
+  {
+    guard: 'no election once a leader is known, be it of the same term',
+    file: 'src/core/knowledge.ts',
+    anchor: '    s.elect = undefined;\n',
+    replacement: '',
+    within: 50_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */
