@@ -63,8 +63,9 @@ function withPair(
   const version = base.version + 1;
   const accessToken = toAccessToken(tokens, version, attempt.sent.wall, life);
   if (base.version > attempt.version && !base.ended) {
-    const known = refreshToken === base.refreshToken;
-    return known
+    // (Of a version whose successor has worked since, none is needed.)
+    const proven = base.version > attempt.version + 1 && !base.spares;
+    return proven || refreshToken === base.refreshToken
       ? undefined
       : { ...base, spares: [...(base.spares ?? []), { refreshToken, audience, accessToken }] };
   }

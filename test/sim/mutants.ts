@@ -381,6 +381,13 @@ export const mutants: readonly Mutant[] = [
     replacement: '',
     within: 50_000,
   },
+  {
+    guard: 'no spare of a version whose successor has worked since',
+    file: commit,
+    anchor: 'proven || refreshToken',
+    replacement: '(proven && !base) || refreshToken',
+    within: 50_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */
