@@ -84,7 +84,9 @@ function accept(
   if (!mayFly(s) || record!.sessionId !== sessionId) return;
   // Whoever has a store finds it there.
   if (record!.version > version) return memory ? tell(t, 'pair', record!, true) : undefined;
-  if (unread || s.storage === 'memory' || record!.ended) return;
+  // Without locks only the sender can tell that a request is under way, whether its store still works or not.
+  const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
+  if (blind || record!.ended) return;
   if (pause) {
     const known = journal?.failure && failureOf({ sessionId, version }, journal.attempt);
     // It asked before it heard of the failure. All wait as one.

@@ -388,6 +388,13 @@ export const mutants: readonly Mutant[] = [
     replacement: '(proven && !base) || refreshToken',
     within: 50_000,
   },
+  {
+    guard: 'whoever has a request under way says so, whether its store works or not',
+    file: 'src/core/delegation.ts',
+    anchor: " && s.flight?.phase !== 'sending'",
+    replacement: '',
+    within: 50_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */
