@@ -62,7 +62,11 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
-    if (kept.spentAt === undefined) violate('I2', 'the session ended, but its refresh token lives');
+    const pairs = truth.requests.get(kept.parent ?? '')?.filter(({ outcome }) => outcome === 'tokens') ?? [];
+    // (After a wipe, or blindly, two tabs won two pairs of one version: the word that one is dead was taken for the other.)
+    const two =
+      pairs.length > 1 && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
+    if (kept.spentAt === undefined && !two) violate('I2', 'the session ended, but its refresh token lives');
   }
   for (const { outcome, answer, request } of network.exchanges()) {
     if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;

@@ -1,3 +1,4 @@
+import { attemptLock } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
@@ -12,13 +13,15 @@ const SLACK_MS = 50;
  * never once a response to it was committed and the sender could know.
  */
 export function checkSpending(world: World, truth: Truth, violate: Violate): Check {
-  const { plan, participants, scheduler } = world;
+  const { plan, participants, scheduler, locks } = world;
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   const { now } = scheduler;
   /** When each participant last saw what the store holds, and wrote a journal on it. */
   const journaled = new Map<Participant, { at: number; version: number; sessionId: string }>();
   /** Requests of tabs without a store: no journal is durable. */
   const unstored = new Set<Exchange>();
+  /** When the journal of each request was last seen in the store by its sender. */
+  const noted = new Map<Exchange, number>();
   /** When each participant last found that nobody else's request is under way. */
   const cleared = new Map<Participant, number>();
 
@@ -39,9 +42,15 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (earlier.outcome === 'tokens' && sender.closed && truth.storeHurt()) return 'page gone';
     if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';
-    if (now() - earlier.sentAt >= T - SLACK_MS) return 'overdue';
-    // Without locks the journal is all there is, and it went with the store.
-    if (!plan.locks && truth.storeReset()) return 'forgotten';
+    // (Without locks the journal is a lease: it counts from when it was written, which may be T/2 before the send.)
+    const since = plan.locks ? earlier.sentAt : (noted.get(earlier) ?? earlier.sentAt);
+    if (now() - since >= T - SLACK_MS) return 'overdue';
+    // Without locks the journal is all there is, and it went with the store; so it is where a frozen page holds the lock of
+    // its own request, for which this one has only a place in the queue.
+    const name = attemptLock(earlier.request);
+    const locked = locks.list().some((lock) => lock.held && lock.tab === earlier.tab && lock.name === name);
+    const lost = truth.storeResetAt >= (noted.get(earlier) ?? Infinity) && !locked;
+    if (plan.locks ? lost : truth.storeReset()) return 'forgotten';
     return undefined;
   }
 
@@ -66,6 +75,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         violate('I1', `${by.tab.name} sends version ${version} although it knows better`);
       }
       if (state.storage === 'memory') unstored.add(exchange);
+      else if (journaled.has(by)) noted.set(exchange, journaled.get(by)!.at);
       const committed = truth.committed.get(`${sessionId}.${version + 1}`);
       if (committed !== undefined && !truth.storeReset()) {
         const journal = journaled.get(by);
