@@ -61,7 +61,9 @@ const executable = ensureBrowser('chromium').path;
 const verdicts: Verdict[] = [];
 let broken = 0;
 let chromiumVersion = '';
-const end = performance.now() + seconds * 1000;
+let end = performance.now() + seconds * 1000;
+// Asked to stop, a campaign ends with the rounds that are being played, and says what it has.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (end = 0));
 if (values.json !== undefined) write(values.json, '');
 
 // Whole blocks, so that a round has the same tabs whatever the number of browsers.

@@ -128,7 +128,7 @@ const violations: [what: string, more: Partial<Evidence>][] = [
   ['announced 2 times', { ...lost, notes: [told, { ...told, by: 'tab-3' }] }],
   ['nobody was told', { ...lost, notes: [] }],
   ['never settled', { reports: [tab('tab-2', {}, { ms: undefined } as object)] }],
-  ['took 20000 ms', { reports: [tab('tab-2', {}, { ms: 20_000 })] }],
+  ['took 20000 ms', { reports: [tab('tab-2', {}, { ms: 20_000, rangMs: 8_010 })] }],
   ['given a token of bob', { reports: [tab('tab-2', {}, { given: 'bob' })] }],
   ['ended with ERR_SIGNED_OUT', { ends: ['ERR_SIGNED_OUT'] }],
   ['the tabs differ', { reports: [tab('tab-2'), tab('tab-3', { version: 3 })] }],

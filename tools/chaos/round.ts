@@ -91,14 +91,14 @@ export async function playRound(world: World, plan: Plan): Promise<Evidence> {
 
   // As if nothing had happened: the tabs that are left, or the next visit.
   const survivors = await visit(world, by === undefined ? 0 : 3_000);
-  const had = await hear(survivors);
+  const had = await hear(world, survivors);
 
   world.calm();
   for (const undo of later.reverse()) {
     await undo().catch((error: unknown) => missed.push(String(error)));
   }
   const living = await visit(world, 0);
-  const ends = await hear(living);
+  const ends = await hear(world, living);
   const locks = await quiet(living[0]!);
   const reports = await converge(living);
   prove(world, plan, struck, missed);
@@ -187,12 +187,21 @@ async function visit(world: World, patienceMs: number): Promise<Tab[]> {
   return [await world.openTab()];
 }
 
-function hear(tabs: readonly Tab[]): Promise<string[]> {
-  return each(tabs, (tab) =>
+function hear(world: World, tabs: readonly Tab[]): Promise<string[]> {
+  const ask = (tab: Tab): Promise<string> =>
     within(
       HOPE_MS + LIMIT_MS + 5_000,
       tab.page.evaluate(([limit, hope]) => window.chaos.need(limit!, hope!), [LIMIT_MS, HOPE_MS]),
-    ).catch((error: unknown) => (tab.state === 'there' ? `no answer: ${String(error)}` : 'gone')),
+    );
+  return each(tabs, (tab) =>
+    ask(tab)
+      .catch(async (error: unknown) => {
+        // A reload that was too late to strike in time.
+        if (!String(error).includes('context was destroyed')) throw error;
+        await world.ready(tab);
+        return ask(tab);
+      })
+      .catch((error: unknown) => (tab.state === 'there' ? `no answer: ${String(error)}` : 'gone')),
   );
 }
 

@@ -16,6 +16,8 @@ export interface Call {
   stoodStill: boolean;
   /** Absent while it has not settled. */
   ms?: number;
+  /** When a timer of this page's own rang that was set to the same limit: late, where the page is throttled or the machine busy. */
+  rangMs?: number;
   /** Whose token was given. */
   given?: string | undefined;
   code?: string;
@@ -67,12 +69,14 @@ async function callOnce(limitMs: number): Promise<Call> {
   const call: Call = { subject, limitMs, stoodStill: false };
   calls.push(call);
   const startedAt = performance.now();
+  const timer = setTimeout(() => (call.rangMs = performance.now() - startedAt), limitMs);
   try {
     call.given = decodeJwt(await coordinator.getAccessToken({ timeoutMs: limitMs })).sub;
   } catch (error) {
     call.code = error instanceof TokenCoordinatorError ? error.code : String(error);
   }
   call.ms = performance.now() - startedAt;
+  clearTimeout(timer);
   return call;
 }
 
