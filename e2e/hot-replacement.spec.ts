@@ -130,7 +130,9 @@ for (const [name, closer] of Object.entries(closers)) {
       await expect.poll(() => spent).toEqual(['refresh-1']);
       saveEdition(2);
       await expect(shown).toHaveText('edition 2, signed-in, access-1');
-      await page.evaluate(() => void (window.ownCall = window.made[1]!.getAccessToken({ forceRefresh: true })));
+      await page.evaluate(
+        () => void (window.ownCall = window.made[1]!.getAccessToken({ forceRefresh: true })),
+      );
       answer?.();
       expect(await page.evaluate(() => window.ownCall)).toBe('access-2');
       await expect(shown).toHaveText('edition 2, signed-in, access-2');
