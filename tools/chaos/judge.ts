@@ -65,7 +65,8 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
         delivered(entry) && entry.answeredAt! < again.receivedAt;
       if (isIn(before) && !isStopped(before) && server !== 'dpop')
         violations.push(`I1: request ${again.id} repeats ${before.id}, which was answered`);
-      const overdue = again.receivedAt - before.receivedAt >= 1.9 * refreshTimeoutMs;
+      // Twice its deadline, counted from when it was sent, which was before it arrived.
+      const overdue = again.receivedAt - before.receivedAt >= 2 * refreshTimeoutMs - SLACK_MS;
       if (before.answeredAt === undefined && before.sent === undefined && !isStopped(before) && !overdue)
         violations.push(`I1: request ${again.id} repeats ${before.id}, which was on its way`);
     }
