@@ -81,8 +81,8 @@ async function openTab(
   for (const [name, value] of Object.entries(options)) query.set(name, String(value));
   // A page that is about to go may take the question with it.
   const isReady = () =>
-    Promise.race([empty.evaluate(() => 'lab' in window).catch(() => false), sleep(1_000, false)]);
-  const ready = () => expect.poll(isReady, { intervals: [20], timeout: 20_000 }).toBe(true);
+    Promise.race([empty.evaluate(() => 'lab' in window).catch(() => false), sleep(3_000, false)]);
+  const ready = () => expect.poll(isReady, { intervals: [20], timeout: 40_000 }).toBe(true);
   const tab: Tab = {
     id,
     evaluate: empty.evaluate,
@@ -146,6 +146,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     const server: DemoServer = await startDemoServer({
       // One fetch is one request: see TokenEndpointHandlerOptions.
       keepAlive: false,
+      // A test that is about an expiry says so; the others take as long as the machine does.
+      accessTokenTtl: 3600,
       // Pages that look like another site, or like none: see missing-parts.spec.ts.
       alsoAllowOrigin: () => true,
       ...serverOptions,

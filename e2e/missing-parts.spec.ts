@@ -282,10 +282,14 @@ test('everything missing: a single tab that works', { tag: '@core' }, async ({ s
 });
 
 test.describe('everything missing, and the tokens go ahead of time', () => {
-  test.use({ serverOptions: { accessTokenTtl: 2 } });
+  test.use({ serverOptions: { accessTokenTtl: 4 } });
 
   test('a single tab keeps itself in tokens', async ({ server, newTab }) => {
-    const tab = await newTab(before('noLocks', 'noChannel', 'noIndexedDb', 'noLocalStorage'));
+    const tab = await newTab({
+      // Half a life for each refresh.
+      refreshBeforeMs: 2_000,
+      ...before('noLocks', 'noChannel', 'noIndexedDb', 'noLocalStorage'),
+    });
     server.log.subscribe(() => {
       if (server.log.refreshes().length === 3) server.settings.accessTokenTtl = 3600;
     });
