@@ -76,8 +76,10 @@ function run(worker: string, job: Job): Promise<void> {
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`seeds from ${job.seed}: the job ended with ${code}`)),
-    );
+    child.on('exit', (code, signal) => {
+      if (code === 0) return resolve();
+      // Somebody ended it: that says nothing of the core.
+      reject(new Error(`seeds from ${job.seed}: ${signal ?? `the job ended with ${code}`}`));
+    });
   });
 }
