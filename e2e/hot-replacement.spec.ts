@@ -1,5 +1,5 @@
 // What a developer lives with all day: Vite replaces the module that makes the coordinator, under React's Fast Refresh, in a page that stays.
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenCoordinator } from 'one-refresh';
@@ -75,11 +75,8 @@ for (const [name, closer] of Object.entries(closers)) {
   }) => {
     mkdirSync(path.join(repository, 'temp'), { recursive: true });
     const root = mkdtempSync(path.join(repository, 'temp', 'hot-'));
-    // As editors do it: Vite never finds half a file.
-    const save = (file: string, text: string): void => {
-      writeFileSync(path.join(root, '.saving'), text);
-      renameSync(path.join(root, '.saving'), path.join(root, file));
-    };
+    // (In place: of a file that is renamed over another one Vite's watcher hears at most once a second, and misses the rest.)
+    const save = (file: string, text: string): void => writeFileSync(path.join(root, file), text);
     for (const [file, text] of Object.entries(files)) save(file, text);
     const saveEdition = (edition: number): void => save('coordinator.ts', coordinatorModule(edition, closer));
     saveEdition(1);
