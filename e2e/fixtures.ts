@@ -95,7 +95,8 @@ async function openTab(
     leave: () => empty.goto(`${address}/__lab/elsewhere`),
     async comeBack() {
       // The page that goes back may be gone before it could answer.
-      void empty.evaluate(() => void setTimeout(() => history.back(), 0)).catch(() => {});
+      if (empty.back) await empty.back();
+      else void empty.evaluate(() => void setTimeout(() => history.back(), 0)).catch(() => {});
       await ready();
     },
   };

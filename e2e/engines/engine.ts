@@ -22,6 +22,8 @@ export interface EngineTab {
   evaluate<Result>(run: () => Result | Promise<Result>): Promise<Result>;
   /** Resolves when the page has loaded. */
   goto(url: string): Promise<void>;
+  /** Goes back in its history, where the page itself cannot be told to. Resolves when the page is there. */
+  back?(): Promise<void>;
   close(): Promise<void>;
   /** Where Playwright drives the engine: for what one engine alone can do. */
   readonly page?: Page;

@@ -79,6 +79,11 @@ async function newPartition(driver: string, mailbox: Mailbox): Promise<Partition
         abandon();
         await inWindow(handle, () => session.command('POST', '/url', { url }));
       },
+      // A script that meets a page on its way into the cache is never answered, and holds up every other command of the session.
+      async back() {
+        abandon();
+        await inWindow(handle, () => session.command('POST', '/back'));
+      },
       async close() {
         abandon();
         await inWindow(handle, () => session.command('DELETE', '/window'));
