@@ -118,6 +118,29 @@ describe('getAccessToken', () => {
     expect(closed.outcome()).toBe('ERR_CLOSED');
   });
 
+  test('waits for the sign-in that this tab has just begun, and no longer than that', async () => {
+    const { tab, strict, open } = await signedIn();
+    void tab.signOut();
+    await pass(50);
+    void tab.setSession({ access_token: 'access-9', refresh_token: 'refresh-9', expires_in: 10 });
+    const call = watch(tab.getAccessToken());
+    await pass(50);
+    expect(call.outcome()).toBe('access-9');
+    void tab.signOut();
+    await pass(50);
+    let fail = (_: Error): void => {};
+    const bind = (): Promise<void> => new Promise((_, reject) => (fail = reject));
+    const bound = open({ refresh: { refresh: strict.refresh, bind } });
+    await pass(50);
+    const signIn = watch(bound.setSession({ access_token: 'access-10', expires_in: 10 }));
+    const waiting = watch(bound.getAccessToken());
+    await pass(50);
+    expect([signIn.outcome(), waiting.outcome()]).toEqual(['pending', 'pending']);
+    fail(new Error('no key'));
+    await pass(1);
+    expect([signIn.outcome(), waiting.outcome()]).toEqual(['Error: no key', 'ERR_SIGNED_OUT']);
+  });
+
   test('bad durations are refused with a sentence', async () => {
     const { tab } = await signedIn();
     const calls = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { minValidityMs: NaN }].map((options) =>
@@ -282,6 +305,13 @@ describe('what the server says', () => {
 });
 
 describe('sign-out', () => {
+  test('of a tab that has only just been opened: it waits until the session is known', async () => {
+    const { tab, open } = await signedIn();
+    void open().signOut();
+    await pass(50);
+    expect(tab.getSnapshot().status).toBe('signed-out');
+  });
+
   test('is final for a refresh in flight: its pair is not kept, and revoked', async () => {
     const origin = new Origin();
     const strict = server();

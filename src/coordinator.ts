@@ -214,10 +214,17 @@ export function createCoordinator(
         throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
       }
       const at = clock.wall();
-      const life = await lifeOf(tokens);
       const sessionId = clock.id();
-      await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
-      await ask((id) => dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at }));
+      dispatch({ type: 'signing-in', change: 1 });
+      try {
+        const life = await lifeOf(tokens);
+        await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
+        await ask((id) =>
+          dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at }),
+        );
+      } finally {
+        dispatch({ type: 'signing-in', change: -1 });
+      }
       // Another tab's sign-in came first, or the next one already.
       if (snapshot.sessionId !== sessionId) client.unbind?.({ name, sessionId }).catch(() => {});
     },
@@ -266,6 +273,7 @@ export function createCoordinator(
     },
 
     async signOut({ revoke = true } = {}) {
+      if (!state().loaded) await ready;
       await ask((id) => dispatch({ type: 'sign-out', id, revoke }));
     },
 

@@ -65,10 +65,16 @@ function readFor(t: Turn, id: number): void {
 export function settleCallers(t: Turn): void {
   const { s, now } = t;
   if (s.callers.length === 0) return;
+  // Whoever asks after `setSession` was called means the session that is about to begin.
+  //
+  //     load      read ───────────────────────────────▶ nobody
+  //     sign-in        bind, write ──────────────────────────▶ somebody
+  //     call              waits ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ served
+  const known = s.loaded && (s.signingIn === 0 || isOpen(s.record));
   const waiting: Caller[] = [];
   for (let caller of s.callers) {
     // What is asked for is fixed when the store has been read: under which session, newer than which version.
-    if (s.loaded && !caller.unread && caller.version === undefined) {
+    if (known && !caller.unread && caller.version === undefined) {
       caller = { ...caller, sessionId: s.record?.sessionId, version: tokenOf(s, caller.key)?.version ?? 0 };
     }
     const answer = verdict(s, caller, now);
@@ -85,7 +91,7 @@ function verdict(
 ): { token: string } | { error: TokenCoordinatorError } | undefined {
   const { record, pause } = s;
   const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
-  if (!s.loaded || caller.unread) return late;
+  if (caller.version === undefined) return late;
   if (!isOpen(record) || caller.sessionId !== record.sessionId) return { error: fault('ERR_SIGNED_OUT') };
 
   const token = tokenOf(s, caller.key);
@@ -93,7 +99,7 @@ function verdict(
     const left = lifeLeft(s, caller.key, now);
     const served = { token: token.token };
     // Anything newer than what was found wanting will do, or a short-lived token would never be handed out.
-    if (token.version > caller.version! && (left > 0 || token.version === s.received)) return served;
+    if (token.version > caller.version && (left > 0 || token.version === s.received)) return served;
     // No better one is to be had for now, so a live one is served.
     const least = pause || record.ended ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
     if (!caller.force && left > least) return served;

@@ -105,9 +105,10 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (replaced) s.seen = {};
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
   const advanced = replaced || before.version !== after.version;
-  const { failure, attempt = 0 } = after.journal ?? {};
+  const { failure, attempt = 0, by, term } = after.journal ?? {};
   const of = failureOf(after, attempt);
-  if (replaced || before.journal?.term !== after.journal?.term) s.journalSeen = now.mono;
+  // (One with a store and one without may both write the journal of a term.)
+  if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;
   s.advancedAt = replaced ? -Infinity : advanced ? now.mono : s.advancedAt;
   // What was asked of others, or by others, has an outcome. An old failure, read again, is none.

@@ -52,6 +52,9 @@ function handle(t: Turn, event: Event): void {
       s.callers = s.callers.filter(({ id }) => id !== event.id);
       t.effects.push({ type: 'settle', id: event.id, error: event.error });
       return;
+    case 'signing-in':
+      s.signingIn += event.change;
+      return;
     case 'session':
       return beginSession(t, event);
     case 'sign-out':

@@ -143,8 +143,9 @@ export function newer(
 
 /** Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over. */
 export function fingerprint(record: SessionRecord): string {
-  const { sessionId, version, term, journal } = record;
-  return [sessionId, version, term, journal?.attempt, journal?.failure?.at].join();
+  const { sessionId, version, term, leader, journal } = record;
+  // (A claim of a tab that never heard of a leader's resignation wins the same term.)
+  return [sessionId, version, term, leader, journal?.attempt, journal?.failure?.at].join();
 }
 
 /** The access token of a response. `at` is when its request was sent; `life`, from its claims, counts only without `expires_in`. */

@@ -121,6 +121,8 @@ export interface State {
   /** Drawn once per version; spreads timers. */
   readonly jitter: number;
   readonly callers: readonly Caller[];
+  /** Sign-ins that this tab has been told of and that are not through yet. */
+  readonly signingIn: number;
   readonly flight?: Flight | undefined;
   readonly attempts: readonly Attempt[];
   readonly pause?: Pause | undefined;
@@ -193,6 +195,8 @@ export type Event =
       readonly life: number | undefined;
       readonly at: number;
     }
+  /** One sign-in more, or one less, that calls wait for. */
+  | { readonly type: 'signing-in'; readonly change: 1 | -1 }
   | { readonly type: 'sign-out'; readonly id: number; readonly revoke: boolean }
   | { readonly type: 'lock'; readonly outcome: LockOutcome; readonly then: Continuation<LockOutcome> }
   /** There is no refresh worker to ask. */
@@ -277,6 +281,7 @@ export function initialState(
     advancedAt: -Infinity,
     jitter: 0.5,
     callers: [],
+    signingIn: 0,
     flight: undefined,
     attempts: [],
     pause: undefined,

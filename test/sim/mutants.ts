@@ -395,6 +395,27 @@ export const mutants: readonly Mutant[] = [
     replacement: '',
     within: 50_000,
   },
+  {
+    guard: 'a call made while this tab signs in waits for it',
+    file: 'src/core/calls.ts',
+    anchor: 's.loaded && (s.signingIn === 0 || isOpen(s.record))',
+    replacement: 's.loaded',
+    within: 50_000,
+  },
+  {
+    guard: 'two journals of one term, by a tab with a store and by one without, are two',
+    file: 'src/core/knowledge.ts',
+    anchor: ' || before.journal?.by !== by',
+    replacement: '',
+    within: 100_000,
+  },
+  {
+    guard: 'a claim of the same term, by a tab that missed a resignation, is a sign of life',
+    file: record,
+    anchor: 'version, term, leader, journal?.attempt',
+    replacement: 'version, term, void leader, journal?.attempt',
+    within: 100_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */

@@ -70,6 +70,7 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   for (const { outcome, answer, request } of network.exchanges()) {
     if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;
+    if (truth.excuses.get(request.refreshToken ?? '')?.has('page gone before the commit')) continue;
     const { refresh_token: given } = answer.tokens;
     const over =
       truth.signedOut.has(request.sessionId) &&
