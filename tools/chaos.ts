@@ -18,7 +18,14 @@ import { judge, type Verdict } from './chaos/judge.js';
 import { BLOCK, planOf, type Mode, type Selection } from './chaos/plan.js';
 import { playRound } from './chaos/round.js';
 import { figuresOf, table } from './chaos/table.js';
-import { buildPage, launchBrowser, World, type ServerKind, type WorldSettings } from './chaos/world.js';
+import {
+  buildPage,
+  launchBrowser,
+  World,
+  type Browser,
+  type ServerKind,
+  type WorldSettings,
+} from './chaos/world.js';
 
 const { values } = parseArgs({
   options: {
@@ -102,31 +109,33 @@ if (values.ledger !== undefined) {
 // Rounds that prove nothing are no success either.
 process.exitCode = figures.violations > 0 || figures.rounds === 0 || broken > verdicts.length / 10 ? 1 : 0;
 
-/** One browser, block after block. */
+/** One browser, block after block; another one after a round that could not be played. */
 async function play(): Promise<void> {
-  let browser = await launchBrowser(executable);
-  chromiumVersion = browser.version;
+  let browser: Browser | undefined;
   for (let block = blocks.shift(); block && performance.now() < end; block = blocks.shift()) {
-    let world = await World.open(browser, page, settings);
+    let world: World | undefined;
     for (const round of block) {
       if (performance.now() > end) break;
       const plan = planOf(seed, round, selection, mode);
       try {
+        browser ??= await launchBrowser(executable);
+        chromiumVersion = browser.version;
+        world ??= await World.open(browser, page, settings);
         record(judge(await playRound(world, plan), mode, server, settings.refreshTimeoutMs));
       } catch (error) {
         broken++;
+        const [why] = String(error).split('\n');
         console.log(
-          `round ${round} (${plan.moment}: ${JSON.stringify(plan.strikes)}) was not played: ${String(error)}`,
+          `round ${round} (${plan.moment}: ${JSON.stringify(plan.strikes)}) was not played: ${why}`,
         );
-        await world.close().catch(() => {});
-        await browser.close().catch(() => {});
-        browser = await launchBrowser(executable);
-        world = await World.open(browser, page, settings);
+        await world?.close().catch(() => {});
+        await browser?.close().catch(() => {});
+        world = browser = undefined;
       }
     }
-    await world.close();
+    await world?.close();
   }
-  await browser.close();
+  await browser?.close();
 }
 
 function record(verdict: Verdict): void {

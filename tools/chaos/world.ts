@@ -91,10 +91,12 @@ export async function launchBrowser(executable: string): Promise<Browser> {
     ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
   ];
   const launched = await launchChromium(executable, args, 'about:blank');
-  const browser = await chromium.connectOverCDP(await launched.devTools, {
-    noDefaults: true,
-    timeout: 120_000,
-  });
+  const browser = await chromium
+    .connectOverCDP(await launched.devTools, { noDefaults: true, timeout: 120_000 })
+    .catch(async (error: unknown) => {
+      await launched.stop();
+      throw error;
+    });
   const [context] = browser.contexts();
   if (context === undefined) throw new Error('Chromium has no window');
   const session = await browser.newBrowserCDPSession();
