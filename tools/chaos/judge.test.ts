@@ -114,6 +114,17 @@ test('a loss counts as the price of a strict server only if its answer reached n
   );
 });
 
+test('who asked before it heard of a sign-in may be told that its session was replaced, and nobody in the end', () => {
+  const struck = [{ kind: 'sign-in' as const, who: ['tab-1'], proof: 'bob signed in' }];
+  expect(verdict({ struck, survivors: ['ERR_SIGNED_OUT', 'token'] }).violations).toEqual([]);
+  expect(verdict({ struck, ends: ['ERR_SIGNED_OUT'] }).violations).toEqual([
+    'I7: a tab ended with ERR_SIGNED_OUT',
+  ]);
+  expect(verdict({ survivors: ['ERR_SIGNED_OUT'] }).violations).toEqual([
+    'I7: a tab ended with ERR_SIGNED_OUT',
+  ]);
+});
+
 const violations: [what: string, more: Partial<Evidence>][] = [
   [
     'which was on its way',

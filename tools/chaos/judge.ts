@@ -126,10 +126,13 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
     ...(lost ? ['ERR_REAUTH_REQUIRED'] : []),
     ...(signedOut || wiped ? ['ERR_SIGNED_OUT'] : []),
   ];
-  for (const end of [...ends, ...survivors]) {
-    const isLater = end === 'gone' || allowed.includes(end);
-    if (!isLater) violations.push(`I7: a tab ended with ${end}`);
-  }
+  // Who asked before it heard of the sign-in asked for somebody else.
+  const early = kinds.has('sign-in') ? [...allowed, 'ERR_SIGNED_OUT'] : allowed;
+  const astray = [
+    ...ends.filter((end) => !allowed.includes(end)),
+    ...survivors.filter((end) => !early.includes(end)),
+  ];
+  for (const end of astray) if (end !== 'gone') violations.push(`I7: a tab ended with ${end}`);
   const positions = new Set(
     reports.map(({ snapshot }) => `${snapshot.status} ${snapshot.sessionId} ${snapshot.version}`),
   );

@@ -99,7 +99,7 @@ export async function playRound(world: World, plan: Plan): Promise<Evidence> {
   }
   const living = await visit(world, 0);
   const ends = await hear(world, living);
-  const locks = await quiet(living[0]!);
+  const locks = await quiet(living[0]!, 2 * world.settings.refreshTimeoutMs + 2_000);
   const reports = await converge(living);
   prove(world, plan, struck, missed);
   const notes = (): Note[] => world.notes.filter(({ sessionId = '' }) => !world.pastSessions.has(sessionId));
@@ -205,14 +205,14 @@ function hear(world: World, tabs: readonly Tab[]): Promise<string[]> {
   );
 }
 
-/** Nothing is held or waited for while nothing is refreshed. */
-async function quiet(tab: Tab): Promise<string[]> {
+/** Nothing is held or waited for while nothing is refreshed; the lock of a request that hangs goes after two deadlines. */
+async function quiet(tab: Tab, patienceMs: number): Promise<string[]> {
   let locks: string[] = [];
   const isQuiet = async (): Promise<boolean> => {
     locks = await tab.page.evaluate(() => window.chaos.locks());
     return locks.length === 0;
   };
-  await until(isQuiet, 8_000).catch(() => {});
+  await until(isQuiet, patienceMs).catch(() => {});
   return locks;
 }
 
