@@ -27,12 +27,15 @@ export function answered(t: Turn, { tag, outcome, life }: Extract<Event, { type:
   // A late refusal changes nothing: the journal is in doubt, and whoever asks next will hear it again.
   if (!flying) endAttempt(t, attempt);
   else if (outcome.kind === 'lost') reconcile(t, attempt);
-  else fail(t, attempt, failureFor(t, outcome), false);
+  else fail(t, attempt, failureFor(t, attempt, outcome), false);
 }
 
 /** What the server's answer means; the table of the public contract. */
-function failureFor({ s, now }: Turn, outcome: Exclude<Outcome, { kind: 'tokens' | 'lost' }>): Failure {
-  const failures = s.record!.journal?.failures ?? 0;
+function failureFor(
+  { now }: Turn,
+  { failures }: Journal,
+  outcome: Exclude<Outcome, { kind: 'tokens' | 'lost' }>,
+): Failure {
   const failure = { at: now.wall, retryInMs: backoff(failures, now.random), unspent: false };
   switch (outcome.kind) {
     case 'fault':

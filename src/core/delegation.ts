@@ -96,22 +96,6 @@ function accept(
   }
   s.request = { version, resource, scope, until: now.mono + s.options.refreshTimeoutMs };
   if (s.options.candidate) post(t, { type: 'refresh-accepted', to: from });
-  else if (s.flight && !['queued', 'claiming', 'stealing'].includes(s.flight.phase)) sayAccepted(t);
-}
-
-/**
- * What a refresh worker does under the lock. Only now does it say that it will: who hears that queues, and is to come
- * behind. (A worker that has just been started waits longer for its first place in the queue than a page for its own.)
- *
- *     worker  asks for the lock ─────────── granted ─ accepted ─ journal ─ request ─ …
- *     page                                              └─▶ queued ░░░░░░░░░░░░░░░░░
- */
-export function serve(t: Turn): void {
-  if (wanted(t)) sayAccepted(t);
-  proceed(t);
-}
-
-/** To everybody who asks: one refresh is for all of them. */
-function sayAccepted(t: Turn): void {
-  post(t, { type: 'refresh-accepted' });
+  else if (s.flight && !['queued', 'claiming', 'stealing'].includes(s.flight.phase))
+    post(t, { type: 'refresh-accepted' });
 }

@@ -21,8 +21,8 @@ function lock(t: Turn, name: string, mode: LockMode, then: Continuation<LockOutc
 }
 
 /** Lets a lock go, or the place in its queue. */
-export function unlock(t: Turn, tag: number | undefined): void {
-  if (tag !== undefined) t.effects.push({ type: 'unlock', tag });
+export function unlock({ effects }: Turn, tag: number): void {
+  effects.push({ type: 'unlock', tag });
 }
 
 /** Moves the flight in progress into another phase, which may end by itself. */
@@ -45,15 +45,14 @@ export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): v
     s.flight = { tag: s.nextTag++, phase: 'queued', until: Infinity, seen: '', worker };
     return then(t);
   }
-  const tag = lock(t, 'refresh', 'wait', onRefreshLock(s.nextTag, then));
+  const tag = lock(t, 'refresh', 'wait', onRefreshLock(then));
   s.flight = { tag, phase: 'queued', until: Infinity, seen: '', worker };
   requeue(t, then);
 }
 
-function onRefreshLock(tag: number, then: Continuation): Continuation<LockOutcome> {
+function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
   return (t, outcome) => {
     const { s } = t;
-    if (s.flight?.tag !== tag) return;
     if (outcome === 'granted') {
       hold(t, 'queued');
       return then(t);
@@ -61,7 +60,7 @@ function onRefreshLock(tag: number, then: Continuation): Continuation<LockOutcom
     // Stolen: whatever was sent goes on, and its answer counts; everything else starts again.
     finish(t);
     // Locks are refused altogether (no storage access, an opaque origin): the journal is the mutex.
-    if (outcome === 'failed' && s.active) s.options = { ...s.options, locks: false };
+    if (outcome === 'failed') s.options = { ...s.options, locks: false };
   };
 }
 
@@ -75,10 +74,9 @@ export function finish(t: Turn): void {
 }
 
 /** Releases the attempt lock that this flight holds or waits for, unless a request travels under it. */
-function dropAttemptLock({ s, effects }: Turn): void {
-  const tag = s.flight!.attempt;
-  if (tag !== undefined && !s.attempts.some((attempt) => attempt.tag === tag))
-    effects.push({ type: 'unlock', tag });
+function dropAttemptLock(t: Turn): void {
+  const tag = t.s.flight!.attempt;
+  if (tag !== undefined && !t.s.attempts.some((attempt) => attempt.tag === tag)) unlock(t, tag);
 }
 
 /** An attempt is over: its lock goes. */
@@ -161,7 +159,7 @@ function steal(t: Turn, then: Continuation): void {
   const { s } = t;
   emit(t, 'takeover');
   unlock(t, s.flight!.tag);
-  const tag = lock(t, 'refresh', 'steal', onRefreshLock(s.nextTag, then));
+  const tag = lock(t, 'refresh', 'steal', onRefreshLock(then));
   hold(t, 'stealing', { tag });
 }
 

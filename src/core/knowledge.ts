@@ -43,7 +43,7 @@ export function tokenOf({ record }: State, key: string): AccessToken | undefined
 /** Life left of an audience's token; `-Infinity` without one. */
 export function lifeLeft(s: State, key: string, now: Now): number {
   const token = tokenOf(s, key);
-  return token ? remainingLife(token, s.seen[key]?.at ?? now.mono, now) : -Infinity;
+  return token ? remainingLife(token, s.seen[key]!.at, now) : -Infinity;
 }
 
 /** Whether this tab was named leader last. */

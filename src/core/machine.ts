@@ -6,7 +6,7 @@ import type { Now } from './expiry.js';
 import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock, unlock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
-import { askWorker, serve } from './delegation.js';
+import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
 import { isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
@@ -101,7 +101,7 @@ function conclude(t: Turn): void {
     else if (needs || electionDue(t)) {
       // A broadcast may have been missed: read while queueing.
       if (needs) load(t, true);
-      begin(t, s.options.candidate ? proceed : serve);
+      begin(t, proceed);
     }
   }
   if (s.saveAt !== undefined && s.saveAt <= now.mono) save(t);
@@ -237,7 +237,6 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
 
 function close(t: Turn): void {
   const { s } = t;
-  if (s.closed) return;
   for (const { id } of s.callers) t.effects.push({ type: 'settle', id, error: fault('ERR_CLOSED') });
   s.callers = [];
   finish(t);

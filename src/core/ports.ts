@@ -13,7 +13,10 @@ export type LockOutcome = 'granted' | 'refused' | 'lost' | 'failed';
 
 /** Exclusive locks of the origin (Web Locks). Absent where the platform has none. */
 export interface LockPort {
-  /** Reports every outcome to `listener`, never before it returns. The returned function releases or withdraws. */
+  /**
+   * Reports every outcome to `listener`, never before it returns. The returned function releases or withdraws: after it
+   * nothing is reported.
+   */
   request(name: string, mode: LockMode, listener: (outcome: LockOutcome) => void): () => void;
 }
 

@@ -39,7 +39,13 @@ export function proceed(t: Turn): void {
     pause(t, 'schema', s.options.refreshTimeoutMs, 'ERR_UNSUPPORTED');
     return finish(t);
   }
-  const { refreshTimeoutMs, locks } = s.options;
+  const { refreshTimeoutMs, locks, candidate } = s.options;
+  // Only now does a refresh worker say that it will, to everybody who asks: who hears that queues, and is to come behind.
+  // (A worker that has just been started waits longer for its first place in the queue than a page for its own.)
+  //
+  //     worker  asks for the lock ─────────── granted ─ accepted ─ journal ─ request ─ …
+  //     page                                              └─▶ queued ░░░░░░░░░░░░░░░░░
+  if (!candidate) post(t, { type: 'refresh-accepted' });
   const { journal } = record;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
   const waited = journal ? now.mono - s.journalSeen : 0;
