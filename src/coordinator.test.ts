@@ -167,6 +167,31 @@ describe('getAccessToken', () => {
   });
 });
 
+describe('how long a token lives', () => {
+  test('what its response does not say, its own claims do', async () => {
+    const { origin, tab } = await signedIn();
+    const at = Date.now();
+    origin.claimedLife = 90;
+    void tab.setSession({ access_token: 'access-9' });
+    await pass(50);
+    expect(tab.getSnapshot().expiresAt).toBe(at + 90_000);
+  });
+
+  test('nobody says: it is valid until it is refused, and never refreshed by itself', async () => {
+    const { origin, tab, strict } = await signedIn({ proactive: 'always' });
+    origin.claimedLife = undefined;
+    void tab.setSession({ access_token: 'access-9', refresh_token: 'refresh-9' });
+    await pass(1_000_000_000);
+    const call = watch(tab.getAccessToken());
+    await pass(0);
+    expect(call.outcome()).toBe('access-9');
+    expect(strict.requests).toHaveLength(0);
+    const forced = watch(tab.getAccessToken({ forceRefresh: true }));
+    await pass(100);
+    expect(forced.outcome()).toBe('access-2');
+  });
+});
+
 describe('a refresh function that calls its own coordinator', () => {
   test.each([
     ['at once', 0],
@@ -182,6 +207,20 @@ describe('a refresh function that calls its own coordinator', () => {
     const call = watch(tab.getAccessToken());
     await pass(T + 200);
     expect(call.outcome()).toBe('ERR_CONFIGURATION');
+  });
+
+  test('what is no call for a token is not taken for one', async () => {
+    const { tab, strict } = await signedIn();
+    strict.latency = 10 * T;
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(50);
+    // The calls of this request are let go 100 ms before its deadline: in the middle of this sign-in.
+    const sent = tab.events.find(({ type }) => type === 'refresh-started')!.at;
+    await pass(sent + T - 100 - Date.now() - 1);
+    const signIn = watch(tab.setSession({ access_token: 'access-9', expires_in: 10 }));
+    await pass(50);
+    expect(signIn.outcome()).toBeUndefined();
+    expect(tab.peekAccessToken()).toBe('access-9');
   });
 });
 
@@ -304,6 +343,95 @@ describe('what the server says', () => {
   });
 });
 
+// A  attempt 1 ─────────────── 2T ─────────────▶ pair P1: the version moved on, spare
+// B                              attempt 2 ─▶ pair P2: committed as version 2
+test('of two pairs for one version, the second is tried when the server refuses the first', async () => {
+  const { tab, open, strict } = await signedIn();
+  const other = open();
+  strict.answer = async ({ version, attempt }) => {
+    if (version > 1) throw new RefreshRejectedError({ error: 'invalid_grant' });
+    if (attempt === 1) await new Promise((resolve) => setTimeout(resolve, 3 * T));
+    return { access_token: `access-of-${attempt}`, refresh_token: `refresh-of-${attempt}`, expires_in: 10 };
+  };
+  await pass(10_000);
+  void tab.getAccessToken().catch(() => {});
+  await pass(50);
+  const second = watch(other.getAccessToken({ timeoutMs: 3 * T }));
+  await pass(3 * T - 100);
+  expect(second.outcome()).toBe('access-of-2');
+  await pass(500);
+  const third = watch(other.getAccessToken({ forceRefresh: true }));
+  await pass(500);
+  expect(third.outcome()).toBe('access-of-1');
+  expect(strict.requests.map(({ refreshToken }) => refreshToken)).toEqual([
+    'refresh-1',
+    'refresh-1',
+    'refresh-of-2',
+  ]);
+  expect([tab, other].map((one) => one.getSnapshot())).toMatchObject([
+    { status: 'signed-in', version: 3 },
+    { status: 'signed-in', version: 3 },
+  ]);
+});
+
+describe('a tab that stands still with the refresh lock', () => {
+  const R = T;
+
+  /** One stands still, all others want a token; with a store, or with none that works. */
+  async function standstill(storage: 'indexeddb' | 'memory', waiting: number, killAfter = 2 ** 31 - 1) {
+    const { origin, tab, open, strict } = await signedIn();
+    const others = Array.from({ length: waiting }, () => open());
+    await pass(50);
+    if (storage === 'memory') origin.storeFailures = Infinity;
+    for (let n = 0; n < 3; n++) {
+      for (const one of [tab, ...others]) one.lifecycle('visible');
+      await pass(10);
+    }
+    expect(others.map((one) => one.getSnapshot().storage)).toEqual(others.map(() => storage));
+    await pass(10_000);
+    // Granted, it does not know it any more.
+    void tab.getAccessToken();
+    tab.hang();
+    setTimeout(tab.kill, killAfter);
+    const calls = others.map((other) => watch(other.getAccessToken({ timeoutMs: 20_000 })));
+    const takeovers = () => others.flatMap(({ events }) => events.filter(({ type }) => type === 'takeover'));
+    return { others, calls, takeovers, strict };
+  }
+
+  test.each(['indexeddb', 'memory'] as const)('is replaced after T + R, once: %s', async (storage) => {
+    const { calls, takeovers, strict } = await standstill(storage, 3);
+    await pass(T + R - 50);
+    expect(takeovers()).toHaveLength(0);
+    await pass(1_000);
+    expect(calls.map((call) => call.outcome())).toEqual(calls.map(() => 'access-2'));
+    expect(takeovers()).toHaveLength(1);
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test.each(['indexeddb', 'memory'] as const)(
+    'and its successor, too: both are replaced: %s',
+    async (storage) => {
+      const { others, calls, takeovers, strict } = await standstill(storage, 2);
+      others[0]!.on('takeover', others[0]!.hang);
+      await pass(2 * (T + R) + 1_000);
+      expect(calls.map((call) => call.outcome())).toEqual(['pending', 'access-2']);
+      expect(takeovers()).toHaveLength(2);
+      expect(strict.requests).toHaveLength(1);
+    },
+  );
+
+  test.each(['indexeddb', 'memory'] as const)(
+    'dies while another one claims its lock: nothing is stolen: %s',
+    async (storage) => {
+      const { calls, takeovers, strict } = await standstill(storage, 1, T + R);
+      await pass(T + R + 500);
+      expect(calls.map((call) => call.outcome())).toEqual(['access-2']);
+      expect(takeovers()).toHaveLength(0);
+      expect(strict.requests).toHaveLength(1);
+    },
+  );
+});
+
 describe('sign-out', () => {
   test('of a tab that has only just been opened: it waits until the session is known', async () => {
     const { tab, open } = await signedIn();
@@ -414,6 +542,35 @@ describe('without parts of the platform', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
+  test('no locks to be had: the journal is the mutex as well', async () => {
+    const { tab, open, origin, strict } = await signedIn();
+    const tabs = [tab, open(), open()];
+    origin.locksFail = true;
+    await pass(10_000);
+    const calls = tabs.map((one) => watch(one.getAccessToken()));
+    await pass(500);
+    expect(calls.map((call) => call.outcome())).toEqual(['access-2', 'access-2', 'access-2']);
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test('a transport that only hints: the others read the store', async () => {
+    const origin = new Origin();
+    const strict = server();
+    const options = { refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never' } as const;
+    const [tab, other] = [origin.open(options, ['answers']), origin.open(options, ['answers'])];
+    void tab.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: 10 });
+    await pass(50);
+    expect(other.peekAccessToken()).toBe('access-1');
+    void tab.getAccessToken({ forceRefresh: true });
+    await pass(50);
+    expect(other.peekAccessToken()).toBe('access-2');
+    // They are told before the tombstone is written, and once more when it is.
+    origin.storeFailures = 1;
+    void tab.signOut();
+    await pass(50);
+    expect(other.getSnapshot().status).toBe('signed-out');
+  });
+
   test('a store that fails once is not an empty one', async () => {
     const origin = new Origin();
     const options = { refresh: server().refresh, refreshTimeoutMs: T, proactive: 'never' } as const;
@@ -422,9 +579,9 @@ describe('without parts of the platform', () => {
     void origin.open(options).setSession({ access_token: 'access-1', expires_in: 10 });
     await pass(100);
     origin.storeFailures = 1;
-    const call = watch(deaf.getAccessToken());
+    const calls = [watch(deaf.getAccessToken()), watch(deaf.getAccessToken())];
     await pass(10);
-    expect(call.outcome()).toBe('access-1');
+    expect(calls.map((call) => call.outcome())).toEqual(['access-1', 'access-1']);
   });
 
   test('a store that fails: memory, said openly, and back', async () => {

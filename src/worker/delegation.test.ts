@@ -198,6 +198,29 @@ describe('with a refresh worker', () => {
     expect(origin.asked).toEqual({ count: 1, served: 1 });
   });
 
+  test('it starts when all is done: it asks for nothing and says nothing', async () => {
+    const { tabs, requests, origin } = await world();
+    origin.startMs = LEADER_TIMEOUT + LATENCY + 100;
+    const call = watch(tabs[0].getAccessToken(force));
+    await pass(origin.startMs + 100);
+    expect(call.outcome()).toBe('access-2');
+    expect(senders(requests)).toEqual(['page']);
+    expect(origin.messages.filter(({ type, version }) => type === 'pair' && version === 2)).toHaveLength(1);
+    expect(origin.asked).toEqual({ count: 1, served: 1 });
+  });
+
+  test('asked while it is at work, it says so: who asked knows at once when it dies', async () => {
+    const { tabs, requests, origin } = await world();
+    void tabs[0].getAccessToken(force).catch(() => {});
+    await pass(50);
+    void tabs[1].getAccessToken(force).catch(() => {});
+    tabs[0].kill();
+    await pass(50);
+    origin.stopWorker();
+    await pass(50);
+    expect(senders(requests)).toEqual(['worker', 'page']);
+  });
+
   test('its failure is everybody’s: all wait as one, and it tries again', async () => {
     const { tabs, requests, server } = await world();
     server.refuse = new RefreshUnavailableError({ status: 503, retryAfterMs: 1_000 });

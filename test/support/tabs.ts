@@ -1,6 +1,7 @@
 import { vi } from 'vitest';
 import { createCoordinator } from '../../src/coordinator.js';
 import type { LifecycleChange, LockOutcome } from '../../src/core/ports.js';
+import { toEnvelope, type Message } from '../../src/core/protocol.js';
 import type { SessionRecord } from '../../src/core/record.js';
 import type { CoordinatorEvent, EventType } from '../../src/core/types.js';
 import { checkOptions } from '../../src/options.js';
@@ -13,6 +14,10 @@ export class Origin {
   record: SessionRecord | undefined;
   /** Fails the next so many store operations. */
   storeFailures = 0;
+  /** What access tokens say of their own life; seconds. */
+  claimedLife: number | undefined = 60;
+  /** The platform serves no locks, as in an opaque origin. */
+  locksFail = false;
   readonly messages: Record<string, unknown>[] = [];
   private readonly listeners = new Map<object, (data: unknown) => void>();
   private readonly locks = new Map<string, Request[]>();
@@ -28,7 +33,7 @@ export class Origin {
   /** Opens a tab with these options; `refresh` is the application's. With `worker` it asks the worker installed here. */
   open(
     options: Partial<TokenCoordinatorOptions> & Pick<TokenCoordinatorOptions, 'refresh'>,
-    without: ('locks' | 'channel')[] = [],
+    without: Missing[] = [],
   ): Tab {
     let lifecycle = (_: LifecycleChange): void => {};
     const life = createLife();
@@ -40,10 +45,17 @@ export class Origin {
       },
       worker: options.worker === undefined ? undefined : { ask: (message) => this.ask(message) },
     };
-    const coordinator = createCoordinator(checkOptions({ name: 'test', ...options }), ports, async () => 60);
+    const checked = { ...checkOptions({ name: 'test', ...options }), answers: !without.includes('answers') };
+    const coordinator = createCoordinator(checked, ports, async () => this.claimedLife);
     const events: CoordinatorEvent[] = [];
     for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
-    return { ...coordinator, events, lifecycle: (change) => lifecycle(change), kill: life.end };
+    return {
+      ...coordinator,
+      events,
+      lifecycle: (change) => lifecycle(change),
+      kill: life.end,
+      hang: life.hang,
+    };
   }
 
   /** From now on there is a refresh worker with these options; `undefined`: there is none any more. */
@@ -81,7 +93,7 @@ export class Origin {
   private ports(
     life: Life,
     id: string,
-    without: ('locks' | 'channel')[] = [],
+    without: Missing[] = [],
   ): Pick<Ports, 'locks' | 'channel' | 'store' | 'clock'> {
     const me = {};
     life.ends.push(() => this.listeners.delete(me));
@@ -105,7 +117,12 @@ export class Origin {
         open: (listener) => void (without.includes('channel') || this.listeners.set(me, alive(listener))),
         post: (message) => {
           if (!life.alive) return;
-          const copy = structuredClone(message) as Record<string, unknown>;
+          const { type, sessionId, version } = message as Message;
+          const hint = without.includes('answers');
+          // As the fallback transport does.
+          if (hint && type === 'hello') return;
+          const said = hint ? toEnvelope({ type: 'changed', sessionId, version, term: 0 }, '') : message;
+          const copy = structuredClone(said) as Record<string, unknown>;
           this.messages.push(copy);
           for (const [other, listener] of this.listeners)
             if (other !== me) setTimeout(() => listener(copy), 1);
@@ -150,21 +167,29 @@ export class Origin {
     const queue = this.locks.get(name) ?? [];
     this.locks.set(name, queue);
     const request: Request = { listener, granted: false };
+    if (this.locksFail) {
+      setTimeout(() => request.listener('failed'));
+      return () => (request.listener = () => {});
+    }
     if (mode === 'try' && queue.length > 0) {
       setTimeout(() => listener('refused'));
       return () => {};
     }
-    if (mode === 'steal' && queue[0]?.granted) setTimeout(queue.shift()!.listener, 0, 'lost');
+    if (mode === 'steal' && queue[0]?.granted) {
+      const holder = queue.shift()!;
+      setTimeout(() => holder.listener('lost'));
+    }
     if (mode === 'steal') queue.unshift(request);
     else queue.push(request);
     const grant = (): void => {
       const first = queue[0];
       if (!first || first.granted) return;
       first.granted = true;
-      setTimeout(() => queue.includes(first) && first.listener('granted'));
+      setTimeout(() => first.listener('granted'));
     };
     grant();
     return () => {
+      request.listener = () => {};
       const at = queue.indexOf(request);
       if (at >= 0) queue.splice(at, 1);
       grant();
@@ -177,6 +202,7 @@ interface Life {
   alive: boolean;
   readonly ends: (() => void)[];
   readonly end: () => void;
+  readonly hang: () => void;
 }
 
 function createLife(): Life {
@@ -187,6 +213,7 @@ function createLife(): Life {
       life.alive = false;
       for (const end of life.ends) end();
     },
+    hang: () => void (life.alive = false),
   };
   return life;
 }
@@ -202,7 +229,12 @@ export interface Tab extends TokenCoordinator {
   readonly lifecycle: (change: LifecycleChange) => void;
   /** Its process ends, without a word. */
   readonly kill: () => void;
+  /** It stands still from now on, and keeps its locks. */
+  readonly hang: () => void;
 }
+
+/** What a tab has to do without; `answers`: its transport only hints that something changed. */
+type Missing = 'locks' | 'channel' | 'answers';
 
 const eventTypes: EventType[] = [
   'session-started',
