@@ -16,7 +16,12 @@ export default defineConfig({
   test: {
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
     environment: 'node',
-    coverage: { include: ['src/core/**/*.ts'], exclude: ['**/*.test.ts'], reporter: ['text', 'html'] },
+    coverage: {
+      include: ['src/core/**/*.ts'],
+      exclude: ['**/*.test.ts'],
+      reporter: [['text', { skipFull: true }], 'html'],
+      thresholds: { branches: 100 },
+    },
     projects: [
       {
         extends: true,
@@ -25,6 +30,15 @@ export default defineConfig({
           name: 'unit',
           include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
           testTimeout: 60_000,
+        },
+      },
+      {
+        // What the simulator reaches, where that is measured: half a minute of schedules.
+        extends: true,
+        test: {
+          name: 'simulation',
+          include: process.argv.includes('--coverage') ? ['test/sim/coverage.ts'] : [],
+          testTimeout: 600_000,
         },
       },
       {

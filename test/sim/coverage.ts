@@ -1,0 +1,14 @@
+/** `npm run coverage`: what the simulator reaches of the core, beside the unit tests. The same schedules every time. */
+import { expect, test } from 'vitest';
+import { runSchedule } from '../../src/testing/simulator/run.js';
+
+test.each([
+  ['no-faults', 500],
+  ['faults', 1_000],
+  ['everything', 2_500],
+] as const)('%s: %d schedules', async (profile, schedules) => {
+  for (let seed = 1_000; seed < 1_000 + schedules; seed++) {
+    const { violation } = await runSchedule(seed, profile);
+    expect(violation, `seed ${seed}`).toBeUndefined();
+  }
+});
