@@ -1,3 +1,4 @@
+import type { Phase } from '../../core/state.js';
 import type { TokenCoordinatorOptions } from '../../types.js';
 import type { StoreFault } from './database.js';
 import type { RequestFault } from './network.js';
@@ -107,7 +108,7 @@ const REQUEST_FAULTS: readonly RequestFault[] = [
 ];
 const STORE_FAULTS: readonly StoreFault[] = ['unopened', 'refused', 'unsure', 'slow', 'hung', 'hung-written'];
 /** The phases in which a fault weighs most come more often. */
-const PHASES = [
+const PHASES: readonly (Phase | 'written' | 'journaled')[] = [
   // No phase of a flight, but the moment when a write is durable and its page does not know yet.
   'written',
   'written',
