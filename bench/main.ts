@@ -78,7 +78,6 @@ const atCommit = commit();
 const page = await buildPage();
 const server = await startServer(page);
 const browser = await launch();
-const chromiumVersion = browser.version();
 /** With the load of the machine (of the last minute) before and after. */
 const results: (Result & { load: number[] })[] = [];
 try {
@@ -124,7 +123,7 @@ function record(): object {
       processors: cpus().length,
       model: cpus()[0]?.model,
       node: process.version,
-      chromium: chromiumVersion,
+      chromium: browser.version,
     },
     peers: (JSON.parse(manifest) as { dependencies: object }).dependencies,
     effort,

@@ -1,7 +1,7 @@
 // The tab that leads, or refreshes, is closed or killed: how long until the next one's request is on its way?
 import { setTimeout as sleep } from 'node:timers/promises';
 import { rendererOf } from '../../e2e/harness/kill-tab.js';
-import { repeats, type Bench, type Lab, type Target } from '../lib/bench.js';
+import { RECORD, repeats, type Bench, type Lab, type Target } from '../lib/bench.js';
 import { Tabs } from '../lib/browser.js';
 import { OURS } from '../lib/contestants.js';
 import { spreadFigure, times } from '../lib/format.js';
@@ -88,8 +88,9 @@ async function idleEnd(lab: Lab, name: string, end: End): Promise<Outcome> {
     await endTab(tabs, first, end);
     await sleep(300);
     if (name === FLOOR)
-      return await second.evaluate(() =>
-        window.bench.floor.lockAndCommit('pair').then(({ tookMs }) => tookMs),
+      return await second.evaluate(
+        (record) => window.bench.floor.lockAndCommit(record).then(({ tookMs }) => tookMs),
+        RECORD,
       );
     await tabs.expire();
     const { began } = await second.evaluate(() => window.bench.ask(0));
@@ -107,7 +108,7 @@ async function midRefreshEnd(lab: Lab, name: string, end: End): Promise<Outcome>
   try {
     if (name === FLOOR) {
       await first.evaluate(() => window.bench.floor.holdLock());
-      const done = second.evaluate(() => window.bench.floor.lockAndCommit('pair'));
+      const done = second.evaluate((record) => window.bench.floor.lockAndCommit(record), RECORD);
       await sleep(200);
       const ended = await endTab(tabs, first, end);
       return (await done).at - ended;
@@ -142,7 +143,7 @@ async function twoTabs(lab: Lab, name: string) {
   const [first, second] = tabs.all as [(typeof tabs.all)[0], (typeof tabs.all)[0]];
   // Neither is measured while it does something for the first time.
   for (const tab of tabs.all) {
-    await tab.evaluate(() => window.bench.floor.lockAndCommit('pair'));
+    await tab.evaluate((record) => window.bench.floor.lockAndCommit(record), RECORD);
     await tabs.expire();
     const { token } = await tab.evaluate(() => window.bench.ask(0));
     if (!lab.server.accepts(token)) await tabs.signInAll();

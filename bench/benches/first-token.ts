@@ -1,5 +1,5 @@
 // A new tab of a session that lives: from the first line of the app to the first token.
-import { repeats, type Bench, type Target } from '../lib/bench.js';
+import { RECORD, repeats, type Bench, type Target } from '../lib/bench.js';
 import { Tabs } from '../lib/browser.js';
 import { OURS } from '../lib/contestants.js';
 import { spreadFigure, times } from '../lib/format.js';
@@ -11,7 +11,7 @@ export const firstToken: Bench = async (lab) => {
   const all = new Map<string, { tabs: Tabs; samples: number[]; floors: number[] }>();
   for (const { name } of lab.contestants) {
     const tabs = await Tabs.open(lab.browser, lab.server, name, 1);
-    await tabs.all[0]!.evaluate(() => window.bench.floor.commit('x'.repeat(2_000)));
+    await tabs.all[0]!.evaluate((record) => window.bench.floor.commit(record), RECORD);
     all.set(name, { tabs, samples: [], floors: [] });
   }
   for (let round = 0; round < rounds; round++) {

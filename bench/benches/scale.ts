@@ -1,7 +1,6 @@
 // What one refresh costs the browser as tabs grow, all of them asking, or one of them.
-import type { Browser } from 'playwright';
 import { repeats, type Bench, type Target } from '../lib/bench.js';
-import { Tabs } from '../lib/browser.js';
+import { Tabs, type Chromium } from '../lib/browser.js';
 import { BY_HAND, OURS } from '../lib/contestants.js';
 import { figure } from '../lib/format.js';
 import type { Counts } from '../page/counters.js';
@@ -125,18 +124,18 @@ export const scale: Bench = async (lab) => {
 const exactly = (value: number) => ({ value, atBest: value });
 const cpuPerTab = ({ cpuMs, tabs }: Cost): number => cpuMs / tabs;
 
-async function measure(browser: Browser, tabs: Tabs, asking: number, expiries: number): Promise<Cost> {
+async function measure(browser: Chromium, tabs: Tabs, asking: number, expiries: number): Promise<Cost> {
   const { server } = tabs;
   // Everybody has asked before, and the first is the one who has refreshed.
   await tabs.expire();
   await tabs.askAll();
   const callers = tabs.all.slice(0, asking);
-  const idle = await cpuMs(browser);
+  const idle = await browser.cpuMs();
   for (let i = 0; i < expiries; i++) {
     await tabs.expire(0);
     await tabs.askAll(callers);
   }
-  const started = await cpuMs(browser);
+  const started = await browser.cpuMs();
   const before = await tabs.counts();
   let lost = 0;
   for (let i = 0; i < expiries; i++) {
@@ -147,18 +146,10 @@ async function measure(browser: Browser, tabs: Tabs, asking: number, expiries: n
     await tabs.signInAll();
   }
   const after = await tabs.counts();
-  const ended = await cpuMs(browser);
+  const ended = await browser.cpuMs();
   const spent = Object.fromEntries(
     Object.entries(after).map(([name, value]) => [name, value - before[name as keyof Counts]]),
   ) as unknown as Counts;
   const cpu = Math.max(0, ended - started - (started - idle)) / expiries;
   return { ...spent, tabs: tabs.all.length, asking, expiries, lost, cpuMs: cpu };
-}
-
-/** Of all processes of the browser, since they began. */
-async function cpuMs(browser: Browser): Promise<number> {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-  await session.detach();
-  return processInfo.reduce((sum, { cpuTime }) => sum + cpuTime * 1000, 0);
 }

@@ -1,9 +1,9 @@
-import type { Browser } from 'playwright';
+import type { Chromium } from './browser.js';
 import type { Contestant } from './contestants.js';
 import type { Server } from './server.js';
 
 export interface Lab {
-  browser: Browser;
+  browser: Chromium;
   server: Server;
   /** Chosen for this run. */
   contestants: readonly Contestant[];
@@ -44,6 +44,9 @@ export interface Result {
 }
 
 export type Bench = (lab: Lab) => Promise<Result>;
+
+/** What the floors store and tell: about as long as a record of ours. */
+export const RECORD = 'x'.repeat(2_400);
 
 /** At least `least` times. */
 export function repeats({ effort }: Lab, full: number, least = 1): number {

@@ -1,4 +1,4 @@
-// One origin for everything: the page, and an authorization server of the kind that hurts. A refresh token is used once; a replay revokes
+// For whatever origin it is asked as, everything: the page, and an authorization server of the kind that hurts. A refresh token is used once; a replay revokes
 // its family. It speaks as much of OAuth and OpenID Connect as the peers ask for, and signs ID tokens, since some of them verify them.
 import { createSign, generateKeyPairSync, randomBytes } from 'node:crypto';
 import http from 'node:http';
@@ -20,12 +20,12 @@ export interface RefreshRequest {
 }
 
 export interface Server {
-  readonly origin: string;
+  readonly port: number;
   /** Refresh requests since the last `forget()`. */
   readonly requests: readonly RefreshRequest[];
   forget(): void;
-  /** A new family of tokens. */
-  signIn(): TokenResponse;
+  /** A new family of tokens, issued by this origin. */
+  signIn(origin: string): TokenResponse;
   /** Whether this access token is of a family that lives. */
   accepts(accessToken: string | undefined): boolean;
   /** The network's way in each direction, milliseconds: uniformly distributed between these. */
@@ -38,6 +38,7 @@ export interface Server {
 }
 
 interface Family {
+  readonly origin: string;
   /** The newest. */
   refreshToken: string;
   revoked: boolean;
@@ -57,10 +58,10 @@ export async function startServer(page: Page): Promise<Server> {
     return { iat, exp: iat + LIFE };
   };
 
-  function idToken(): string {
+  function idToken(origin: string): string {
     const header = encode({ alg: 'RS256', typ: 'JWT', kid: 'bench' });
     const claims = encode({
-      iss: `${server.origin}/`,
+      iss: `${origin}/`,
       aud: CLIENT_ID,
       sub: 'alice',
       nonce: 'bench',
@@ -71,22 +72,22 @@ export async function startServer(page: Page): Promise<Server> {
   }
 
   /** Of a usual size. Nobody but an API verifies it, and there is none. */
-  function accessToken(): string {
-    const claims = { iss: `${server.origin}/`, aud: 'api', sub: 'alice', scope: SCOPE, ...times() };
+  function accessToken(origin: string): string {
+    const claims = { iss: `${origin}/`, aud: 'api', sub: 'alice', scope: SCOPE, ...times() };
     const permissions = Array.from({ length: 12 }, (_, i) => `some-resource-${i}:read`);
     return `${encode({ alg: 'RS256', typ: 'at+jwt', kid: 'bench' })}.${encode({ ...claims, permissions })}.${randomBytes(256).toString('base64url')}`;
   }
 
   function issue(family: Family): TokenResponse {
     family.refreshToken = randomBytes(24).toString('base64url');
-    const access_token = accessToken();
+    const access_token = accessToken(family.origin);
     families.set(family.refreshToken, family).set(access_token, family);
     return {
       access_token,
       token_type: 'Bearer',
       expires_in: LIFE,
       refresh_token: family.refreshToken,
-      id_token: idToken(),
+      id_token: idToken(family.origin),
       scope: SCOPE,
     };
   }
@@ -124,7 +125,8 @@ export async function startServer(page: Page): Promise<Server> {
   };
 
   async function answer(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
-    const url = new URL(req.url ?? '/', server.origin);
+    const origin = `http://${req.headers.host}`;
+    const url = new URL(req.url ?? '/', origin);
     const path = url.pathname;
     const send = (status: number, body: object): void => {
       res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
@@ -135,12 +137,12 @@ export async function startServer(page: Page): Promise<Server> {
       const form = text.startsWith('{')
         ? (JSON.parse(text) as Record<string, string>)
         : Object.fromEntries(new URLSearchParams(text));
-      const tab = new URL(req.headers.referer ?? server.origin).searchParams.get('tab') ?? '';
+      const tab = new URL(req.headers.referer ?? origin).searchParams.get('tab') ?? '';
       // Any other grant is a sign-in.
-      if (form['refresh_token'] === undefined) return send(200, { ...server.signIn(), user: USER });
+      if (form['refresh_token'] === undefined) return send(200, { ...server.signIn(origin), user: USER });
       return send(...(await refresh(form['refresh_token'], tab)));
     }
-    if (path.endsWith('/.well-known/openid-configuration')) return send(200, metadata(server.origin));
+    if (path.endsWith('/.well-known/openid-configuration')) return send(200, metadata(origin));
     if (path === '/jwks') {
       return send(200, {
         keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'RS256', use: 'sig' }],
@@ -168,12 +170,12 @@ export async function startServer(page: Page): Promise<Server> {
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
 
   const server: Server = {
-    origin: `http://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    port: (listener.address() as AddressInfo).port,
     get requests() {
       return requests;
     },
     forget: () => void (requests = []),
-    signIn: () => issue({ refreshToken: '', revoked: false }),
+    signIn: (origin) => issue({ origin, refreshToken: '', revoked: false }),
     accepts: (token) => families.get(token ?? '')?.revoked === false,
     latency: [0, 0],
     hold: false,
