@@ -1,7 +1,6 @@
 import { fault, requiredLife, standingError } from './core/calls.js';
 import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
-import type { AccessToken } from './core/record.js';
 import { audienceKey, idempotencyKey, isOpen } from './core/record.js';
 import { maySendStill } from './core/refresh.js';
 import type { Outcome, State } from './core/state.js';
@@ -14,6 +13,14 @@ import type { AccessTokenOptions, TokenCoordinator } from './types.js';
 
 /** Seconds that a token lives by its own claims (JWT), if it says so. */
 export type ReadLife = (token: string) => Promise<number | undefined>;
+
+/** What a caller with no wishes is given at once. */
+interface Fast {
+  readonly token: string;
+  readonly promise: Promise<string>;
+  readonly fresh: number;
+  readonly dead: number;
+}
 
 /** Promises, snapshots and listeners on top of one participant. */
 export function createCoordinator(
@@ -36,8 +43,9 @@ export function createCoordinator(
   let announceReady = (): void => {};
   const ready = new Promise<void>((resolve) => (announceReady = resolve));
   /** The token in memory with its instants of death, on the wall clock; until the next step, or the clock turns back. */
-  let fast: { readonly token: AccessToken; readonly fresh: number; readonly dead: number } | undefined;
-  let lastWall = 0;
+  let fast: Fast | undefined;
+  /** (A number in an object is changed in place; in a variable each new one is allocated.) */
+  const last = { wall: 0.5 };
 
   const { dispatch, state, now } = createRuntime(ports, core, {
     send({ attempt, refreshToken }) {
@@ -143,13 +151,14 @@ export function createCoordinator(
   }
 
   function inMemory(wall: number): typeof fast {
-    if (!fast || wall < lastWall) {
+    if (!fast || wall < last.wall) {
       const token = tokenOf(state(), '');
       if (!token) return undefined;
       const dead = wall + lifeLeft(state(), '', now());
-      fast = { token, dead, fresh: dead - requiredLife(state(), token) };
+      const promise = Promise.resolve(token.token);
+      fast = { token: token.token, promise, dead, fresh: dead - requiredLife(state(), token) };
     }
-    lastWall = wall;
+    last.wall = wall;
     return fast;
   }
 
@@ -180,10 +189,10 @@ export function createCoordinator(
 
   function getAccessToken(asked?: AccessTokenOptions): Promise<string> {
     const wall = clock.wall();
-    if (wall < lastWall) dispatch({ type: 'lifecycle', change: 'clock' });
+    if (wall < last.wall) dispatch({ type: 'lifecycle', change: 'clock' });
     if (!asked && !state().closed) {
       const known = inMemory(wall);
-      if (known && wall < known.fresh) return Promise.resolve(known.token.token);
+      if (known && wall < known.fresh) return known.promise;
     }
     const { minValidityMs, forceRefresh: force = false, resource, scope, signal } = asked ?? {};
     const timeoutMs = asked?.timeoutMs ?? core.refreshTimeoutMs + 5_000;
@@ -235,7 +244,7 @@ export function createCoordinator(
       const wall = clock.wall();
       if (resource === undefined && scope === undefined) {
         const known = inMemory(wall);
-        return known && wall < known.dead ? known.token.token : undefined;
+        return known && wall < known.dead ? known.token : undefined;
       }
       const key = audienceKey({ resource, scope });
       return lifeLeft(state(), key, now()) > 0 ? tokenOf(state(), key)?.token : undefined;
