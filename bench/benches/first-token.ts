@@ -1,7 +1,7 @@
 // A new tab of a session that lives: from the first line of the app to the first token.
 import { RECORD, repeats, type Bench, type Target } from '../lib/bench.js';
 import { Tabs } from '../lib/browser.js';
-import { OURS } from '../lib/contestants.js';
+import { OURS, takesPart } from '../lib/contestants.js';
 import { spreadFigure, times } from '../lib/format.js';
 import { spread } from '../lib/stats.js';
 import { watch } from '../lib/baseline.js';
@@ -16,7 +16,8 @@ export const firstToken: Bench = async (lab) => {
   }
   for (let round = 0; round < rounds; round++) {
     if (round % 5 === 0) lab.say(`round ${round} of ${rounds}`);
-    for (const { tabs, samples, floors } of all.values()) {
+    for (const [name, { tabs, samples, floors }] of all) {
+      if (!takesPart(name, round)) continue;
       const tab = await tabs.openEmpty();
       const { began, ended, token } = await tab.evaluate(() => window.bench.firstToken());
       if (!lab.server.accepts(token)) throw new Error(`${tabs.contestant}: no token in a new tab`);

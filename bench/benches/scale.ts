@@ -5,7 +5,7 @@ import { BY_HAND, OURS } from '../lib/contestants.js';
 import { figure } from '../lib/format.js';
 import type { Counts } from '../page/counters.js';
 
-const SIZES = [2, 5, 10, 20, 50];
+const SIZES = [2, 10, 25, 50];
 /** Of the others, each expiry costs the session (see storm): what a refresh costs is not defined. */
 const CONTESTANTS = [OURS, BY_HAND, 'auth0-spa-js', 'axa-fr-oidc-client'];
 
@@ -27,7 +27,7 @@ export const scale: Bench = async (lab) => {
       const tabs = await Tabs.open(lab.browser, lab.server, name, count, { clock: true, count: true });
       lab.server.latency = [20, 60];
       for (const asking of new Set([count, 1])) {
-        costs.push(await measure(lab.browser, tabs, asking, repeats(lab, 12, 4)));
+        costs.push(await measure(lab.browser, tabs, asking, repeats(lab, 8, 4)));
       }
       lab.server.latency = [0, 0];
       await tabs.close();
@@ -85,7 +85,7 @@ export const scale: Bench = async (lab) => {
   return {
     bench: 'scale',
     settings: {
-      expiries: repeats(lab, 12, 4),
+      expiries: repeats(lab, 8, 4),
       latency: '20–60 ms each way',
       leftOut: 'whose session every expiry costs: see storm',
     },
