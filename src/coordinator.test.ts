@@ -584,6 +584,20 @@ describe('without parts of the platform', () => {
     expect(calls.map((call) => call.outcome())).toEqual(['access-1', 'access-1']);
   });
 
+  test('a store that a new tab cannot read for now: nobody is told that nobody is signed in', async () => {
+    const { tab, origin, open } = await signedIn();
+    tab.kill();
+    origin.storeFailures = 4;
+    const late = open();
+    const calls = [watch(late.getAccessToken())];
+    await pass(1_000);
+    calls.push(watch(late.getAccessToken()));
+    await pass(0);
+    expect(calls.map((call) => call.outcome())).toEqual(['ERR_STORAGE', 'ERR_STORAGE']);
+    await pass(60_000);
+    expect(late.getSnapshot()).toMatchObject({ status: 'signed-in', storage: 'indexeddb' });
+  });
+
   test('a store that fails: memory, said openly, and back', async () => {
     const { tab, origin, strict } = await signedIn();
     origin.storeFailures = 1_000;

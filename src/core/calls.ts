@@ -92,6 +92,8 @@ function verdict(
   const { record, pause } = s;
   const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
   if (caller.version === undefined) return late;
+  // An unread store is not an empty one.
+  if (!record && s.unread) return { error: fault('ERR_STORAGE') };
   if (!isOpen(record) || caller.sessionId !== record.sessionId) return { error: fault('ERR_SIGNED_OUT') };
 
   const token = tokenOf(s, caller.key);

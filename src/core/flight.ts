@@ -103,7 +103,7 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
 
 /** One failed operation is a short pause, not a change of mode. */
 export function giveUp(t: Turn): void {
-  pause(t, 'storage', 250 * 2 ** t.s.storeFailures, 'ERR_STORAGE');
+  pause(t, 'storage', 250 * 2 ** Math.min(t.s.storeFailures, 6), 'ERR_STORAGE');
   t.s.elect = undefined;
   finish(t);
 }

@@ -144,6 +144,8 @@ function load(t: Turn, real = false): void {
         if (s.loaded) return;
         // An unread store is not an empty one: again, or without it.
         if (s.storage !== 'memory') return load(turn);
+        s.unread = failed === 'once';
+        if (s.unread) s.saveAt = now.mono + saveAgainMs(s);
         s.helloUntil = now.mono + HELLO_MS;
         return hello(turn);
       }
@@ -156,6 +158,11 @@ function load(t: Turn, real = false): void {
   );
 }
 
+/** Less and less often, and once a minute at least. */
+function saveAgainMs({ storeFailures }: State): number {
+  return SAVE_AGAIN_MS * 2 ** Math.min(storeFailures, 6);
+}
+
 function save(t: Turn): void {
   t.s.saveAt = undefined;
   const { unwritable } = t.s;
@@ -165,7 +172,7 @@ function save(t: Turn): void {
     (base) => (unwritable && base ? { ...base } : undefined),
     (turn, { failed, before, record }) => {
       const { s, now } = turn;
-      if (failed) s.saveAt = now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
+      if (failed) s.saveAt = now.mono + saveAgainMs(s);
       // Others may have read the store while it lacked this.
       else if (record && newer(before, record) !== before) {
         tell(turn, isOpen(record) ? 'pair' : 'signed-out', record, false);
@@ -185,11 +192,12 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
     // Where the quota is used up, reading works all the same.
     if (real && !s.unwritable) s.storage = 'indexeddb';
     if (s.storage !== 'memory' && !s.unwritable) s.storeFailures = 0;
+    if (real || s.storage !== 'memory') s.unread = false;
     adopt(t, result.record);
   } else if (++s.storeFailures >= STORE_FAILURES || result.failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
   // What only memory has is lost with this tab: the store may work again, and is tried less and less often.
-  if (s.storage === 'memory' && result.won) s.saveAt ??= now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;
+  if (s.storage === 'memory' && result.won) s.saveAt ??= now.mono + saveAgainMs(s);
   then(t, result);
 }
 

@@ -112,6 +112,8 @@ export interface State {
   readonly storeFailures: number;
   /** A write was among them: only a write shows that it is over. */
   readonly unwritable: boolean;
+  /** The store could not be read for now, so it may hold a session that this tab does not know of. */
+  readonly unread: boolean;
   /** When this tab first saw each token, on the monotonic clock. */
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
@@ -276,6 +278,7 @@ export function initialState(
     storage: 'indexeddb',
     storeFailures: 0,
     unwritable: false,
+    unread: false,
     seen: {},
     journalSeen: -Infinity,
     advancedAt: -Infinity,

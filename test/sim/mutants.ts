@@ -243,7 +243,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a tab in memory mode goes back to the store',
     file: machine,
-    anchor: 's.saveAt ??= now.mono + SAVE_AGAIN_MS * 2 ** s.storeFailures;',
+    anchor: 's.saveAt ??= now.mono + saveAgainMs(s);',
     replacement: '',
     within: 20_000,
   },
@@ -415,6 +415,13 @@ export const mutants: readonly Mutant[] = [
     anchor: 'version, term, leader, journal?.attempt',
     replacement: 'version, term, void leader, journal?.attempt',
     within: 100_000,
+  },
+  {
+    guard: 'without a store that can be read for now, nobody is told that nobody is signed in',
+    file: 'src/core/calls.ts',
+    anchor: "if (!record && s.unread) return { error: fault('ERR_STORAGE') };",
+    replacement: '',
+    within: 20_000,
   },
 ];
 

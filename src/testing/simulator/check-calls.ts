@@ -23,7 +23,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
   /** I7: a store that could not be read is not an empty one. */
   function checkSignedOut({ by, number }: Call): void {
     const state = by.state();
-    if (state?.record || state?.storage === 'memory' || truth.storeReset()) return;
+    if (state?.record || (state?.storage === 'memory' && !state.unread) || truth.storeReset()) return;
     if (isOpen(world.database.history()[3] ?? world.database.value()) && isOpen(world.database.value())) {
       violate('I7', `call ${number} of ${by.tab.name} is told that nobody is signed in`);
     }
