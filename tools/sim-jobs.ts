@@ -70,8 +70,15 @@ export function apply(code: string, { file, anchor, replacement }: Patch): strin
   return parts.join(replacement);
 }
 
+/** What is young dies young; what runs for seconds is compiled shallowly; and threads of the collector cost more than they bring. */
+const FLAGS = [
+  '--max-semi-space-size=64',
+  '--max-inlined-bytecode-size-cumulative=200',
+  '--single-threaded-gc',
+];
+
 function run(worker: string, job: Job): Promise<void> {
-  const child = spawn(process.execPath, ['--max-semi-space-size=64', worker, JSON.stringify(job)], {
+  const child = spawn(process.execPath, [...FLAGS, worker, JSON.stringify(job)], {
     stdio: 'inherit',
   });
   return new Promise((resolve, reject) => {
