@@ -1,4 +1,6 @@
 import type { ChannelPort } from '../../core/ports.js';
+import type { SessionRecord } from '../../core/record.js';
+import { cloneRecord } from './clone.js';
 import type { Random } from './random.js';
 import type { Scheduler } from './scheduler.js';
 import type { Tab } from './tab.js';
@@ -50,7 +52,9 @@ export function createChannelHub(
         post(message) {
           if (!open.has(tab)) return;
           posted(tab, message);
-          for (const listener of open.values()) if (listener.tab !== tab) deliver(tab, listener, message);
+          const { record } = message as { record?: SessionRecord };
+          const copy = record ? { ...message, record: cloneRecord(record) } : message;
+          for (const listener of open.values()) if (listener.tab !== tab) deliver(tab, listener, copy);
         },
         close: () => void open.delete(tab),
       };

@@ -1,5 +1,6 @@
 import type { StoreOpenError, StorePort } from '../../core/ports.js';
 import type { SessionRecord } from '../../core/record.js';
+import { cloneRecord } from './clone.js';
 import type { Random } from './random.js';
 import type { Scheduler } from './scheduler.js';
 import type { Tab } from './tab.js';
@@ -104,7 +105,7 @@ export function createDatabase({ at, settling }: Scheduler, random: Random, hook
       fail(operation, fault === 'unopened' ? Object.assign(error, { storeUnusable: true as const }) : error);
       return next();
     }
-    const before = value;
+    const before = value && cloneRecord(value);
     if (!change) {
       hooks.executed(tab, before, undefined, false);
       settle(operation, before);

@@ -1,0 +1,22 @@
+import type { SessionRecord } from '../../core/record.js';
+
+type Whole<T> = { [K in keyof Required<T>]: T[K] };
+
+/** What a store or a channel hands over is a copy. Member by member: of one shape, or engines copy it slowly from then on. */
+export function cloneRecord(record: SessionRecord): Whole<SessionRecord> {
+  return {
+    schema: record.schema,
+    startedAt: record.startedAt,
+    term: record.term,
+    leader: record.leader,
+    sessionId: record.sessionId,
+    version: record.version,
+    subject: record.subject,
+    refreshToken: record.refreshToken,
+    idToken: record.idToken,
+    accessTokens: record.accessTokens,
+    journal: record.journal,
+    spares: record.spares,
+    ended: record.ended,
+  };
+}
