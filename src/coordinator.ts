@@ -118,11 +118,12 @@ export function createCoordinator(
       }
       seen = after;
       fast = undefined;
-      if (after.loaded || after.closed) announceReady();
-      if (Object.keys(next).every((key) => next[key as keyof Snapshot] === snapshot[key as keyof Snapshot]))
-        return;
-      snapshot = Object.freeze(next);
-      subscribers.forEach(guarded);
+      if (snapshot.status === 'loading' && (after.loaded || after.closed)) announceReady();
+      for (const key in next) {
+        if (next[key as keyof Snapshot] === snapshot[key as keyof Snapshot]) continue;
+        snapshot = Object.freeze(next);
+        return subscribers.forEach(guarded);
+      }
     },
   });
 

@@ -13,7 +13,7 @@ import { parseMessage, toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
 import { newer, parseRecord } from './core/record.js';
 import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
-import { initialState } from './core/state.js';
+import { stateOf } from './core/state.js';
 import type { CoordinatorEvent } from './core/types.js';
 
 /** The world, as the runtime knows it. */
@@ -58,7 +58,11 @@ export function createRuntime(
   /** What only this participant saw of its token requests: its next message tells it, for a monitor in any tab. */
   const untold: CoordinatorEvent[] = [];
   let running = false;
-  let state = initialState(clock.id(), { ...options, locks: !!locks, worker: !!worker }, lifecycle.state());
+  let state: State = stateOf({
+    me: clock.id(),
+    options: { ...options, locks: !!locks, worker: !!worker },
+    ...lifecycle.state(),
+  });
   let wakeAt = Infinity;
   let cancelTimer = (): void => {};
 

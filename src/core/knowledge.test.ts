@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 import type { Now } from './expiry.js';
 import { adopt, proactiveDue } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { initialState, type Turn } from './state.js';
+import { stateOf, type Turn } from './state.js';
 
 const LIFE = 60_000;
 const HOUR = 3_600_000;
 
-const state = initialState(
-  'me',
-  {
+const state = stateOf({
+  me: 'me',
+  options: {
     proactive: 'always',
     refreshTimeoutMs: 5_000,
     leaderTimeoutMs: 1_500,
@@ -19,8 +19,9 @@ const state = initialState(
     worker: false,
     candidate: true,
   },
-  { active: true, visible: true },
-);
+  active: true,
+  visible: true,
+});
 
 function record(version: number, obtainedAt: number): SessionRecord {
   const token = { token: 'a', type: 'Bearer', version, obtainedAt, expiresAt: obtainedAt + LIFE };

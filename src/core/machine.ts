@@ -12,6 +12,7 @@ import { isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import { beginSession, endSession } from './session.js';
 import type { Effect, Event, State, Turn } from './state.js';
+import { stateOf } from './state.js';
 
 /** So many store operations failing in a row make the store unusable. */
 const STORE_FAILURES = 3;
@@ -24,7 +25,7 @@ const HELLO_MS = 300;
  * before acting on it.
  */
 export function step(state: State, event: Event, now: Now): [State, Effect[]] {
-  const t: Turn = { s: { ...state, received: undefined }, now, effects: [] };
+  const t: Turn = { s: stateOf(state), now, effects: [] };
   handle(t, event);
   conclude(t);
   // The worker did for this tab what the leader should have asked for before: does it still live?
@@ -122,15 +123,22 @@ function needless(t: Turn): boolean {
 
 /** When `step` wants to be called next, on the monotonic clock, if nothing else happens. One timer per tab. */
 export function nextWake(s: State, now: Now): number {
-  const { pause, flight, elect, delegated, saveAt, helloUntil } = s;
-  const times = [saveAt, helloUntil, flight?.until, pause?.until];
-  for (const { until } of s.callers) times.push(until);
-  for (const { until } of s.attempts) times.push(until);
+  const { pause, flight } = s;
+  let wake = Infinity;
+  const at = (time = Infinity): void => {
+    wake = Math.min(wake, time);
+  };
+  at(s.saveAt);
+  at(s.helloUntil);
+  at(flight?.until);
+  at(pause?.until);
+  for (const { until } of s.callers) at(until);
+  for (const { until } of s.attempts) at(until);
   if (mayFly(s) && !flight) {
-    times.push(elect?.at, delegated);
-    if (!pause) times.push(now.mono + Math.max(proactiveDue(s, now), (delegated ?? 0) - now.mono));
+    at(s.elect?.at);
+    at(s.delegated ?? (pause ? Infinity : now.mono + Math.max(proactiveDue(s, now), -now.mono)));
   }
-  return Math.min(...times.map((time) => time ?? Infinity));
+  return wake;
 }
 
 /** Reads the store, to learn of what was missed; what memory knows better is written. */

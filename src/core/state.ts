@@ -261,17 +261,12 @@ export interface Turn {
   readonly effects: Effect[];
 }
 
-/** A participant before its first step. */
-export function initialState(
-  me: string,
-  options: CoreOptions,
-  life: { readonly active: boolean; readonly visible: boolean },
-): State {
-  // All members at once, and numbers that will be fractions as such: one shape for all states, or engines copy them slowly.
+/**
+ * A copy of what a participant knows, or its beginning. All members at once, and numbers that will be fractions as such: one
+ * shape for all states, or engines copy them slowly.
+ */
+export function stateOf(known: Pick<State, 'me' | 'options' | 'active' | 'visible'>): Turn['s'] {
   return {
-    ...life,
-    me,
-    options,
     record: undefined,
     loaded: false,
     closed: false,
@@ -295,8 +290,9 @@ export function initialState(
     saveAt: undefined,
     helloUntil: undefined,
     announced: undefined,
-    received: undefined,
     nextTag: 1,
     disposed: false,
+    ...known,
+    received: undefined,
   };
 }
