@@ -32,3 +32,10 @@ test('there is no worker to strike in page mode', () => {
   expect(kinds.filter((kind) => kind.startsWith('worker'))).toEqual([]);
   expect(() => planOf(1, 0, 'worker', 'page')).toThrow('no worker');
 });
+
+test('the network goes last: a page that is to reload can', () => {
+  const both = rounds(2_000, 5, 'all', 'page').filter(({ strikes }) => strikes.length === 2);
+  const kinds = both.map(({ strikes }) => strikes.map(({ kind }) => kind));
+  expect(kinds.filter(([first, second]) => first === 'offline' && second !== 'offline')).toEqual([]);
+  expect(kinds.some(([, second]) => second === 'offline')).toBe(true);
+});

@@ -102,6 +102,8 @@ export function planOf(seed: number, round: number, selection: Selection, mode: 
       ? { kind, victim, aheadMs: pick([-1, 1]) * pick([60_000, 86_400_000]) }
       : { kind, victim };
   });
+  // What loads a page comes before the network goes, or there is none to be struck.
+  strikes.sort((a, b) => Number(a.kind === 'offline') - Number(b.kind === 'offline'));
   return { ...common, moment, strikes, ...(wire && { wire }) };
 }
 
