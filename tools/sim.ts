@@ -35,8 +35,8 @@ const { values } = parseArgs({
   },
 });
 const profile = values.profile as Profile;
-if (!['no-faults', 'faults', 'everything'].includes(profile)) {
-  console.error('--profile must be no-faults, faults or everything');
+if (!['no-faults', 'faults', 'everything', 'worker'].includes(profile)) {
+  console.error('--profile must be no-faults, faults, everything or worker');
   process.exit(2);
 }
 if (values.replay === undefined) await campaign();

@@ -18,7 +18,7 @@ const always: LifecyclePort = { state: () => ({ active: true, visible: false }),
 
 export function createWorkerParticipant(
   options: CheckedOptions,
-  { channel, store, ...ports }: Omit<Ports, 'lifecycle' | 'observe' | 'worker'>,
+  { channel, store, observe, ...ports }: Omit<Ports, 'lifecycle' | 'worker'>,
   readLife: ReadLife,
 ): WorkerParticipant {
   let state: State | undefined;
@@ -57,9 +57,10 @@ export function createWorkerParticipant(
         update: (change) => counted(store.update(change)),
       },
       lifecycle: always,
-      observe(_event, after) {
+      observe(event, after, effects) {
         state = after;
         checkSoon();
+        observe?.(event, after, effects);
       },
     },
     readLife,

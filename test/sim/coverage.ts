@@ -6,6 +6,7 @@ test.each([
   ['no-faults', 500],
   ['faults', 1_000],
   ['everything', 2_500],
+  ['worker', 500],
 ] as const)('%s: %d schedules', async (profile, schedules) => {
   for (let seed = 1_000; seed < 1_000 + schedules; seed++) {
     const { violation } = await runSchedule(seed, profile);

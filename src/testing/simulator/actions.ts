@@ -1,11 +1,23 @@
 import type { Calls } from './calls.js';
 import type { Checker } from './checker.js';
 import type { Participant } from './participant.js';
-import type { Action } from './plan.js';
+import type { Action, ActionKind } from './plan.js';
 import { count, type World } from './world.js';
 
 /** How many tabs a world may have in all; a schedule is to stay readable. */
 const MOST_TABS = 16;
+
+const OF_ONE_TAB: readonly ActionKind[] = [
+  'close',
+  'hide',
+  'focus',
+  'close-tab',
+  'crash',
+  'freeze',
+  'suspend',
+  'cache',
+  'throttle',
+];
 
 /** Carries out one action of a plan. Whatever it did to a participant, it undoes later. */
 export function act(world: World, checker: Checker, calls: Calls, action: Action, who: Participant): void {
@@ -16,6 +28,15 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
   const fault = (): void => count(world.stats.faults, action.kind);
   const T = plan.options.refreshTimeoutMs ?? 30_000;
 
+  const pages = world.participants.filter(({ serve }) => !serve).length;
+
+  // A worker is stopped by its browser, at any moment, and that is all that befalls it alone.
+  if (who.serve && OF_ONE_TAB.includes(action.kind)) {
+    if (!tab.alive()) return;
+    count(world.stats.faults, 'worker: stopped');
+    world.network.orphan(tab);
+    return tab.kill();
+  }
   switch (action.kind) {
     case 'get':
       return calls.get(who, action.chance < 0.3 ? { timeoutMs: T * action.chance } : {});
@@ -38,7 +59,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
     case 'sign-out':
       return calls.signOut(who);
     case 'open':
-      if (world.participants.length < MOST_TABS) world.open({ active: true, visible: action.chance < 0.7 });
+      if (pages < MOST_TABS) world.open({ active: true, visible: action.chance < 0.7 });
       return;
     case 'close':
       if (!tab.running() || who.closed) return;
@@ -53,7 +74,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       return tab.tell('focus');
 
     case 'prerender': {
-      if (world.participants.length >= MOST_TABS) return;
+      if (pages >= MOST_TABS) return;
       fault();
       const made = world.open({ active: false, visible: false });
       later(() => {

@@ -27,7 +27,8 @@ export function createCalls(
     limitMs: number,
     run: () => Promise<string | void>,
   ): void {
-    if (!by.tab.running() || by.closed) return;
+    // (A worker has no user's code.)
+    if (!by.tab.running() || by.closed || by.serve) return;
     const { sessionId, version, status } = by.coordinator.getSnapshot();
     const call: Call = {
       number: ++total,

@@ -3,6 +3,7 @@ import type { Effect, Event, State } from '../../core/state.js';
 import { checkOptions } from '../../options.js';
 import type { Ports } from '../../runtime.js';
 import type { AccessTokenOptions, TokenCoordinator, TokenCoordinatorOptions } from '../../types.js';
+import { createWorkerParticipant, type WorkerParticipant } from '../../worker/worker-participant.js';
 import type { Tab } from './tab.js';
 
 /** One call of a user's code, from its first moment until it settled. */
@@ -22,10 +23,13 @@ export interface Call {
   outcome: { readonly token?: string; readonly code?: string } | undefined;
 }
 
-/** A tab with a coordinator in it. */
+/** A tab with a coordinator in it, or the refresh worker. */
 export interface Participant {
   readonly tab: Tab;
+  /** What the user's code of a page has; a worker has none. */
   readonly coordinator: TokenCoordinator;
+  /** What pages ask of a worker; a page is asked nothing. */
+  readonly serve?: WorkerParticipant['serve'];
   /** As of its last step. */
   readonly state: () => State | undefined;
   /** `close()` was called. */
@@ -58,6 +62,7 @@ export function createParticipant(
   options: TokenCoordinatorOptions,
   ports: Omit<Ports, 'observe'>,
   hooks: ParticipantHooks,
+  kind: 'page' | 'worker',
 ): Participant {
   let state: State | undefined;
   const participant: Participant = {
@@ -76,11 +81,12 @@ export function createParticipant(
     state = after;
     hooks.step(participant, event, before, after, effects);
   };
-  const coordinator = createCoordinator(
-    checkOptions(options),
-    { ...fused(ports, participant), observe },
-    noLife,
-  );
+  const all = { ...fused(ports, participant), observe };
+  const checked = checkOptions(options);
+  if (kind === 'worker') {
+    return Object.assign(participant, { serve: createWorkerParticipant(checked, all, noLife).serve });
+  }
+  const coordinator = createCoordinator(checked, all, noLife);
   coordinator.on('reauth-required', ({ sessionId, version }) =>
     hooks.lossAnnounced(participant, `${sessionId}.${version}`),
   );

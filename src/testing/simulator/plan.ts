@@ -6,8 +6,8 @@ import type { Random } from './random.js';
 import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
-/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. */
-export type Profile = 'no-faults' | 'faults' | 'everything';
+/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. */
+export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker';
 
 /** Something that is done to the world from outside, at one moment. */
 export interface Action {
@@ -67,6 +67,8 @@ export interface Plan {
   /** Life of an access token; seconds. */
   readonly life: number;
   readonly locks: boolean;
+  /** The refresh worker that pages ask: not installed, or of another protocol version. `undefined`: they ask none. */
+  readonly worker: 'serving' | 'absent' | 'silent' | undefined;
   readonly storeBlocks: boolean;
   readonly lengthMs: number;
   readonly actions: readonly Action[];
@@ -177,7 +179,9 @@ export function createPlan(seed: number, profile: Profile): Plan {
   const random = createRandom(seed, 1);
   const { int, chance, pick, spread } = random;
   const faulty = profile !== 'no-faults';
-  const everything = profile === 'everything';
+  const everything = profile === 'everything' || profile === 'worker';
+  // A stream of its own: the world is otherwise that of `everything`.
+  const workers = createRandom(seed, 8);
   const participants = chance(0.1) ? int(7, 12) : int(2, 6);
   const life = Math.round(spread(20, 900));
   const refreshTimeoutMs = pick([30_000, 30_000, 10_000, 5_000, 2_000]);
@@ -203,6 +207,10 @@ export function createPlan(seed: number, profile: Profile): Plan {
     graceMs: pick([10_000, 30_000, 60_000]),
     life,
     locks: chance(0.88),
+    worker:
+      profile === 'worker'
+        ? workers.pick(['serving', 'serving', 'serving', 'serving', 'absent', 'silent'] as const)
+        : undefined,
     storeBlocks: faulty && chance(0.15),
     lengthMs,
     actions: createActions(random, profile, lengthMs, participants, refreshTimeoutMs),
@@ -229,14 +237,15 @@ function createActions(
   if (chance(0.3)) for (let n = int(1, 3); n > 0; n--) add(pick(SESSIONS), next() * lengthMs);
   if (profile === 'no-faults') return actions;
 
-  const kinds = profile === 'everything' ? FAULTS : [pick(FAULTS), pick(FAULTS)];
-  for (let n = int(1, profile === 'everything' ? 12 : 5); n > 0; n--) {
+  const everything = profile === 'everything' || profile === 'worker';
+  const kinds = everything ? FAULTS : [pick(FAULTS), pick(FAULTS)];
+  for (let n = int(1, everything ? 12 : 5); n > 0; n--) {
     const kind = pick(kinds);
     // Half of them in the middle of something: a moment drawn from hours would hardly ever hit the milliseconds that count.
     if (chance(0.4)) add(kind, next() * lengthMs);
     else {
       const after = chance(0.5) ? 0 : spread(0.1, 400);
-      const phase = pick(PHASES);
+      const phase = pick(profile === 'worker' ? [...PHASES, 'waking', 'waking'] : PHASES);
       add(
         kind,
         { phase, nth: int(1, phase === 'written' ? 16 : phase === 'sending' ? 6 : 3), after },

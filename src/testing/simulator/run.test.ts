@@ -3,7 +3,7 @@ import { runSchedule } from './run.js';
 import { lines, timeline } from './timeline.js';
 
 describe('a schedule', () => {
-  test.each(['no-faults', 'faults', 'everything'] as const)(
+  test.each(['no-faults', 'faults', 'everything', 'worker'] as const)(
     'is the same, byte for byte, for the same seed: %s',
     async (profile) => {
       for (let seed = 1; seed <= 5; seed++) {

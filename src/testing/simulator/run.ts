@@ -73,7 +73,9 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
   function perform(action: Action, whose?: Participant): void {
     if (world.calm || spared.has(action.id)) return;
     injected.push(action.id);
-    const who = whose ?? participants[action.who % participants.length]!;
+    // (A worker that was stopped is nobody.)
+    const present = participants.filter(({ tab, serve }) => !serve || tab.alive());
+    const who = whose ?? present[action.who % present.length]!;
     note(who, () => `── ${action.kind} (${action.id}, ${Math.round(action.for)} ms)`);
     act(world, checker, calls, action, who);
   }

@@ -36,10 +36,10 @@ function wrap(text: string): string[] {
 
 /** What a world is like, on a few lines. */
 export function describePlan({ plan }: Pick<Result, 'plan'>): string {
-  const { participants, server, life, locks, options, rates, graceMs, lengthMs } = plan;
+  const { participants, server, life, locks, worker, options, rates, graceMs, lengthMs } = plan;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return [
-    `${participants} tabs, ${locks ? 'Web Locks' : 'no locks'}, server ${server} (grace ${graceMs} ms), tokens live ${life} s, ${Math.round(lengthMs / 1000)} s`,
+    `${participants} tabs, ${locks ? 'Web Locks' : 'no locks'}, ${worker ? `worker ${worker}, ` : ''}server ${server} (grace ${graceMs} ms), tokens live ${life} s, ${Math.round(lengthMs / 1000)} s`,
     `options: ${given.map(([key, value]) => `${key} ${typeof value === 'number' ? Math.round(value) : (value as string)}`).join(', ')}`,
     `rates: ${Object.entries(rates)
       .map(([key, value]) => `${key} ${value.toFixed(3)}`)

@@ -8,7 +8,7 @@ import { createParticipant, type Participant } from './participant.js';
 import { createRandom, type Random } from './random.js';
 import { createScheduler, type Scheduler } from './scheduler.js';
 import { createServer, type Server } from './server.js';
-import { createTab } from './tab.js';
+import { createTab, type Tab } from './tab.js';
 import type { Checker } from './checker.js';
 
 /** The whole simulated world of one schedule. */
@@ -145,7 +145,45 @@ export function createWorld(
     },
   );
 
-  function open({ active, visible }: { active: boolean; visible: boolean }): Participant {
+  const workers = createRandom(seed, 9);
+  let worker: Participant | undefined;
+
+  /** What a page asks of the worker: a message to another process, which may have to be started first. */
+  function ask(from: Tab, message: object): Promise<boolean> {
+    const copy = structuredClone(message);
+    if (plan.worker === 'serving') scheduler.at(workers.spread(1, 2_000), () => serve(copy));
+    return new Promise((resolve) =>
+      scheduler.at(workers.spread(0.1, 20), () =>
+        from.run(() => {
+          scheduler.settling();
+          resolve(plan.worker !== 'absent');
+        }),
+      ),
+    );
+  }
+
+  function serve(message: object): void {
+    if (!worker?.tab.alive()) worker = open({ active: true, visible: false }, 'worker');
+    const { tab, serve } = worker;
+    tab.run(() => {
+      let idle = false;
+      void serve!(message).then(() => (idle = true));
+      scheduler.settling();
+      // Idle, or for too long at one thing; or, sometimes, for no reason that anybody knows.
+      const patience = strikes(0.15, ['stopped'], 'worker') ? workers.spread(1, 5_000) : 10_000;
+      const stop = (): void => {
+        if (!idle && patience === 10_000 && !world.calm) return void scheduler.at(10_000, stop);
+        network.orphan(tab);
+        tab.kill();
+      };
+      scheduler.at(patience, stop);
+    });
+  }
+
+  function open(
+    { active, visible }: { active: boolean; visible: boolean },
+    kind: 'page' | 'worker' = 'page',
+  ): Participant {
     const index = participants.length;
     const tab = createTab(index, scheduler, createRandom(seed, 100 + index), { active, visible, skew: 0 });
     const client = {
@@ -162,6 +200,7 @@ export function createWorld(
       store: database.portOf(tab),
       clock: tab.clock,
       lifecycle: tab.lifecycle,
+      worker: kind === 'page' && plan.worker ? { ask: (message: object) => ask(tab, message) } : undefined,
     };
     // Its first step comes while it is being made.
     const early: [Event, State | undefined, State, readonly Effect[]][] = [];
@@ -180,10 +219,16 @@ export function createWorld(
       checker.step(by, event, before, after, effects);
       if (from !== to) hooks.phase(by, to);
     };
-    made = createParticipant(tab, { name: 'sim', refresh: client, ...plan.options }, ports, {
-      step,
-      lossAnnounced: (by, version) => checker.lossAnnounced(by, version),
-    });
+    made = createParticipant(
+      tab,
+      { name: 'sim', refresh: client, ...plan.options },
+      ports,
+      {
+        step,
+        lossAnnounced: (by, version) => checker.lossAnnounced(by, version),
+      },
+      kind,
+    );
     participants.push(made);
     for (const seen of early) step(made, ...seen);
     return made;
