@@ -169,7 +169,7 @@ export function createWorld(
       let idle = false;
       void serve!(message).then(() => (idle = true));
       scheduler.settling();
-      // Idle, or for too long at one thing; or, sometimes, for no reason that anybody knows.
+      // When it has had nothing to do for a while; sometimes in the middle of something, with whatever it does for others.
       const patience = strikes(0.15, ['stopped'], 'worker') ? workers.spread(1, 5_000) : 10_000;
       const stop = (): void => {
         if (!idle && patience === 10_000 && !world.calm) return void scheduler.at(10_000, stop);
