@@ -378,7 +378,11 @@ describe('a tab that stands still with the refresh lock', () => {
   const R = T;
 
   /** One stands still, all others want a token; with a store, or with none that works. */
-  async function standstill(storage: 'indexeddb' | 'memory', waiting: number, killAfter = 2 ** 31 - 1) {
+  async function standstill(
+    storage: 'indexeddb' | 'memory',
+    waiting: number,
+    { killAfter = 2 ** 31 - 1, locked = false } = {},
+  ) {
     const { origin, tab, open, strict } = await signedIn();
     const others = Array.from({ length: waiting }, () => open());
     await pass(50);
@@ -389,8 +393,9 @@ describe('a tab that stands still with the refresh lock', () => {
     }
     expect(others.map((one) => one.getSnapshot().storage)).toEqual(others.map(() => storage));
     await pass(10_000);
-    // Granted, it does not know it any more.
+    // Granted, it does not know it any more; or it does, and has the attempt lock as well.
     void tab.getAccessToken();
+    if (locked) await pass(0);
     tab.hang();
     setTimeout(tab.kill, killAfter);
     const calls = others.map((other) => watch(other.getAccessToken({ timeoutMs: 20_000 })));
@@ -408,6 +413,18 @@ describe('a tab that stands still with the refresh lock', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
+  // The successor waits for the attempt lock, and the next one in the queue counts T + R of silence meanwhile.
+  test.each(['indexeddb', 'memory'] as const)(
+    'and with the attempt lock: is replaced all the same, once: %s',
+    async (storage) => {
+      const { calls, takeovers, strict } = await standstill(storage, 3, { locked: true });
+      await pass(T + R + T + 1_000);
+      expect(calls.map((call) => call.outcome())).toEqual(calls.map(() => 'access-2'));
+      expect(takeovers()).toHaveLength(1);
+      expect(strict.requests).toHaveLength(1);
+    },
+  );
+
   test.each(['indexeddb', 'memory'] as const)(
     'and its successor, too: both are replaced: %s',
     async (storage) => {
@@ -423,7 +440,7 @@ describe('a tab that stands still with the refresh lock', () => {
   test.each(['indexeddb', 'memory'] as const)(
     'dies while another one claims its lock: nothing is stolen: %s',
     async (storage) => {
-      const { calls, takeovers, strict } = await standstill(storage, 1, T + R);
+      const { calls, takeovers, strict } = await standstill(storage, 1, { killAfter: T + R });
       await pass(T + R + 500);
       expect(calls.map((call) => call.outcome())).toEqual(['access-2']);
       expect(takeovers()).toHaveLength(0);

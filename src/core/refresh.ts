@@ -48,7 +48,8 @@ export function proceed(t: Turn): void {
   if (!candidate) post(t, { type: 'refresh-accepted' });
   const { journal } = record;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
-  const waited = journal ? now.mono - s.journalSeen : 0;
+  // (Who has the attempt lock without a journal has sent nothing: not waited for as long as others wait for this tab.)
+  const waited = journal ? now.mono - s.journalSeen : refreshTimeoutMs;
   // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
   const lease = journal && !journal.failure ? refreshTimeoutMs - waited : 0;
   const basis = fingerprint(record);

@@ -74,8 +74,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: "a journal's age is counted on the tab's own monotonic clock",
     file: refresh,
-    anchor: 'journal ? now.mono - s.journalSeen : 0',
-    replacement: 'journal ? now.wall - journal.at : 0',
+    anchor: 'journal ? now.mono - s.journalSeen : refreshTimeoutMs',
+    replacement: 'journal ? now.wall - journal.at : refreshTimeoutMs',
     within: 10_000,
   },
   {
