@@ -113,7 +113,7 @@ export function createCoordinator(
       if (after === seen) return;
       const next = snapshotOf(after, seen, snapshot);
       const { sessionId } = snapshot;
-      if (sessionId !== undefined && sessionId !== next.sessionId) {
+      if (sessionId && sessionId !== next.sessionId) {
         client.unbind?.({ name, sessionId }).catch(() => {});
       }
       seen = after;
@@ -157,7 +157,7 @@ export function createCoordinator(
       if (!token) return undefined;
       const dead = wall + lifeLeft(state(), '', now());
       const promise = Promise.resolve(token.token);
-      fast = { token: token.token, promise, dead, fresh: dead - requiredLife(state(), token) };
+      fast = { token: token.token, promise, fresh: dead - requiredLife(state(), token), dead };
     }
     last.wall = wall;
     return fast;

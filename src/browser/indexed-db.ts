@@ -36,7 +36,7 @@ export function indexedDbStore(name: string): StorePort {
     return (await connect()).transaction(RECORDS, mode, { durability: 'strict' });
   }
 
-  /** One transaction: `run` makes its requests at once, and says when it is over. */
+  /** One transaction: `run` makes its requests, and says when it is over. What it throws, a used up quota, ends it. */
   async function transact<T>(
     mode: IDBTransactionMode,
     run: (records: IDBObjectStore) => Promise<T>,
@@ -67,21 +67,13 @@ export function indexedDbStore(name: string): StorePort {
   return {
     read: () => transact('readonly', (records) => promisifyRequest(records.get(name))),
     update: (change) =>
-      transact('readwrite', (records) => {
+      transact('readwrite', async (records) => {
         const { transaction } = records;
-        const stored = records.get(name);
-        stored.onsuccess = () => {
-          const changed = change(stored.result);
-          try {
-            if (changed) records.put(changed, name);
-            // Without waiting for another turn of the event loop.
-            transaction.commit?.();
-          } catch {
-            // A quota is used up: told by the promise, not as an error that nobody caught.
-            transaction.abort();
-          }
-        };
-        return promisifyRequest(transaction);
+        const changed = change(await promisifyRequest(records.get(name)));
+        if (changed) records.put(changed, name);
+        // Without waiting for another turn of the event loop.
+        transaction.commit?.();
+        await promisifyRequest(transaction);
       }),
   };
 }
