@@ -36,6 +36,7 @@ export const storm: Bench = async (lab) => {
       for (let expiry = 0; expiry < expiries; expiry++) {
         await tabs.expire();
         server.forget();
+        server.redraw(expiry);
         const asked = await tabs.askAll();
         storm.requests += server.requests.length;
         storm.invalidGrants += server.requests.filter(({ outcome }) => outcome === 'invalid_grant').length;

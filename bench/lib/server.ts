@@ -30,6 +30,8 @@ export interface Server {
   accepts(accessToken: string | undefined): boolean;
   /** The network's way in each direction, milliseconds: uniformly distributed between these. */
   latency: readonly [min: number, max: number];
+  /** From here on the same ways are drawn again, so that two who send the same requests wait for the same network. */
+  redraw(seed: number): void;
   /** While set, requests are received and not answered. */
   hold: boolean;
   /** How far the time of the tabs and of the server is ahead of the clock on the wall. */
@@ -119,9 +121,17 @@ export async function startServer(page: Page): Promise<Server> {
     ];
   }
 
+  let drawn = 0;
+  /** In [0, 1), by the generator mulberry32. */
+  function random(): number {
+    drawn = (drawn + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(drawn ^ (drawn >>> 15), drawn | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
   const travel = async (): Promise<void> => {
     const [min, max] = server.latency;
-    if (max > 0) await sleep(min + Math.random() * (max - min));
+    if (max > 0) await sleep(min + random() * (max - min));
   };
 
   async function answer(req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
@@ -178,6 +188,7 @@ export async function startServer(page: Page): Promise<Server> {
     signIn: (origin) => issue({ origin, refreshToken: '', revoked: false }),
     accepts: (token) => families.get(token ?? '')?.revoked === false,
     latency: [0, 0],
+    redraw: (seed) => void (drawn = seed),
     hold: false,
     aheadMs: 0,
     async close() {
