@@ -34,8 +34,9 @@ export const storm: Bench = async (lab) => {
       const storm: Storm = { tabs: count, expiries, requests: 0, invalidGrants: 0, lost: 0, readyMs: [] };
       server.latency = [50, 150];
       for (let expiry = 0; expiry < expiries; expiry++) {
-        await tabs.expire();
+        // Before they expire: a tab may wake by itself then, and its request counts.
         server.forget();
+        await tabs.expire();
         server.redraw(expiry);
         const asked = await tabs.askAll();
         storm.requests += server.requests.length;
