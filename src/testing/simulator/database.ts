@@ -35,6 +35,8 @@ export interface DatabaseHooks {
   readonly written: (tab: Tab, before: SessionRecord | undefined, after: SessionRecord) => void;
   /** Whether a frozen page blocks the others with its open transaction (Chrome on Android does). */
   readonly blocks: () => boolean;
+  /** It does. */
+  readonly blocked: () => void;
 }
 
 type Change = (stored: unknown) => SessionRecord | undefined;
@@ -91,6 +93,7 @@ export function createDatabase({ at, settling }: Scheduler, random: Random, hook
     if (!tab.running()) {
       // Its transaction waits for its code. Either it is open already, or it had not begun.
       if (hooks.blocks()) {
+        hooks.blocked();
         at(50, () => execute(operation));
         return;
       }

@@ -127,6 +127,7 @@ export function createWorld(
       if (journal?.term === term && !journal.failure) hooks.phase(participants[tab.index]!, 'journaled');
     },
     blocks: () => plan.storeBlocks && !world.calm,
+    blocked: () => void (world.stats.faults['store: blocked'] ??= 1),
   });
   const locks = createLockManager(scheduler, createRandom(seed, 6));
   const hub = createChannelHub(
