@@ -1,10 +1,11 @@
 /**
  * `npm run sim`: runs schedules of the simulated world until one breaks an invariant.
  *
- *     npm run sim -- --schedules 10000 --seed 1 --profile everything --jobs 2 --json sim.json
+ *     npm run sim -- --schedules 10000 --seed 1 --profile everything --json sim.json
  *     npm run sim -- --replay 1234 --profile everything [--whole] [--list]
  */
 import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Profile } from '../src/testing/simulator/plan.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
@@ -21,7 +22,8 @@ const { values } = parseArgs({
     /** Of the first schedule; by default the time of day. */
     seed: { type: 'string' },
     profile: { type: 'string', default: 'everything' },
-    jobs: { type: 'string', default: '1' },
+    /** Processes side by side, each with its own part of the seeds. */
+    jobs: { type: 'string', default: String(availableParallelism()) },
     /** Where to write the figures. */
     json: { type: 'string' },
     /** Goes on after a violation, and counts. */

@@ -1,3 +1,4 @@
+import type { Profile } from '../../src/testing/simulator/plan.js';
 import type { Patch } from '../../tools/sim-jobs.js';
 
 /**
@@ -8,7 +9,7 @@ import type { Patch } from '../../tools/sim-jobs.js';
 export interface Mutant extends Patch {
   readonly guard: string;
   readonly within: number;
-  readonly profile?: 'no-faults' | 'faults' | 'everything';
+  readonly profile?: Profile;
 }
 
 const refresh = 'src/core/refresh.ts';
@@ -140,7 +141,8 @@ export const mutants: readonly Mutant[] = [
     file: commit,
     anchor: '{ ...base, spares: [...(base.spares ?? []), { refreshToken, audience, accessToken }] }',
     replacement: 'undefined',
-    within: 20_000,
+    profile: 'faults',
+    within: 30_000,
   },
   {
     guard: 'commit: never into a session that was signed out',
@@ -175,7 +177,8 @@ export const mutants: readonly Mutant[] = [
     file: commit,
     anchor: "turn.effects.push({ type: 'revoke', token: tokens.refresh_token });",
     replacement: '',
-    within: 5_000,
+    profile: 'faults',
+    within: 30_000,
   },
   {
     guard: '⚑ broadcast access-token: the refresh token stays off the channel',
@@ -189,7 +192,8 @@ export const mutants: readonly Mutant[] = [
     file: reconcile,
     anchor: 'others ? reconcileMs(s) : 0',
     replacement: 'others && attempt.tag < 0 ? reconcileMs(s) : 0',
-    within: 20_000,
+    profile: 'faults',
+    within: 30_000,
   },
   {
     guard: 'a session ends only at the version that was refused',
@@ -203,14 +207,16 @@ export const mutants: readonly Mutant[] = [
     file: reconcile,
     anchor: 'if (spare) {',
     replacement: 'if (spare && term < 0) {',
-    within: 20_000,
+    profile: 'faults',
+    within: 30_000,
   },
   {
     guard: '⚑ backoff shared through the journal, and kept on the own clock of who hears of it',
     file: 'src/core/knowledge.ts',
     anchor: 'const rest = hearsay ? retryInMs : Math.max(',
     replacement: 'const rest = hearsay ? 0 : Math.max(',
-    within: 5_000,
+    profile: 'faults',
+    within: 30_000,
   },
   {
     guard: 'a failure pauses everybody',
@@ -422,6 +428,30 @@ export const mutants: readonly Mutant[] = [
     anchor: "if (!record && s.unread) return { error: fault('ERR_STORAGE') };",
     replacement: '',
     within: 20_000,
+  },
+  {
+    guard: 'a refresh worker is never named leader',
+    file: 'src/core/knowledge.ts',
+    anchor: 'return options.candidate ? me : leader;',
+    replacement: 'return options.candidate || leader ? me : me;',
+    profile: 'worker',
+    within: 2_000,
+  },
+  {
+    guard: 'a refresh is done for nobody who asks about another session',
+    file: 'src/core/delegation.ts',
+    anchor: '!mayFly(s) || record!.sessionId !== sessionId',
+    replacement: '!mayFly(s) || !sessionId',
+    profile: 'worker',
+    within: 30_000,
+  },
+  {
+    guard: 'who asks and has not heard of a failure is told of it: all wait as one',
+    file: 'src/core/delegation.ts',
+    anchor: 'if (known !== pause.of)',
+    replacement: 'if (!pause.of && known)',
+    profile: 'worker',
+    within: 30_000,
   },
 ];
 

@@ -1,4 +1,5 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
+import type { Journal } from '../../core/record.js';
 import type { State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
@@ -19,9 +20,13 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   let theft: { by: Participant; at: number } | undefined;
   /** The wait that each participant heard of, by the failure it belongs to. */
-  const waits = new Map<Participant, { version: string; until: number; failure: object }>();
+  const waits = new Map<Participant, { version: string; until: number; failure: string }>();
   /** The version that each participant wanted to spend when it wrote its journal. */
   const prepared = new Map<Participant, number | undefined>();
+
+  /** Names a failure, whoever has a copy of it. */
+  const failureIn = (journal: Journal | undefined): string | undefined =>
+    journal?.failure && `${journal.by} ${journal.attempt} ${journal.failure.at}`;
 
   function isWanted(state: State, by: Participant): boolean {
     if (state.callers.length > 0 || state.request) return true;
@@ -33,16 +38,24 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   return {
     step(by, event, before, after, effects) {
       if (event.type === 'message' && event.message.type === 'refresh-failed') {
-        const failure = event.message.journal?.failure;
-        const { sessionId, version } = event.message;
-        // News, unless it lay in the queue of a page that stood still.
-        if (failure && by.tab.lastStill() < now() - 1_000 && after.record?.journal?.failure === failure) {
-          waits.set(by, { version: `${sessionId}.${version}`, until: now() + failure.retryInMs, failure });
+        const { sessionId, version, journal } = event.message;
+        const { retryInMs = 0, error, fault } = journal?.failure ?? {};
+        const failure = failureIn(journal);
+        // What waiting does not heal waits for a person.
+        const isPatient = failure && error === undefined && !fault;
+        // News, unless it lay in the queue of a page that stood still, or the store had it.
+        const isNews = by.tab.lastStill() < now() - 1_000 && failureIn(before?.record?.journal) !== failure;
+        // Its own attempt may be on its way already.
+        const isFree = failureIn(after.record?.journal) === failure && after.flight?.phase !== 'journaling';
+        if (isPatient && isNews && isFree) {
+          waits.set(by, { version: `${sessionId}.${version}`, until: now() + retryInMs, failure });
         }
       }
       const woken = event.type === 'lifecycle' && event.change === 'online';
       // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
-      if (woken || waits.get(by)?.failure !== after.record?.journal?.failure) waits.delete(by);
+      const journal = after.record?.journal;
+      const own = journal?.by === after.me;
+      if (woken || (!own && waits.get(by)?.failure !== failureIn(journal))) waits.delete(by);
       if (after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling') {
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);
@@ -82,6 +95,12 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       const open = !before.ended && !truth.signedOut.has(before.sessionId);
       if (polite && open && !truth.storeReset()) {
         violate('I5', `${by.tab.name} replaces an open session although it asked for none to be replaced`);
+      }
+    },
+
+    written(by, _before, after) {
+      if (by.serve && after.leader === by.state()?.me) {
+        violate('I3', 'the refresh worker is named leader, and keeps no timer');
       }
     },
 

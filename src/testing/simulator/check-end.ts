@@ -68,9 +68,10 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
       pairs.length > 1 && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
     if (kept.spentAt === undefined && !two) violate('I2', 'the session ended, but its refresh token lives');
   }
-  for (const { outcome, answer, request } of network.exchanges()) {
+  for (const { outcome, answer, request, tab } of network.exchanges()) {
     if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;
-    if (truth.excuses.get(request.refreshToken ?? '')?.has('page gone before the commit')) continue;
+    // It may have died with its page.
+    if (!tab.alive()) continue;
     const { refresh_token: given } = answer.tokens;
     const over =
       truth.signedOut.has(request.sessionId) &&

@@ -85,6 +85,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     step(by, event, before, after) {
       const { record } = after;
       const was = before?.record;
+      if (event.type === 'sign-out' && was) by.over.add(was.sessionId);
       if (record === was) return;
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
       if (record?.ended?.kind === 'signed-out') {

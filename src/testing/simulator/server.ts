@@ -142,8 +142,10 @@ export function createServer(kind: ServerKind, graceMs: number, life: number, no
     },
 
     revoke(refreshToken) {
-      const family = tokens.get(refreshToken)?.family;
-      if (family) family.revoked ??= 'sign-out';
+      const known = tokens.get(refreshToken);
+      // To some servers a token that was spent says nothing any more.
+      if (!known || (kind === 'refusing' && known.spentAt !== undefined)) return;
+      known.family.revoked ??= 'sign-out';
     },
     revokeFamily: (family) => (family.revoked ??= 'administrator'),
     find: (refreshToken) => tokens.get(refreshToken ?? ''),
