@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenCoordinator } from 'one-refresh';
-import { createServer, type Plugin } from 'vite';
+import { createLogger, createServer, type Plugin } from 'vite';
 import { expect as plainExpect, test } from './fixtures.js';
 
 declare global {
@@ -28,7 +28,6 @@ const files = {
     import { StrictMode } from 'react';
     import { createRoot } from 'react-dom/client';
     import { Session } from './session';
-    import.meta.hot?.on('vite:beforeFullReload', (why) => console.error('reloaded', JSON.stringify(why)));
     createRoot(document.getElementById('root')!).render(<StrictMode><Session /></StrictMode>);`,
   'session.tsx': `
     import { useAccessToken } from 'one-refresh/react';
@@ -98,11 +97,16 @@ for (const [name, closer] of Object.entries(closers)) {
         });
       },
     };
+    const complaints: string[] = [];
     const vite = await createServer({
       configFile: path.join(repository, 'vite.config.ts'),
       root,
       cacheDir: path.join(root, '.vite'),
-      logLevel: 'error',
+      // It says why it reloads a page, if it does.
+      customLogger: {
+        ...createLogger('error'),
+        info: (line) => line.includes('reload') && complaints.push(line),
+      },
       plugins: [tokenEndpoint],
       // (A watcher misses one of two changes that come soon after each other; so here it is told.)
       server: { host: '127.0.0.1', port: 0, fs: { allow: [repository] }, watch: null },
@@ -116,7 +120,6 @@ for (const [name, closer] of Object.entries(closers)) {
     const saveEdition = (edition: number): void =>
       void vite.watcher.emit('change', save('coordinator.ts', coordinatorModule(edition, closer)));
 
-    const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     try {

@@ -10,7 +10,7 @@ import {
   signIn,
   snapshotOf,
 } from './harness/ask.js';
-import { ownBrowser } from './harness/own-browser.js';
+import { lastWords } from './harness/last-words.js';
 import { expect, test, type Tab } from './fixtures.js';
 
 /** Every request was sent by whom the store named leader of that term, and by the tab that took itself for it. */
@@ -77,12 +77,7 @@ test(
   },
 );
 
-/** Firefox cuts off what a tab does while it is closed (last-words.spec.ts); here it is told not to. */
-const lastWords = test.extend({
-  partition: ownBrowser({ firefox: { 'dom.abort_script_on_child_shutdown': false } }),
-});
-
-lastWords(
+test.extend({ partition: lastWords })(
   'the leader closes: another leads at once, without a token request',
   { tag: ['@core', '@last-words'] },
   async ({ server, newTabs }) => {

@@ -49,9 +49,20 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       if (exchange.unread.length > 0) return 'duplicate delivery';
       if (exchange.answer?.kind === 'tokens' && exchange.outcome !== 'tokens') return 'answer lost';
     }
-    const [given] = truth.excuses.get(token) ?? [];
-    if (given) return given;
+    for (const given of truth.excuses.get(token) ?? []) {
+      if (given !== 'overtaken' || !allKept(token)) return given;
+    }
     return truth.storeReset() ? 'store lost it' : undefined;
+  }
+
+  /** All that the server ever said about this token were pairs, and each was written down by somebody who lives. */
+  function allKept(token: string): boolean {
+    const arrived = (truth.requests.get(token) ?? []).filter(({ answer }) => answer);
+    return arrived.every(({ answer, outcome, heardAt = Infinity, tab }) => {
+      const isWritten = world.scheduler.now() - heardAt > 1_000 && !truth.storeHurt();
+      const isKept = outcome === 'tokens' && isWritten && tab.alive() && tab.lastStill() < heardAt;
+      return answer?.kind === 'tokens' && isKept;
+    });
   }
 
   /** Losses that were declared although another attempt was about to be answered. */
@@ -62,16 +73,10 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     heard({ request, outcome, tab, sentAt }, by) {
       const { now } = world.scheduler;
       const { refreshToken = '' } = request;
-      if (outcome === 'lost') early.set(refreshToken, now());
-      if (
-        outcome !== 'tokens' ||
-        !plan.locks ||
-        by.left ||
-        tab.lastStill() > sentAt ||
-        now() - sentAt > 2 * T
-      )
-        return;
-      const refusedAt = early.get(refreshToken) ?? Infinity;
+      // (Without locks the first attempt of a version has nobody to wait for.)
+      if (outcome === 'lost' && (plan.locks || request.attempt > 1)) early.set(refreshToken, now());
+      if (outcome !== 'tokens' || by.left || tab.lastStill() > sentAt || now() - sentAt > 2 * T) return;
+      const refusedAt = early.get(refreshToken) ?? -Infinity;
       const given = world.database.value();
       const ended = given?.ended?.kind === 'reauth-required' && given.refreshToken === refreshToken;
       if (ended && now() - refusedAt < Math.min(T, 5_000) - 100 && by.returnedAt < sentAt) {
