@@ -117,8 +117,11 @@ for (const [name, closer] of Object.entries(closers)) {
       },
     });
     await vite.listen();
-    const saveEdition = (edition: number): void =>
-      void vite.watcher.emit('change', save('coordinator.ts', coordinatorModule(edition, closer)));
+    const saveEdition = async (edition: number): Promise<void> => {
+      // While it is still transforming what it was asked for, its graph is not one to find the importers in.
+      await vite.waitForRequestsIdle();
+      vite.watcher.emit('change', save('coordinator.ts', coordinatorModule(edition, closer)));
+    };
 
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -135,7 +138,7 @@ for (const [name, closer] of Object.entries(closers)) {
       // With a refresh on the wire: whoever comes after waits for its answer instead of asking once more.
       await page.evaluate(() => void window.made[0]!.getAccessToken({ forceRefresh: true }).catch(() => {}));
       await expect.poll(() => spent).toEqual(['refresh-1']);
-      saveEdition(2);
+      await saveEdition(2);
       await expect(shown).toHaveText('edition 2, signed-in, access-1');
       expect(complaints).toEqual([]);
       await page.evaluate(
@@ -147,7 +150,7 @@ for (const [name, closer] of Object.entries(closers)) {
       expect(spent).toEqual(['refresh-1']);
 
       for (let edition = 3; edition <= 6; edition++) {
-        saveEdition(edition);
+        await saveEdition(edition);
         await expect(shown).toHaveText(`edition ${edition}, signed-in, access-2`);
       }
       const refreshed = page.evaluate(() => window.made.at(-1)!.getAccessToken({ forceRefresh: true }));
