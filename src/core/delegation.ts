@@ -88,7 +88,7 @@ function accept(
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
   if (blind || record!.ended) return;
   if (pause) {
-    const known = journal?.failure && failureOf({ sessionId, version }, journal.attempt);
+    const known = journal?.failure && failureOf({ sessionId, version }, journal);
     // It asked before it heard of the failure. All wait as one.
     if (known !== pause.of) return pause.failure && post(t, { type: 'refresh-failed' });
     // Told by a person to go on; and a worker has no clock of its own, it has pages.

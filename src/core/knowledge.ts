@@ -1,7 +1,7 @@
 import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
-import type { AccessToken, Failure, SessionRecord } from './record.js';
+import type { AccessToken, Failure, Journal, SessionRecord } from './record.js';
 import { isOpen, newer } from './record.js';
 import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
 import type { CoordinatorEvent, EventType } from './types.js';
@@ -72,12 +72,12 @@ export function proactiveDue(s: State, now: Now): number {
       );
 }
 
-/** Names one failure, the same in every tab. */
+/** Names one failure, the same in every tab. (One with a store and one without may both make the same attempt.) */
 export function failureOf(
   { sessionId, version }: Pick<Position, 'sessionId' | 'version'>,
-  attempt: number,
+  journal: Journal | undefined,
 ): string {
-  return [sessionId, version, attempt].join();
+  return [sessionId, version, journal?.attempt, journal?.failure?.at].join();
 }
 
 /** Stops sending for a while. */
@@ -105,8 +105,8 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (replaced) s.seen = {};
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
   const advanced = replaced || before.version !== after.version;
-  const { failure, attempt = 0, by, term } = after.journal ?? {};
-  const of = failureOf(after, attempt);
+  const { failure, by, term } = after.journal ?? {};
+  const of = failureOf(after, after.journal);
   // (One with a store and one without may both write the journal of a term.)
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;

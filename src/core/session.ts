@@ -6,14 +6,16 @@ import { isOpen, SCHEMA, toAccessToken } from './record.js';
 import type { Event, Turn } from './state.js';
 
 /** Begins a session, replacing any other. The tab where the user just signed in leads it. */
-export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>): void {
+export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>, again = false): void {
   const { id, tokens, sessionId, subject, ifSignedOut, life, at } = event;
   const { me } = t.s;
   access(
     t,
     (base) =>
-      // Its own it may be, written by a try that was reported as failed.
-      base?.sessionId === sessionId || (ifSignedOut && isOpen(base) && !base.ended)
+      // Its own it may be, written by a try that was reported as failed; or one that has replaced that since.
+      base?.sessionId === sessionId ||
+      (again && base && base.startedAt > at) ||
+      (ifSignedOut && isOpen(base) && !base.ended)
         ? undefined
         : {
             schema: SCHEMA,
@@ -32,7 +34,7 @@ export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>
       const begun = record?.sessionId === sessionId;
       // Again, until it works or the store counts as unusable and memory serves; unless this tab has heard of it: then it
       // was written all the same, and may be over by now.
-      if (failed && !begun) return beginSession(turn, event);
+      if (failed && !begun) return beginSession(turn, event, true);
       if (begun) tell(turn, 'session-started', record, false);
       turn.effects.push({ type: 'settle', id });
     },

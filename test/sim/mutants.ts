@@ -292,8 +292,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a sign-in that was written but reported as failed is not written again',
     file: session,
-    anchor: 'base?.sessionId === sessionId || (ifSignedOut',
-    replacement: '(ifSignedOut',
+    anchor: 'base?.sessionId === sessionId ||\n      (again',
+    replacement: '(again',
     within: 20_000,
   },
   {
@@ -430,28 +430,26 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'a sign-in that was written but reported as failed is not written over one that came after it',
+    file: session,
+    anchor: '(again && base && base.startedAt > at) ||',
+    replacement: '',
+    within: 100_000,
+  },
+  {
+    guard: 'two failures of the same attempt, by a tab with a store and by one without, are two',
+    file: 'src/core/knowledge.ts',
+    anchor: 'journal?.attempt, journal?.failure?.at].join()',
+    replacement: 'journal?.attempt].join()',
+    within: 20_000,
+  },
+  {
     guard: 'a refresh worker is never named leader',
     file: 'src/core/knowledge.ts',
     anchor: 'return options.candidate ? me : leader;',
     replacement: 'return options.candidate || leader ? me : me;',
     profile: 'worker',
     within: 2_000,
-  },
-  {
-    guard: 'a refresh is done for nobody who asks about another session',
-    file: 'src/core/delegation.ts',
-    anchor: '!mayFly(s) || record!.sessionId !== sessionId',
-    replacement: '!mayFly(s) || !sessionId',
-    profile: 'worker',
-    within: 30_000,
-  },
-  {
-    guard: 'who asks and has not heard of a failure is told of it: all wait as one',
-    file: 'src/core/delegation.ts',
-    anchor: 'if (known !== pause.of)',
-    replacement: 'if (!pause.of && known)',
-    profile: 'worker',
-    within: 30_000,
   },
 ];
 

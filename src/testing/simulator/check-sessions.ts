@@ -8,7 +8,7 @@ import type { World } from './world.js';
 export function checkSessions(world: World, truth: Truth, violate: Violate): Check {
   const { server, plan } = world;
   const judged = new Set<string>();
-  const announced = new Map<string, { by: Participant; at: number; apart: boolean }>();
+  const announced = new Map<string, { by: Participant; at: number }>();
 
   /** I6: only on the server's definitive word about this very refresh token; and the loss must have a reason. */
   function judgeLoss({ sessionId, version, refreshToken }: SessionRecord): void {
@@ -65,6 +65,13 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     });
   }
 
+  /** This participant knows that it is over: from the next moment on, since who was served just before may not know it yet. */
+  function end(by: Participant, sessionId: string): void {
+    world.scheduler.at(1, () => by.over.add(sessionId));
+  }
+
+  /** Participants that had no store for a while. */
+  const storeless = new Set<Participant>();
   /** Losses that were declared although another attempt was about to be answered. */
   const early = new Map<string, number>();
   const T = plan.options.refreshTimeoutMs ?? 30_000;
@@ -90,11 +97,12 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     step(by, event, before, after) {
       const { record } = after;
       const was = before?.record;
-      if (event.type === 'sign-out' && was) by.over.add(was.sessionId);
+      if (after.storage === 'memory') storeless.add(by);
+      if (event.type === 'sign-out' && was) end(by, was.sessionId);
       if (record === was) return;
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
       if (record?.ended?.kind === 'signed-out') {
-        by.over.add(record.sessionId);
+        end(by, record.sessionId);
         if (!truth.signedOut.has(record.sessionId)) violate('I7', `${by.tab.name} signed out by nobody`);
       }
       if (was && !record) violate('I7', `${by.tab.name} forgets its session at ${event.type}`);
@@ -121,7 +129,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     },
 
     lossAnnounced(by, version) {
-      const { now } = world.scheduler;
+      const now = world.scheduler.now();
       const last = announced.get(version);
       const lives = last && last.by.tab.alive() && !last.by.closed && last.by.tab.lastStill() < last.at;
       if (lives && !last.by.left) {
@@ -129,16 +137,18 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
         const unheard = world.stats.faults['message: lost'] !== undefined;
         // A leader without a store is none for those who have one.
-        const apart = [last.by, by].some(({ state }) => state()?.storage === 'memory') || last.apart;
+        const apart = storeless.has(last.by) || storeless.has(by);
         // Two won the same term, one before and one after the store forgot.
         const forgotten = truth.storeReset();
         // It won the word, stood still before it could say it, and was replaced.
         const late = by.tab.lastStill() >= last.at;
-        if (last.by !== by && (unheard || apart || forgotten || late))
+        // Or it had only just woken, and its word was still on the way.
+        const crossed = now - last.at < 50 && last.by.tab.lastStill() > last.at - 50;
+        if (last.by !== by && (unheard || apart || forgotten || late || crossed))
           truth.countLoss('(said twice: the leader was not to be heard)');
         else violate('I6', message);
       }
-      announced.set(version, { by, at: now(), apart: by.state()?.storage === 'memory' });
+      announced.set(version, { by, at: now });
       if (plan.profile === 'no-faults')
         violate('I7', `${by.tab.name} asks for a new sign-in without any fault`);
     },

@@ -25,6 +25,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const unstored = new Set<Exchange>();
   /** When the journal of each request was last seen in the store by its sender. */
   const noted = new Map<Exchange, number>();
+  /** When each participant last asked for an attempt lock. */
+  const queuedAt = new Map<Participant, number>();
   /** When each participant last found that nobody else's request is under way. */
   const cleared = new Map<Participant, number>();
 
@@ -37,8 +39,9 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (sender.left) return 'page left';
     // Back again, but too late for a decision that was made without it.
     const decided = Math.min(cleared.get(by) ?? Infinity, journaled.get(by)?.at ?? now());
-    // (Without locks nothing says that it is back.)
-    const unnoticed = !plan.locks || decided < sender.returnedAt + SLACK_MS;
+    // (Without locks nothing says that it is back; nor to who was before it in the queue for the lock.)
+    const queued = Math.min(decided, queuedAt.get(by) ?? Infinity);
+    const unnoticed = !plan.locks || queued < sender.returnedAt + SLACK_MS;
     if (sender !== by && sender.returnedAt > earlier.sentAt && unnoticed) return 'page left';
     if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
     // Heard, and written down in vain: its page knows, the others may not.
@@ -58,7 +61,10 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   }
 
   return {
-    step(by, _event, before, after) {
+    step(by, _event, before, after, effects) {
+      if (effects.some((one) => one.type === 'lock' && one.name.startsWith('attempt:'))) {
+        queuedAt.set(by, now());
+      }
       const was = before?.flight?.phase;
       if (was === 'probing' && after.flight?.phase !== was) cleared.set(by, now());
     },
@@ -98,13 +104,17 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         const record = state()?.record;
         return tab.alive() && record?.sessionId === sessionId && record.version > version;
       });
-      const silent = world.stats.faults['message: lost'] || knowing.every(({ tab }) => !tab.running());
+      // (Or have not had the time to say it to who has just begun.)
+      const early = by.tab.age() < SLACK_MS;
+      const silent =
+        early || world.stats.faults['message: lost'] || knowing.every(({ tab }) => !tab.running());
       if (committed === undefined && knowing.length > 0 && silent) truth.excuse(refreshToken, 'blind');
       if (plan.server === 'static') return;
       for (const one of earlier) {
         const reason = over(one, by);
         // Without locks nothing arbitrates between a tab that writes its journal and one that can only say it.
-        const blind = unstored.has(exchange) || (!plan.locks && unstored.has(one));
+        const apart = [exchange, ...earlier].some((any) => unstored.has(any));
+        const blind = unstored.has(exchange) || (!plan.locks && apart);
         if (reason === undefined && !blind) {
           violate(
             'I1',
