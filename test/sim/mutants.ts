@@ -192,8 +192,7 @@ export const mutants: readonly Mutant[] = [
     file: reconcile,
     anchor: 'others ? reconcileMs(s) : 0',
     replacement: 'others && attempt.tag < 0 ? reconcileMs(s) : 0',
-    profile: 'faults',
-    within: 30_000,
+    within: 100_000,
   },
   {
     guard: 'a session ends only at the version that was refused',
@@ -350,6 +349,7 @@ export const mutants: readonly Mutant[] = [
     file: 'src/core/messages.ts',
     anchor: "} else if (type === 'reauth-required' && isOpen(record)) {",
     replacement: "} else if (type === 'reauth-required' && !record) {",
+    profile: 'faults',
     within: 50_000,
   },
   {
