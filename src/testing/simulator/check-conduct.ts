@@ -54,7 +54,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       const woken = event.type === 'lifecycle' && event.change === 'online';
       // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
       const journal = after.record?.journal;
-      const own = journal?.by === after.me;
+      const own = journal?.by === after.me && !journal.failure;
       if (woken || (!own && waits.get(by)?.failure !== failureIn(journal))) waits.delete(by);
       if (after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling') {
         const asked = isWanted(after, by) || (before && isWanted(before, by));

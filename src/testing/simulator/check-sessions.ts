@@ -82,11 +82,13 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       const { refreshToken = '' } = request;
       // (Without locks the first attempt of a version has nobody to wait for.)
       if (outcome === 'lost' && (plan.locks || request.attempt > 1)) early.set(refreshToken, now());
-      if (outcome !== 'tokens' || by.left || tab.lastStill() > sentAt || now() - sentAt > 2 * T) return;
       const refusedAt = early.get(refreshToken) ?? -Infinity;
+      // Whoever was not there when the other one was refused could not be waited for.
+      const wasThere = Math.max(tab.lastStill(), by.returnedAt) < refusedAt - 50;
+      if (outcome !== 'tokens' || by.left || !wasThere || now() - sentAt > 2 * T) return;
       const given = world.database.value();
       const ended = given?.ended?.kind === 'reauth-required' && given.refreshToken === refreshToken;
-      if (ended && now() - refusedAt < Math.min(T, 5_000) - 100 && by.returnedAt < sentAt) {
+      if (ended && now() - refusedAt < Math.min(T, 5_000) - 100) {
         violate(
           'I6',
           `session ended ${Math.round(now() - refusedAt)} ms before another attempt was answered`,
