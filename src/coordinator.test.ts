@@ -209,6 +209,19 @@ describe('a refresh function that calls its own coordinator', () => {
     expect(call.outcome()).toBe('ERR_CONFIGURATION');
   });
 
+  test('whoever else asks meanwhile is let go as well, with the token that lives', async () => {
+    const { tab, strict } = await signedIn();
+    strict.latency = 10 * T;
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(50);
+    const calls = [
+      watch(tab.getAccessToken({ minValidityMs: 60_000 })),
+      watch(tab.getAccessToken({ forceRefresh: true })),
+    ];
+    await pass(T - 100);
+    expect(calls.map((call) => call.outcome())).toEqual(['access-1', 'ERR_REFRESH_UNAVAILABLE']);
+  });
+
   test('what is no call for a token is not taken for one', async () => {
     const { tab, strict } = await signedIn();
     strict.latency = 10 * T;

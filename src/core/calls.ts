@@ -53,6 +53,20 @@ export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   if (event.force && s.pause?.until === Infinity) s.pause = undefined;
 }
 
+/** Lets a caller go. */
+export function cancel(t: Turn, { id, error, orServe }: Extract<Event, { type: 'cancel' }>): void {
+  const { s, now } = t;
+  const caller = s.callers.find((one) => one.id === id);
+  if (!caller) return;
+  s.callers = s.callers.filter((one) => one !== caller);
+  const isServed = orServe && !caller.force && lifeLeft(s, caller.key, now) > 0;
+  t.effects.push({
+    type: 'settle',
+    id,
+    ...(isServed ? { token: tokenOf(s, caller.key)!.token } : { error }),
+  });
+}
+
 /** Asks the store for a caller; again, as long as it is only not to be read: that is no answer. */
 function readFor(t: Turn, id: number): void {
   access(t, undefined, (turn, { failed }) => {

@@ -1,5 +1,5 @@
 import { answered } from './answer.js';
-import { call, fault, settleCallers } from './calls.js';
+import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
@@ -49,10 +49,7 @@ function handle(t: Turn, event: Event): void {
     case 'call':
       return call(t, event);
     case 'cancel':
-      if (!s.callers.some(({ id }) => id === event.id)) return;
-      s.callers = s.callers.filter(({ id }) => id !== event.id);
-      t.effects.push({ type: 'settle', id: event.id, error: event.error });
-      return;
+      return cancel(t, event);
     case 'signing-in':
       s.signingIn += event.change;
       return;

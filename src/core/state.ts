@@ -186,7 +186,13 @@ export type Event =
       readonly minValidityMs?: number | undefined;
       readonly timeoutMs: number;
     } & Audience)
-  | { readonly type: 'cancel'; readonly id: number; readonly error: TokenCoordinatorError }
+  | {
+      readonly type: 'cancel';
+      readonly id: number;
+      readonly error: TokenCoordinatorError;
+      /** Not the caller's own wish: a token that lives is better than an error. */
+      readonly orServe?: boolean;
+    }
   | {
       readonly type: 'session';
       readonly id: number;
