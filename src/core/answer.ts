@@ -61,9 +61,10 @@ export function overdue(t: Turn): void {
 }
 
 /** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
-export function withFailure({ by, term }: Journal, failure: Failure): Change {
+export function withFailure({ by, term, at }: Journal, failure: Failure): Change {
   return (base) =>
-    base?.journal?.by === by && base.journal.term === term
+    // (Of the same term is also the next one by the same tab, if this one was never written.)
+    base?.journal?.by === by && base.journal.term === term && base.journal.at === at
       ? {
           ...base,
           term: base.term + 1,

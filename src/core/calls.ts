@@ -13,11 +13,11 @@ const texts: Partial<Record<ErrorCode, string>> = {
   ERR_REAUTH_REQUIRED: 'The server ended the session; the user has to sign in again',
   ERR_REFRESH_REJECTED: "The token endpoint refused the refresh; check the client's configuration",
   ERR_REFRESH_UNAVAILABLE: 'The token endpoint gave no usable answer; the session is kept',
-  ERR_TIMEOUT: 'No token within the time limit of this call',
+  ERR_TIMEOUT: 'No token within the time limit',
   ERR_STORAGE: 'The store did not take or give the session; it is tried again',
-  ERR_UNSUPPORTED: 'A newer version of this app keeps the session; reload the page to go on refreshing',
+  ERR_UNSUPPORTED: 'A newer version of this app keeps the session; reload the page',
   ERR_CLOSED: 'This coordinator was closed',
-  ERR_CONFIGURATION: '`refresh` called its own coordinator and so waited for itself; use a plain fetch in it',
+  ERR_CONFIGURATION: '`refresh` waited for its own coordinator; use a plain fetch in it',
 };
 
 /** An error of this code with its standard text. */
@@ -114,8 +114,10 @@ function verdict(
   if (token) {
     const left = lifeLeft(s, caller.key, now);
     const served = { token: token.token };
-    // Anything newer than what was found wanting will do, or a short-lived token would never be handed out.
-    if (token.version > caller.version && (left > 0 || token.version === s.received)) return served;
+    // Anything newer than what was found wanting will do, or a short-lived token would never be handed out; and what still
+    // looks dead after a second refresh does so by a clock of this tab's own.
+    const newer = token.version - caller.version;
+    if (newer > 1 || (newer > 0 && (left > 0 || token.version === s.received))) return served;
     // No better one is to be had for now, so a live one is served.
     const least = pause || record.ended ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
     if (!caller.force && left > least) return served;

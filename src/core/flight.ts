@@ -101,9 +101,9 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
   t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
 }
 
-/** One failed operation is a short pause, not a change of mode. */
+/** One failed operation is a short pause, not a change of mode, nor the end of a longer one. */
 export function giveUp(t: Turn): void {
-  pause(t, 'storage', 250 * 2 ** Math.min(t.s.storeFailures, 6), 'ERR_STORAGE');
+  if (!t.s.pause) pause(t, 'storage', 250 * 2 ** Math.min(t.s.storeFailures, 6), 'ERR_STORAGE');
   t.s.elect = undefined;
   finish(t);
 }

@@ -444,6 +444,27 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'what still looks dead after a second refresh does so by a clock of its own',
+    file: 'src/core/calls.ts',
+    anchor: 'newer > 1 || (newer > 0',
+    replacement: '(newer > 0',
+    within: 100_000,
+  },
+  {
+    guard: 'an attempt that was never written does not fail the next one of the same term',
+    file: answer,
+    anchor: ' && base.journal.at === at',
+    replacement: ' && at > 0',
+    within: 100_000,
+  },
+  {
+    guard: 'a store that fails ends no longer wait',
+    file: flight,
+    anchor: 'if (!t.s.pause) pause(',
+    replacement: 'pause(',
+    within: 100_000,
+  },
+  {
     guard: 'a refresh worker is never named leader',
     file: 'src/core/knowledge.ts',
     anchor: 'return options.candidate ? me : leader;',
