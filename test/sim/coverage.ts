@@ -1,6 +1,8 @@
 /** `npm run coverage`: what the simulator reaches of the core, beside the unit tests. The same schedules every time. */
 import { expect, test } from 'vitest';
+import type { Profile } from '../../src/testing/simulator/plan.js';
 import { runSchedule } from '../../src/testing/simulator/run.js';
+import regressions from './regressions.json' with { type: 'json' };
 
 test.each([
   ['no-faults', 500],
@@ -10,6 +12,13 @@ test.each([
 ] as const)('%s: %d schedules', async (profile, schedules) => {
   for (let seed = 1_000; seed < 1_000 + schedules; seed++) {
     const { violation } = await runSchedule(seed, profile);
+    expect(violation, `seed ${seed}`).toBeUndefined();
+  }
+});
+
+test('schedules in which a guard was missed', async () => {
+  for (const { profile, seed } of regressions) {
+    const { violation } = await runSchedule(seed, profile as Profile);
     expect(violation, `seed ${seed}`).toBeUndefined();
   }
 });

@@ -47,7 +47,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const isNews = by.tab.lastStill() < now() - 1_000 && failureIn(before?.record?.journal) !== failure;
         // Its own attempt may be on its way already.
         const isFree = failureIn(after.record?.journal) === failure && after.flight?.phase !== 'journaling';
-        if (isPatient && isNews && isFree) {
+        // (The worker keeps no time: pages do, and ask it.)
+        if (isPatient && isNews && isFree && !by.serve) {
           waits.set(by, { version: `${sessionId}.${version}`, until: now() + retryInMs, failure });
         }
       }
