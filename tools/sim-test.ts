@@ -3,7 +3,7 @@
  * Schedules that once broke an invariant, or do so when a guard is missing; fresh schedules without faults, whose seed it prints; known ones
  * with everything; and three mutants, to see that the simulator still sees.
  *
- * Schedules with everything are not fresh yet: about one in 20,000 still shows something (docs/verification.md), so a fresh run could be
+ * Schedules with everything are not fresh yet: one in 100,000 still shows something (docs/verification.md), so a fresh run could be
  * red for what was there before. The same seeds run every time: whatever they show was broken by the change at hand.
  */
 import { spawnSync } from 'node:child_process';

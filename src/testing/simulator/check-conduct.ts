@@ -92,8 +92,10 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       const begun = by.state()?.record?.sessionId === after.sessionId;
       // (A tab without a store knows only what it heard; the session that it began then is written later.)
       const polite = truth.politeFamilies.get(after.subject ?? '') === by && !begun;
-      // (Signed out by somebody, whose tombstone is behind it in the queue: then it is open no more.)
-      const open = !before.ended && !truth.signedOut.has(before.sessionId);
+      // (Signed out by somebody, whose tombstone is behind it in the queue, or lost, as only memory knows: then it is open no more.)
+      const mine = by.state()?.record;
+      const isLost = mine?.sessionId === before.sessionId && mine.ended !== undefined;
+      const open = !before.ended && !isLost && !truth.signedOut.has(before.sessionId);
       if (polite && open && !truth.storeReset()) {
         violate('I5', `${by.tab.name} replaces an open session although it asked for none to be replaced`);
       }
