@@ -125,6 +125,24 @@ test('who asked before it heard of a sign-in may be told that its session was re
   ]);
 });
 
+test('who came to a store that was cleared may find nobody, until another tab has filled it', () => {
+  const struck = (['store-cleared', 'new-tab'] as const).map((kind) => ({ kind, who: ['tab-1'], proof: '' }));
+  expect(verdict({ struck, survivors: ['ERR_SIGNED_OUT', 'token'] }).violations).toEqual([]);
+  expect(verdict({ struck, ends: ['ERR_SIGNED_OUT'] }).violations).toEqual([
+    'I7: a tab ended with ERR_SIGNED_OUT',
+  ]);
+});
+
+test('an answer to what was delivered again is heard only on a connection that stands', () => {
+  const again = (sent: TokenRequestEntry['sent']) => [
+    request('tab-3', 'a', { sent, decided: undefined } as object),
+    request('tab-3', 'a', { faults: ['delivered again'] }),
+    request('tab-2', 'a', refused),
+  ];
+  expect(verdict({ ...lost, entries: again('reset') }, 'page').violations.join()).not.toContain('I1');
+  expect(verdict({ ...lost, entries: again({ status: 200 }) }, 'page').violations.join()).toContain('I1');
+});
+
 const violations: [what: string, more: Partial<Evidence>][] = [
   [
     'which was on its way',

@@ -63,7 +63,9 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
       if (again.faults.includes('delivered again')) continue;
       const isIn = (entry: TokenRequestEntry): boolean =>
         delivered(entry) && entry.answeredAt! < again.receivedAt;
-      if (isIn(before) && !isStopped(before) && server !== 'dpop')
+      // Delivered again: nobody heard the answer if the connection it belongs to was reset.
+      const isMute = before.faults.includes('delivered again') && requests[n - 2]?.sent === 'reset';
+      if (isIn(before) && !isMute && !isStopped(before) && server !== 'dpop')
         violations.push(`I1: request ${again.id} repeats ${before.id}, which was answered`);
       // Twice its deadline, counted from when it was sent, which was before it arrived.
       const overdue = again.receivedAt - before.receivedAt >= 2 * refreshTimeoutMs - SLACK_MS;
@@ -126,8 +128,10 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
     ...(lost ? ['ERR_REAUTH_REQUIRED'] : []),
     ...(signedOut || wiped ? ['ERR_SIGNED_OUT'] : []),
   ];
-  // Who asked before it heard of the sign-in asked for somebody else.
-  const early = kinds.has('sign-in') ? [...allowed, 'ERR_SIGNED_OUT'] : allowed;
+  // Who asked before it heard of the sign-in asked for somebody else; and who came to an empty store, before another tab filled it,
+  // found nobody.
+  const isEarly = kinds.has('sign-in') || (kinds.has('store-cleared') && kinds.has('new-tab'));
+  const early = isEarly ? [...allowed, 'ERR_SIGNED_OUT'] : allowed;
   const astray = [
     ...ends.filter((end) => !allowed.includes(end)),
     ...survivors.filter((end) => !early.includes(end)),
