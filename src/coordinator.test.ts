@@ -628,6 +628,17 @@ describe('without parts of the platform', () => {
     expect(late.getSnapshot()).toMatchObject({ status: 'signed-in', storage: 'indexeddb' });
   });
 
+  test('a store that fails for hours is tried once a minute all the same', async () => {
+    const { tab, origin } = await signedIn({}, 36_000);
+    origin.storeFailures = Infinity;
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(3 * 3_600_000);
+    expect(tab.getSnapshot().storage).toBe('memory');
+    origin.storeFailures = 0;
+    await pass(65_000);
+    expect(tab.getSnapshot().storage).toBe('indexeddb');
+  });
+
   test('a store that fails: memory, said openly, and back', async () => {
     const { tab, origin, strict } = await signedIn();
     origin.storeFailures = 1_000;

@@ -137,8 +137,8 @@ export function createCoordinator(
     const { refreshTimeoutMs } = core;
     return clock.setTimer(refreshTimeoutMs - Math.min(100, refreshTimeoutMs / 10), () => {
       for (const id of pending.keys()) {
-        const error = fault('ERR_REFRESH_UNAVAILABLE');
-        if (id >= first) dispatch({ type: 'cancel', id, error, orServe: true });
+        if (id < first) continue;
+        dispatch({ type: 'cancel', id, error: fault('ERR_REFRESH_UNAVAILABLE'), orServe: true });
       }
     });
   }

@@ -60,10 +60,15 @@ export function overdue(t: Turn): void {
   fail(t, attempt, { at: now.wall, retryInMs: s.options.refreshTimeoutMs, unspent: false }, true);
 }
 
-/** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
+/**
+ * Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. Which journal it is, term
+ * and tab alone do not tell:
+ *
+ *     A  journal 1, term 3: asked for ─ cached ░░░░ returns ─ journal 2, term 3 ✓ ─ sends ─────────▶
+ *        (the first one's write fails)                                    notes "1 was not sent": not in 2
+ */
 export function withFailure({ by, term, at }: Journal, failure: Failure): Change {
   return (base) =>
-    // (Of the same term is also the next one by the same tab, if this one was never written.)
     base?.journal?.by === by && base.journal.term === term && base.journal.at === at
       ? {
           ...base,

@@ -103,7 +103,7 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
 
 /** One failed operation is a short pause, not a change of mode, nor the end of a longer one. */
 export function giveUp(t: Turn): void {
-  if (!t.s.pause) pause(t, 'storage', 250 * 2 ** Math.min(t.s.storeFailures, 6), 'ERR_STORAGE');
+  if (!t.s.pause) pause(t, 'storage', 250 * 2 ** t.s.storeFailures, 'ERR_STORAGE');
   t.s.elect = undefined;
   finish(t);
 }

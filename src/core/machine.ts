@@ -16,6 +16,8 @@ import { stateOf } from './state.js';
 
 /** So many store operations failing in a row make the store unusable. */
 const STORE_FAILURES = 3;
+/** So many are counted: each doubles the time until the next try, which is to come once a minute at least. */
+const MOST_FAILURES = 6;
 /** How long a tab without a store waits for the others at its start; milliseconds. */
 const HELLO_MS = 300;
 
@@ -163,9 +165,9 @@ function load(t: Turn, real = false): void {
   );
 }
 
-/** Less and less often, and once a minute at least. */
+/** Less and less often. */
 function saveAgainMs({ storeFailures }: State): number {
-  return SAVE_AGAIN_MS * 2 ** Math.min(storeFailures, 6);
+  return SAVE_AGAIN_MS * 2 ** storeFailures;
 }
 
 function save(t: Turn): void {
@@ -191,18 +193,20 @@ function save(t: Turn): void {
 function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored' }>): void {
   const { s, now } = t;
   const { storage } = s;
-  if (result.failed === 'once') s.unwritable ||= result.wrote;
-  else if (result.wrote) s.unwritable = false;
-  if (!result.failed) {
+  const { failed, wrote, won, record } = result;
+  if (failed) s.storeFailures = Math.min(s.storeFailures + 1, MOST_FAILURES);
+  if (failed === 'once') s.unwritable ||= wrote;
+  else if (wrote) s.unwritable = false;
+  if (!failed) {
     // Where the quota is used up, reading works all the same.
     if (real && !s.unwritable) s.storage = 'indexeddb';
     if (s.storage !== 'memory' && !s.unwritable) s.storeFailures = 0;
     if (real || s.storage !== 'memory') s.unread = false;
-    adopt(t, result.record);
-  } else if (++s.storeFailures >= STORE_FAILURES || result.failed === 'for-good') s.storage = 'memory';
+    adopt(t, record);
+  } else if (s.storeFailures >= STORE_FAILURES || failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
   // What only memory has is lost with this tab: the store may work again, and is tried less and less often.
-  if (s.storage === 'memory' && result.won) s.saveAt ??= now.mono + saveAgainMs(s);
+  if (s.storage === 'memory' && won) s.saveAt ??= now.mono + saveAgainMs(s);
   then(t, result);
 }
 

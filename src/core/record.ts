@@ -141,10 +141,15 @@ export function newer(
   return ahead > 0 ? mine : stored;
 }
 
-/** Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over. */
+/**
+ * Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over.
+ *
+ *     A  leads, resigns: term 7, no leader ──▶ C hears it
+ *     B  (never heard) claims from term 6: term 7, leader B ─ steals ─ …
+ *     C                                       term 7 as before, but led by B: a sign of life
+ */
 export function fingerprint(record: SessionRecord): string {
   const { sessionId, version, term, leader, journal } = record;
-  // (A claim of a tab that never heard of a leader's resignation wins the same term.)
   return [sessionId, version, term, leader, journal?.attempt, journal?.failure?.at].join();
 }
 

@@ -49,6 +49,10 @@ export function proceed(t: Turn): void {
   const { journal } = record;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
   // (Who has the attempt lock without a journal has sent nothing: not waited for as long as others wait for this tab.)
+  //
+  //     A  refresh lock, attempt lock ─ stands still, before its journal
+  //     B  T + R of silence: steals, waits T for A's attempt lock ─ journal ─ request …
+  //     C                            T + R of silence would be: steals from B, and so on
   const waited = journal ? now.mono - s.journalSeen : refreshTimeoutMs;
   // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
   const lease = journal && !journal.failure ? refreshTimeoutMs - waited : 0;

@@ -5,7 +5,13 @@ import type { SessionRecord } from './record.js';
 import { isOpen, SCHEMA, toAccessToken } from './record.js';
 import type { Event, Turn } from './state.js';
 
-/** Begins a session, replacing any other. The tab where the user just signed in leads it. */
+/**
+ * Begins a session, replacing any other. The tab where the user just signed in leads it. A write may work and be reported as
+ * failed; by then others may have gone on:
+ *
+ *     A  writes f1 ✓ ······ hangs ················ failed: tries again, and finds f2, which began later: f1 is over
+ *     B           refreshes f1    signs in: f2 ✓
+ */
 export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>, again = false): void {
   const { id, tokens, sessionId, subject, ifSignedOut, life, at } = event;
   const { me } = t.s;
