@@ -614,6 +614,19 @@ describe('without parts of the platform', () => {
     expect(calls.map((call) => call.outcome())).toEqual(['access-1', 'access-1']);
   });
 
+  test('a store was wiped: a tab that opens gets the session all the same, and the store has it again', async () => {
+    const { tab, origin, open } = await signedIn();
+    const { record } = origin;
+    origin.record = undefined;
+    const opened = open();
+    await pass(500);
+    expect(opened.getSnapshot()).toMatchObject({
+      status: 'signed-in',
+      sessionId: tab.getSnapshot().sessionId,
+    });
+    expect(origin.record).toEqual(record);
+  });
+
   test('a store that a new tab cannot read for now: nobody is told that nobody is signed in', async () => {
     const { tab, origin, open } = await signedIn();
     tab.kill();

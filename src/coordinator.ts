@@ -242,13 +242,13 @@ export function createCoordinator(
 
     getAccessToken,
 
-    peekAccessToken({ resource, scope } = {}) {
-      const wall = clock.wall();
-      if (resource === undefined && scope === undefined) {
+    peekAccessToken(audience = {}) {
+      const key = audienceKey(audience);
+      if (!key) {
+        const wall = clock.wall();
         const known = inMemory(wall);
         return known && wall < known.dead ? known.token : undefined;
       }
-      const key = audienceKey({ resource, scope });
       return lifeLeft(state(), key, now()) > 0 ? tokenOf(state(), key)?.token : undefined;
     },
 

@@ -62,6 +62,11 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
   const { record } = s;
   if (!record || !s.active) return;
   const same = sessionId === record.sessionId;
+  // A store that was wiped says that nobody is signed in, and a tab that opens believes it: what is missing is written back.
+  //
+  //     store  {session} ─ wiped ─ {} ────────────── {session}
+  //     B                          opens ─ hello ─▶ A writes ─ pair ─▶ B reads again
+  if (!same && !memory) s.saveAt = t.now.mono;
   if (same && version > record.version) reread(t);
   else if (!same || version < record.version || !isOpen(record)) {
     if (memory || leads(s) || s.storage === 'memory')

@@ -472,6 +472,13 @@ export const mutants: readonly Mutant[] = [
     profile: 'worker',
     within: 2_000,
   },
+  {
+    guard: 'a wiped store gets the session back as soon as a tab has found it empty',
+    file: 'src/core/messages.ts',
+    anchor: '  if (!same && !memory) s.saveAt = t.now.mono;',
+    replacement: '',
+    within: 20_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */

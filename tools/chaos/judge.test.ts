@@ -125,14 +125,6 @@ test('who asked before it heard of a sign-in may be told that its session was re
   ]);
 });
 
-test('who came to a store that was cleared may find nobody, and only then', () => {
-  const struck = (['store-cleared', 'new-tab'] as const).map((kind) => ({ kind, who: ['tab-1'], proof: '' }));
-  expect(verdict({ struck, ends: ['ERR_SIGNED_OUT', 'token'] }).violations).toEqual([]);
-  expect(verdict({ struck: struck.slice(0, 1), ends: ['ERR_SIGNED_OUT'] }).violations).toEqual([
-    'I7: a tab ended with ERR_SIGNED_OUT',
-  ]);
-});
-
 test('an answer to what was delivered again is heard only on a connection that stands', () => {
   const again = (sent: TokenRequestEntry['sent']) => [
     request('tab-3', 'a', { sent, decided: undefined } as object),

@@ -122,9 +122,7 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
 
   // I7, and what they all end with.
   const signedOut = kinds.has('sign-out');
-  // A new tab believes an empty store, until a write of another tab fills it (a limit: docs/verification.md).
-  const believed = kinds.has('store-cleared') && kinds.has('new-tab');
-  const wiped = believed || (kinds.has('store-cleared') && stopped.size > 0);
+  const wiped = kinds.has('store-cleared') && stopped.size > 0;
   const allowed = [
     'token',
     ...(lost ? ['ERR_REAUTH_REQUIRED'] : []),
@@ -138,9 +136,7 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
   ];
   for (const end of astray) if (end !== 'gone') violations.push(`I7: a tab ended with ${end}`);
   const positions = new Set(
-    reports
-      .filter(({ snapshot }) => !believed || snapshot.status !== 'signed-out')
-      .map(({ snapshot }) => `${snapshot.status} ${snapshot.sessionId} ${snapshot.version}`),
+    reports.map(({ snapshot }) => `${snapshot.status} ${snapshot.sessionId} ${snapshot.version}`),
   );
   if (positions.size > 1) violations.push(`I2: the tabs differ: ${[...positions].join('; ')}`);
   const [one] = reports;

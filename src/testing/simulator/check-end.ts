@@ -26,11 +26,6 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     const record = state()?.record;
     // Signed out is signed out, whether there is a tombstone or nothing.
     if (!isOpen(record) && !isOpen(stored)) continue;
-    // It read a store that had been wiped, before another tab wrote the session back.
-    if (!record && truth.storeReset()) {
-      truth.countLoss('(a wiped store was believed)');
-      continue;
-    }
     if (record?.sessionId !== stored?.sessionId || record?.version !== stored?.version) {
       violate(
         'I2',

@@ -157,6 +157,28 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
       quiet = !busy() && world.stats.steps === steps;
     }
     if (!stop()) checker.atEnd();
+    if (!stop() && plan.profile !== 'no-faults') await wipeAndOpen();
     count(world.stats.messages, 'total');
+  }
+
+  /** Nothing moves any more; then the store is wiped, and somebody opens: whoever knows the session writes it back. */
+  async function wipeAndOpen(): Promise<void> {
+    const known = participants
+      .filter(({ tab, closed }) => tab.running() && !closed)
+      .map(({ state }) => state()?.record)
+      .find((record) => record && !record.ended);
+    if (!known) return;
+    note(undefined, () => '── the store is wiped');
+    checker.truth.storeResetAt = scheduler.now();
+    world.database.overwrite(undefined);
+    const opened = world.open({ active: true, visible: true });
+    await scheduler.run(scheduler.now() + 5_000, stop);
+    const { sessionId } = opened.state()?.record ?? {};
+    if (!stop() && sessionId !== known.sessionId) {
+      checker.violate(
+        'I7',
+        `${opened.tab.name} finds ${sessionId ?? 'nobody'} signed in, not ${known.sessionId}`,
+      );
+    }
   }
 }
