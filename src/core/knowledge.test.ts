@@ -38,3 +38,25 @@ test('a tab whose wall clock runs ahead of the others does not take each new tok
   expect(proactiveDue(t.s, now)).toBe(LIFE / 2);
   expect(proactiveDue(t.s, { ...now, mono: 1_000 + LIFE / 2 })).toBe(0);
 });
+
+// Of three tabs without a store that failed in the same millisecond, one kept a wait of its own and asked before the others.
+test('who fails in the same millisecond as another tab waits as that one says, if its record counts', () => {
+  const failed = (by: string, retryInMs: number): SessionRecord => ({
+    ...record(1, 0),
+    leader: by,
+    journal: {
+      attempt: 1,
+      by,
+      term: 1,
+      at: 0,
+      doubts: 0,
+      failures: 1,
+      failure: { at: 5, retryInMs, unspent: false },
+    },
+  });
+  const t: Turn = { s: { ...state, loaded: true }, now: { wall: 5, mono: 5, random: 0 }, effects: [] };
+  adopt(t, failed('a', 3_000));
+  expect(t.s.pause?.until).toBe(3_005);
+  adopt(t, failed('b', 7_000), true);
+  expect(t.s.pause?.until).toBe(7_005);
+});

@@ -72,12 +72,17 @@ export function proactiveDue(s: State, now: Now): number {
       );
 }
 
-/** Names one failure, the same in every tab. (One with a store and one without may both make the same attempt.) */
+/**
+ * Names one failure, the same in every tab. Tabs without a store may all make the same attempt, and hear its end at once:
+ *
+ *     A  attempt 5 ✗ wait 3 s ─╮
+ *     B  attempt 5 ✗ wait 7 s ─┴▶ everybody ends with B's record, and is to wait for as long as it says; A, too
+ */
 export function failureOf(
   { sessionId, version }: Pick<Position, 'sessionId' | 'version'>,
   journal: Journal | undefined,
 ): string {
-  return [sessionId, version, journal?.attempt, journal?.failure?.at].join();
+  return [sessionId, version, journal?.attempt, journal?.by].join();
 }
 
 /** Stops sending for a while. */

@@ -439,7 +439,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'two failures of the same attempt, by a tab with a store and by one without, are two',
     file: 'src/core/knowledge.ts',
-    anchor: 'journal?.attempt, journal?.failure?.at].join()',
+    anchor: 'journal?.attempt, journal?.by].join()',
     replacement: 'journal?.attempt].join()',
     within: 20_000,
   },
