@@ -35,8 +35,11 @@ function server(life = 10) {
 async function signedIn(options: Partial<TokenCoordinatorOptions> = {}, life = 10) {
   const origin = new Origin();
   const strict = server(life);
-  const open = (more: Partial<TokenCoordinatorOptions> = {}) =>
-    origin.open({ refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never', ...options, ...more });
+  const open = (more: Partial<TokenCoordinatorOptions> = {}, without: Parameters<Origin['open']>[1] = []) =>
+    origin.open(
+      { refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never', ...options, ...more },
+      without,
+    );
   const tab = open();
   void tab.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: life });
   await pass(100);
@@ -460,6 +463,42 @@ describe('a tab that stands still with the refresh lock', () => {
       expect(strict.requests).toHaveLength(1);
     },
   );
+});
+
+describe('a closed tab whose page is cached while its request travels', () => {
+  async function cached(locks: boolean) {
+    const signed = await signedIn({}, 36_000);
+    const { open, strict } = signed;
+    const tab = open({}, locks ? [] : ['locks']);
+    await pass(50);
+    strict.latency = T / 2;
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(50);
+    expect(strict.requests).toHaveLength(1);
+    void tab.close();
+    tab.lifecycle('leave');
+    await pass(50);
+    return { ...signed, tab };
+  }
+
+  test('takes its lock again when it returns: nobody else spends the same token', async () => {
+    const { tab, open, strict } = await cached(true);
+    tab.lifecycle('return');
+    const call = watch(open().getAccessToken({ forceRefresh: true }));
+    await pass(T / 4);
+    expect(strict.requests).toHaveLength(1);
+    await pass(T / 4);
+    expect(call.outcome()).toBe('access-2');
+    expect(strict.requests).toHaveLength(1);
+  });
+
+  test.each([true, false])('gives its request up if it returns too late; locks: %s', async (locks) => {
+    const { tab, strict } = await cached(locks);
+    strict.answer = () => new Promise(() => {});
+    await pass(3 * T);
+    tab.lifecycle('return');
+    expect(strict.requests[0]!.signal.aborted).toBe(true);
+  });
 });
 
 describe('sign-out', () => {

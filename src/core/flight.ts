@@ -21,7 +21,7 @@ function lock(t: Turn, name: string, mode: LockMode, then: Continuation<LockOutc
 }
 
 /** Lets a lock go, or the place in its queue. */
-export function unlock({ effects }: Turn, tag: number): void {
+function unlock({ effects }: Turn, tag: number): void {
   effects.push({ type: 'unlock', tag });
 }
 
@@ -91,14 +91,20 @@ export function releaseAttemptLock(t: Turn, { tag }: Attempt): void {
   t.s.attempts = t.s.attempts.map((one) => (one.tag === tag ? { ...one, until: Infinity } : one));
 }
 
-/** Back in time for an answer that may still come: nobody, this tab included, is to ask again meanwhile. */
+/**
+ * Back in time for an answer that may still come: nobody, this tab included, is to ask again meanwhile.
+ *
+ *     A  sends ─ closed ─ cached ░░░░░░ returns, queues ─ granted ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇ answer: commit
+ *     B                           sends attempt 2 ✗         queues ░░░░░░░░░░░░░░░░░ granted: finds A's pair
+ */
 export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
   const { options, attempts } = t.s;
-  const until = attempt.sent.mono + 2 * options.refreshTimeoutMs;
-  if (!options.locks || attempt.until !== Infinity || until <= t.now.mono) return;
-  const name = attemptLock(attempt);
-  t.effects.push({ type: 'lock', tag: attempt.tag, name, mode: 'wait', then: () => {} });
+  const { tag, sent } = attempt;
+  if (attempt.until !== Infinity) return;
+  const until = sent.mono + 2 * options.refreshTimeoutMs;
   t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
+  if (!options.locks || until <= t.now.mono) return;
+  t.effects.push({ type: 'lock', tag, name: attemptLock(attempt), mode: 'wait', then: () => {} });
 }
 
 /** One failed operation is a short pause, not a change of mode, nor the end of a longer one. */

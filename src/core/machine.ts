@@ -3,7 +3,7 @@ import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock, unlock } from './flight.js';
+import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
@@ -212,11 +212,10 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
 
 function lifecycle(t: Turn, change: LifecycleChange): void {
   const { s } = t;
-  if (s.closed) {
-    // An answer may still come, but a cached page holds no lock.
-    if (change === 'leave') s.attempts.forEach(({ tag }) => unlock(t, tag));
-    return;
-  }
+  // A cached page holds no lock. (Also of a closed tab the answer may still come, and counts.)
+  if (change === 'leave') s.attempts.forEach((attempt) => releaseAttemptLock(t, attempt));
+  else if (change === 'return') s.attempts.forEach((attempt) => retakeAttemptLock(t, attempt));
+  if (s.closed) return;
   switch (change) {
     case 'hidden':
       s.visible = false;
@@ -227,14 +226,11 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
       finish(t);
       if (s.active) resign(t);
       s.active = false;
-      if (change === 'freeze') return;
-      s.attempts.forEach((attempt) => releaseAttemptLock(t, attempt));
-      t.effects.push({ type: 'channel', open: false });
+      if (change === 'leave') t.effects.push({ type: 'channel', open: false });
       return;
     case 'return':
       s.active = true;
       t.effects.push({ type: 'channel', open: true });
-      s.attempts.forEach((attempt) => retakeAttemptLock(t, attempt));
       break;
     case 'visible':
       s.visible = true;

@@ -62,14 +62,21 @@ export const mutants: readonly Mutant[] = [
     guard: 'attempt lock: taken again by a page that returns before its answer',
     file: machine,
     anchor: 's.attempts.forEach((attempt) => retakeAttemptLock(t, attempt));',
-    replacement: '',
+    replacement: ';',
     within: 5_000,
+  },
+  {
+    guard: 'attempt lock: taken again also by a page whose coordinator was closed',
+    file: machine,
+    anchor: "else if (change === 'return')",
+    replacement: "else if (change === 'return' && !s.closed)",
+    within: 200_000,
   },
   {
     guard: 'attempt lock: a page that returns while another sends waits for it behind that one',
     file: flight,
-    anchor: "name, mode: 'wait', then",
-    replacement: "name, mode: 'try', then",
+    anchor: "mode: 'wait', then",
+    replacement: "mode: 'try', then",
     within: 50_000,
   },
   {
@@ -235,7 +242,7 @@ export const mutants: readonly Mutant[] = [
     guard: 'a page that leaves lets its attempt locks go',
     file: machine,
     anchor: 's.attempts.forEach((attempt) => releaseAttemptLock(t, attempt));',
-    replacement: '',
+    replacement: ';',
     within: 2_000,
   },
   {
