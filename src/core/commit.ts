@@ -115,9 +115,9 @@ export function tell(
   unsaved: boolean,
 ): void {
   const { storage, options } = t.s;
-  const memory = storage === 'memory';
   // What no store keeps has to travel whole, or it is lost with its sender.
-  const withheld = !memory && !unsaved && options.broadcast === 'access-token';
+  const whole = unsaved || storage === 'memory';
+  const withheld = !whole && options.broadcast === 'access-token';
   const shown = withheld ? { ...record, refreshToken: undefined } : record;
-  post(t, { type, record: shown, unsaved: unsaved || memory, withheld });
+  post(t, { type, record: shown, unsaved: whole, withheld });
 }

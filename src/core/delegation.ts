@@ -90,7 +90,7 @@ function accept(
   if (pause) {
     const known = journal?.failure && failureOf({ sessionId, version }, journal);
     // It asked before it heard of the failure. All wait as one.
-    if (known !== pause.of) return pause.failure && post(t, { type: 'refresh-failed' });
+    if (known !== s.pausedFor) return pause.failure && post(t, { type: 'refresh-failed' });
     // Told by a person to go on; and a worker has no clock of its own, it has pages.
     if (pause.until === Infinity || !s.options.candidate) s.pause = undefined;
   }

@@ -36,7 +36,7 @@ export function planElection(t: Turn): void {
   const { s } = t;
   const { record, elect } = s;
   const may = mayFly(s) && record!.schema <= SCHEMA;
-  if (!may || (elect && elect.term !== record!.term)) s.elect = undefined;
+  if (!may || elect?.term !== record!.term) s.elect = undefined;
   if (may && !s.elect && !record!.leader) scheduleElection(t, 0);
 }
 

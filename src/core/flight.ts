@@ -68,15 +68,10 @@ function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
 export function finish(t: Turn): void {
   const { s } = t;
   if (!s.flight) return;
-  dropAttemptLock(t);
-  unlock(t, s.flight.tag);
+  const { tag, attempt } = s.flight;
+  if (attempt !== undefined && !s.attempts.some((one) => one.tag === attempt)) unlock(t, attempt);
+  unlock(t, tag);
   s.flight = undefined;
-}
-
-/** Releases the attempt lock that this flight holds or waits for, unless a request travels under it. */
-function dropAttemptLock(t: Turn): void {
-  const tag = t.s.flight!.attempt;
-  if (tag !== undefined && !t.s.attempts.some((attempt) => attempt.tag === tag)) unlock(t, tag);
 }
 
 /** An attempt is over: its lock goes. */

@@ -88,7 +88,7 @@ export function failureOf(
 /** Stops sending for a while. */
 export function pause(t: Turn, of: string, forMs: number, code: Pause['code'], failure?: Failure): void {
   t.s.pausedFor = of;
-  t.s.pause = { of, until: t.now.mono + forMs, code, failure };
+  t.s.pause = { until: t.now.mono + forMs, code, failure };
 }
 
 /** When this tab first saw a token of this version; what was fetched here counts from its request. */

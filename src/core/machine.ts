@@ -3,7 +3,7 @@ import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
+import { begin, endAttempt, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
@@ -84,10 +84,10 @@ function conclude(t: Turn): void {
   announceLoss(t);
   for (const attempt of s.attempts) {
     if (attempt.until > now.mono) continue;
-    releaseAttemptLock(t, attempt);
-    if (!s.closed) continue;
-    t.effects.push({ type: 'abort', tag: attempt.tag });
-    s.attempts = s.attempts.filter(({ tag }) => tag !== attempt.tag);
+    if (s.closed) {
+      endAttempt(t, attempt);
+      t.effects.push({ type: 'abort', tag: attempt.tag });
+    } else releaseAttemptLock(t, attempt);
   }
   const { until = Infinity, expire } = s.flight ?? {};
   if (until <= now.mono) {
@@ -135,7 +135,7 @@ export function nextWake(s: State, now: Now): number {
   for (const { until } of s.attempts) at(until);
   if (mayFly(s) && !flight) {
     at(s.elect?.at);
-    at(s.delegated ?? (pause ? Infinity : now.mono + Math.max(proactiveDue(s, now), -now.mono)));
+    at(s.delegated ?? pause?.until ?? now.mono + proactiveDue(s, now));
   }
   return wake;
 }
@@ -216,33 +216,25 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
   if (change === 'leave') s.attempts.forEach((attempt) => releaseAttemptLock(t, attempt));
   else if (change === 'return') s.attempts.forEach((attempt) => retakeAttemptLock(t, attempt));
   if (s.closed) return;
-  switch (change) {
-    case 'hidden':
-      s.visible = false;
-      return;
-    case 'leave':
-    case 'freeze':
-      // No place in a queue is kept: a frozen waiter would be granted the lock and starve everyone.
-      finish(t);
-      if (s.active) resign(t);
-      s.active = false;
-      if (change === 'leave') t.effects.push({ type: 'channel', open: false });
-      return;
-    case 'return':
-      s.active = true;
-      t.effects.push({ type: 'channel', open: true });
-      break;
-    case 'visible':
-      s.visible = true;
-      break;
-    case 'online':
-      s.pause = undefined;
-      break;
-    case 'focus':
-    case 'clock':
+  if (change === 'leave' || change === 'freeze') {
+    // No place in a queue is kept: a frozen waiter would be granted the lock and starve everyone.
+    finish(t);
+    if (s.active) resign(t);
+    s.active = false;
+    if (change === 'leave') t.effects.push({ type: 'channel', open: false });
+    return;
   }
+  if (change === 'hidden') {
+    s.visible = false;
+    return;
+  }
+  if (change === 'return') {
+    s.active = true;
+    t.effects.push({ type: 'channel', open: true });
+  }
+  if (change === 'visible') s.visible = true;
   // A wake-up: messages may have been missed, and what waiting did not heal may be healed.
-  if (s.pause?.until === Infinity) s.pause = undefined;
+  if (change === 'online' || s.pause?.until === Infinity) s.pause = undefined;
   if (!s.active) return;
   load(t, true);
   if (change === 'return' || change === 'visible') hello(t);

@@ -89,8 +89,6 @@ export interface Flight {
 
 /** Nothing is sent before `until` (monotonic; `Infinity`: until a wake-up or a forced call). */
 export interface Pause {
-  /** Which failure this is: session, version, attempt. */
-  readonly of: string;
   readonly until: number;
   readonly code: 'ERR_REFRESH_UNAVAILABLE' | 'ERR_REFRESH_REJECTED' | 'ERR_STORAGE' | Fault['code'];
   readonly failure?: Failure | undefined;

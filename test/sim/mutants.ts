@@ -190,8 +190,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ broadcast access-token: the refresh token stays off the channel',
     file: commit,
-    anchor: "!memory && !unsaved && options.broadcast === 'access-token'",
-    replacement: "!memory && !unsaved && options.broadcast === ('' as string)",
+    anchor: "!whole && options.broadcast === 'access-token'",
+    replacement: "!whole && options.broadcast === ('' as string)",
     within: 200,
   },
   {
@@ -234,8 +234,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'withdraw on freeze: no place in a queue is kept',
     file: machine,
-    anchor: '      finish(t);\n      if (s.active) resign(t);',
-    replacement: '      if (s.active) resign(t);',
+    anchor: '    finish(t);\n    if (s.active) resign(t);',
+    replacement: '    if (s.active) resign(t);',
     within: 2_000,
   },
   {
@@ -340,8 +340,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'what no store keeps travels whole',
     file: commit,
-    anchor: "!memory && !unsaved && options.broadcast === 'access-token'",
-    replacement: "!memory && options.broadcast === 'access-token'",
+    anchor: "!whole && options.broadcast === 'access-token'",
+    replacement: "storage !== 'memory' && options.broadcast === 'access-token'",
     within: 5_000,
   },
   {
