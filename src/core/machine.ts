@@ -75,22 +75,23 @@ function handle(t: Turn, event: Event): void {
 /** What follows from what is known now, whatever happened: answers, deadlines, the next thing to do. */
 function conclude(t: Turn): void {
   const { s, now } = t;
-  if (s.pause && s.pause.until <= now.mono) s.pause = undefined;
-  if (s.delegated && s.delegated <= now.mono) s.delegated = undefined;
-  if (s.helloUntil && s.helloUntil <= now.mono) s.loaded = true;
+  const due = (time = Infinity): boolean => time <= now.mono;
+  if (due(s.pause?.until)) s.pause = undefined;
+  if (due(s.delegated)) s.delegated = undefined;
+  if (due(s.helloUntil)) s.loaded = true;
   if (s.loaded) s.helloUntil = undefined;
   planElection(t);
   settleCallers(t);
   announceLoss(t);
   for (const attempt of s.attempts) {
-    if (attempt.until > now.mono) continue;
+    if (!due(attempt.until)) continue;
     if (s.closed) {
       endAttempt(t, attempt);
       t.effects.push({ type: 'abort', tag: attempt.tag });
     } else releaseAttemptLock(t, attempt);
   }
-  const { until = Infinity, expire } = s.flight ?? {};
-  if (until <= now.mono) {
+  const { until, expire } = s.flight ?? {};
+  if (due(until)) {
     s.flight = { ...s.flight!, until: Infinity, expire: undefined };
     expire?.(t);
   }
@@ -104,7 +105,7 @@ function conclude(t: Turn): void {
       begin(t, proceed);
     }
   }
-  if (s.saveAt !== undefined && s.saveAt <= now.mono) save(t);
+  if (due(s.saveAt)) save(t);
   if (s.closed && !s.disposed && s.attempts.length === 0) {
     s.disposed = true;
     t.effects.push({ type: 'dispose' });

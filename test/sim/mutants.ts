@@ -347,7 +347,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a delegation ends with its time',
     file: machine,
-    anchor: 'if (s.delegated && s.delegated <= now.mono) s.delegated = undefined;',
+    anchor: 'if (due(s.delegated)) s.delegated = undefined;',
     replacement: '',
     within: 20_000,
   },
