@@ -1,6 +1,7 @@
 import type { SessionRecord } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Participant } from './participant.js';
+import type { RefreshToken } from './server.js';
 import type { Truth } from './truth.js';
 import type { World } from './world.js';
 
@@ -28,7 +29,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       if (truth.signedOut.has(sessionId) || replaced(sessionId)) return truth.countLoss('signed out');
     }
     const cause = family.replayed ?? (known.superseded ? known.parent : refreshToken) ?? refreshToken;
-    const excuse = excuseFor(cause);
+    const excuse = excuseFor(cause) ?? excuseForSibling(known);
     if (excuse === undefined) {
       return violate(
         'I2',
@@ -53,6 +54,19 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       if (given !== 'overtaken' || !allKept(token)) return given;
     }
     return truth.storeReset() ? 'store lost it' : undefined;
+  }
+
+  /**
+   * A spare that its sibling had superseded before it came was tried only because that one, the pair at hand, was refused: what
+   * is to be excused is its end.
+   *
+   *     server  r1 ─▶ r2, r1 ─▶ r3 (r2 is dead)   r3 ─▶ r4, unheard   r3 refused             r2 refused
+   *     tabs    r3 committed, r2 its spare         in doubt            r2 becomes the pair    lost
+   */
+  function excuseForSibling({ superseded, parent }: RefreshToken): string | undefined {
+    const sibling = superseded ? server.find(parent)?.successor?.refresh_token : undefined;
+    const isRefused = truth.requests.get(sibling ?? '')?.some(({ outcome }) => outcome === 'lost');
+    return isRefused ? excuseFor(sibling!) : undefined;
   }
 
   /** All that the server ever said about this token were pairs, and each was written down by somebody who lives. */
