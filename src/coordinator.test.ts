@@ -302,6 +302,24 @@ describe('what the server says', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
+  test('invalid_grant without a store: who is next in the queue hears of the new leader first, and announces nothing', async () => {
+    const { origin, tab, open, strict } = await signedIn();
+    const tabs = [tab, open(), open()];
+    await pass(50);
+    origin.storeFailures = Infinity;
+    for (const one of [...tabs, ...tabs, ...tabs]) one.lifecycle('visible');
+    // It finds the loss, and leaves it to a visible tab: two stand for election in the same moment.
+    tab.lifecycle('hidden');
+    await pass(10_000);
+    expect(tabs.map((one) => one.getSnapshot().storage)).toEqual(['memory', 'memory', 'memory']);
+    strict.answer = async () => Promise.reject(new RefreshRejectedError({ error: 'invalid_grant' }));
+    void tab.getAccessToken().catch(() => {});
+    await pass(2_000);
+    const announced = tabs.map(({ events }) => events.filter(({ type }) => type === 'reauth-required'));
+    expect(announced.map((events) => events.length)).toEqual([0, 1, 0]);
+    expect(strict.requests).toHaveLength(1);
+  });
+
   test('isSessionLost speaks for a server with words of its own', async () => {
     const { tab, strict } = await signedIn({ isSessionLost: (error) => (error as Error).message === 'gone' });
     await pass(10_000);

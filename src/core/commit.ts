@@ -1,4 +1,4 @@
-import { endAttempt, finish, hold } from './flight.js';
+import { endAttempt, finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
 import { audienceKey, isOpen, toAccessToken } from './record.js';
@@ -7,8 +7,6 @@ import type { TokenResponse } from './types.js';
 
 /** When a write that failed is tried again, milliseconds. */
 export const SAVE_AGAIN_MS = 1_000;
-/** How long a broadcast may be on its way; milliseconds. */
-const ARRIVAL_MS = 300;
 
 /**
  * The next thing that happens after a successful answer: one transaction, pair in, journal out. Durable, then the locks
@@ -81,24 +79,16 @@ function withPair(
   };
 }
 
-/**
- * The attempt is over, and the flight that sent it, if it still flies. What no store tells has to be heard before the
- * next one gets the locks:
- *
- *     A (no store)  commit ─ unlock ─ pair ──────╮
- *     B                granted ─ journal ─ sends │ again ─▶ hears the pair: too late
- */
+/** The attempt is over, and the flight that sent it, if it still flies. */
 function land(t: Turn, attempt: Attempt, unsaved: boolean): void {
-  const { s, now } = t;
+  const { s } = t;
   const flies = ({ s: { flight } }: Turn): boolean =>
     flight?.attempt === attempt.tag && flight.phase === 'committing';
   const end = (turn: Turn): void => {
     endAttempt(turn, attempt);
     if (flies(turn)) finish(turn);
   };
-  const said = unsaved || s.storage === 'memory';
-  if (said && flies(t)) hold(t, 'committing', { until: now.mono + ARRIVAL_MS, expire: end });
-  else end(t);
+  letGo(t, flies(t) && (unsaved || s.storage === 'memory'), end);
 }
 
 function announce(t: Turn, { attempt, sent }: Attempt, record: SessionRecord, unsaved: boolean): void {

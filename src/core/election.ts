@@ -1,6 +1,6 @@
-import { finish, hold, mayFly, whileFlying } from './flight.js';
+import { hold, letGo, mayFly, whileFlying } from './flight.js';
 import { access, adopt, emit, leads, post } from './knowledge.js';
-import { isOpen, SCHEMA } from './record.js';
+import { idempotencyKey, isOpen, SCHEMA } from './record.js';
 import type { Turn } from './state.js';
 
 /** Holds an election in a while, unless the term moves on or the leader answers before. Visible tabs go first. */
@@ -57,7 +57,7 @@ export function elect(t: Turn): void {
         : undefined,
     whileFlying(t, (turn, { won }) => {
       turn.s.elect = undefined;
-      finish(turn);
+      letGo(turn, won && turn.s.storage === 'memory');
       if (won) post(turn, { type: 'leader-changed' });
     }),
   );
@@ -67,8 +67,8 @@ export function elect(t: Turn): void {
 export function announceLoss(t: Turn): void {
   const { s } = t;
   const { record } = s;
-  if (record?.ended?.kind !== 'reauth-required' || !leads(s) || !s.loaded || s.closed) return;
-  const of = `${record.sessionId}.${record.version}`;
+  if (!record?.ended || !leads(s) || !s.loaded || s.closed) return;
+  const of = idempotencyKey(record);
   if (s.announced === of) return;
   s.announced = of;
   emit(t, 'reauth-required', { reason: record.ended.reason });

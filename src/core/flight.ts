@@ -3,6 +3,9 @@ import { attemptLock, fingerprint, isOpen } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
+/** How long a broadcast may be on its way; milliseconds. */
+const ARRIVAL_MS = 300;
+
 /** Whether this tab may ask for locks: on demand, and never while it is frozen, cached or prerendering. */
 export function mayFly({ active, closed, loaded, record }: State): boolean {
   return active && !closed && loaded && isOpen(record);
@@ -72,6 +75,20 @@ export function finish(t: Turn): void {
   if (attempt !== undefined && !s.attempts.some((one) => one.tag === attempt)) unlock(t, attempt);
   unlock(t, tag);
   s.flight = undefined;
+}
+
+/**
+ * Ends the flight. What was only `said`, and no store tells, has to be heard before the next one gets the locks:
+ *
+ *     A (no store)  commit ─ unlock ─ pair ──────╮
+ *     B                granted ─ journal ─ sends │ again ─▶ hears the pair: too late
+ *
+ *     A (no store)  elected: term 4 ─ unlock ─ leader-changed ╮
+ *     B                           granted ─ elected: term 4 ✓ │ ─▶ hears of A: both have announced the loss
+ */
+export function letGo(t: Turn, said: boolean, end: Continuation = finish): void {
+  if (said) hold(t, t.s.flight!.phase, { until: t.now.mono + ARRIVAL_MS, expire: end });
+  else end(t);
 }
 
 /** An attempt is over: its lock goes. */

@@ -28,8 +28,8 @@ export function post(t: Turn, message: Content<Message>): void {
 /** One atomic operation on the store; without a change it only reads. What comes back is adopted first. */
 export function access(
   t: Turn,
-  change: Change | undefined,
-  then: Continuation<StoreResult>,
+  change?: Change,
+  then: Continuation<StoreResult> = () => {},
   real = false,
 ): void {
   t.effects.push({ type: 'store', change, real, then });

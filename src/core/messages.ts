@@ -36,7 +36,7 @@ export function hear(t: Turn, message: Envelope): void {
 /** The store may know: ask it. */
 function reread(t: Turn): void {
   if (t.s.storage === 'memory') hello(t);
-  else access(t, undefined, () => {});
+  else access(t);
 }
 
 function hearRecord(

@@ -104,7 +104,7 @@ function writeAhead(t: Turn, audience: Audience): void {
       if (won && flying && maySend(turn, journal, now)) return send(turn, journal);
       // Not sent, so nothing was spent; after a failure it may have been written all the same.
       const unsent = { at: turn.now.wall, retryInMs: 0, unspent: true };
-      if (won || failed) access(turn, withFailure(journal, unsent), () => {});
+      if (won || failed) access(turn, withFailure(journal, unsent));
       // Then everything starts again, by what is known now.
       if (flying) (failed ? giveUp : finish)(turn);
     },

@@ -376,9 +376,16 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'what no store tells is heard before the locks go',
     file: commit,
-    anchor: 'if (said && flies(t))',
-    replacement: 'if (said && !flies(t))',
+    anchor: 'letGo(t, flies(t) &&',
+    replacement: 'letGo(t, false &&',
     within: 20_000,
+  },
+  {
+    guard: 'who leads, as no store tells, is heard before the next election is won',
+    file: 'src/core/election.ts',
+    anchor: "letGo(turn, won && turn.s.storage === 'memory')",
+    replacement: 'letGo(turn, false)',
+    within: 50_000,
   },
   {
     guard: 'a sign-in whose write was reported as failed is not repeated when it was heard of',
