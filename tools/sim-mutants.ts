@@ -77,9 +77,10 @@ async function judge({ guard, within, profile = 'everything', ...patch }: Mutant
   const seed = Number(values.seed);
   try {
     const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch };
-    const known = regressions.find((one) => one.guard === guard);
     let first: Violation | undefined;
-    if (known) [first] = (await runCampaign({ ...campaign, seed: known.seed, schedules: 1 })).violations;
+    for (const known of regressions.filter((one) => one.guard === guard)) {
+      if (!first) [first] = (await runCampaign({ ...campaign, seed: known.seed, schedules: 1 })).violations;
+    }
     for (let from = seed; !first && from < seed + within;) {
       [first] = (await runCampaign({ ...campaign, seed: from, schedules: seed + within - from })).violations;
       // What the core does wrong anyway kills no mutant.
