@@ -36,12 +36,10 @@ export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>
             accessTokens: { '': toAccessToken(tokens, 1, at, life) },
           },
     (turn, { failed }) => {
+      // Again, until it works or the store counts as unusable and memory serves.
+      if (failed) return beginSession(turn, event, true);
       const { record } = turn.s;
-      const begun = record?.sessionId === sessionId;
-      // Again, until it works or the store counts as unusable and memory serves; unless this tab has heard of it: then it
-      // was written all the same, and may be over by now.
-      if (failed && !begun) return beginSession(turn, event, true);
-      if (begun) tell(turn, 'session-started', record, false);
+      if (record?.sessionId === sessionId) tell(turn, 'session-started', record, false);
       turn.effects.push({ type: 'settle', id });
     },
   );

@@ -388,13 +388,6 @@ export const mutants: readonly Mutant[] = [
     within: 50_000,
   },
   {
-    guard: 'a sign-in whose write was reported as failed is not repeated when it was heard of',
-    file: session,
-    anchor: 'if (failed && !begun)',
-    replacement: 'if (failed)',
-    within: 50_000,
-  },
-  {
     guard: 'no election once a leader is known, be it of the same term',
     file: 'src/core/knowledge.ts',
     anchor: '    s.elect = undefined;\n',

@@ -84,6 +84,25 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     world.scheduler.at(1, () => by.over.add(sessionId));
   }
 
+  /** Who knows better hears that a session is lost, and says so: its sender does not go on believing it. */
+  function contradicted(by: Participant, known: SessionRecord, from: string): void {
+    const at = world.scheduler.now();
+    world.scheduler.at(2_000, () => {
+      const sender = world.participants.find(({ state }) => state()?.me === from);
+      const theirs = sender?.state()?.record;
+      if (theirs?.sessionId !== known.sessionId || !theirs.ended || theirs.version >= known.version) return;
+      const heard = [by, sender!].every(
+        ({ tab, closed, left, returnedAt }) =>
+          tab.running() && !closed && !left && Math.max(tab.lastStill(), returnedAt) < at - 50,
+      );
+      if (heard && !world.stats.faults['message: lost'])
+        violate(
+          'I2',
+          `${sender!.tab.name} says that version ${theirs.version} is lost; ${by.tab.name} has ${known.version}`,
+        );
+    });
+  }
+
   /** Participants that had no store for a while. */
   const storeless = new Set<Participant>();
   /** Losses that were declared although another attempt was about to be answered. */
@@ -115,6 +134,10 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       const was = before?.record;
       if (after.storage === 'memory') storeless.add(by);
       if (event.type === 'sign-out' && was) end(by, was.sessionId);
+      if (event.type === 'message' && event.message.type === 'reauth-required' && record && !record.ended) {
+        const { sessionId, version, from } = event.message;
+        if (record.sessionId === sessionId && record.version > version) contradicted(by, record, from);
+      }
       if (record === was) return;
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
       if (record?.ended?.kind === 'signed-out') {
