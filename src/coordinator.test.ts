@@ -483,6 +483,17 @@ describe('a tab that stands still with the refresh lock', () => {
   );
 });
 
+test('a tab that is closed when its request has hung for longer than its lock was held gives it up', async () => {
+  const { tab, strict } = await signedIn();
+  strict.answer = () => new Promise(() => {});
+  void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+  await pass(3 * T);
+  const { signal } = strict.requests[0]!;
+  expect(signal.aborted).toBe(false);
+  void tab.close();
+  expect(signal.aborted).toBe(true);
+});
+
 describe('a closed tab whose page is cached while its request travels', () => {
   async function cached(locks: boolean) {
     const signed = await signedIn({}, 36_000);

@@ -84,7 +84,9 @@ function conclude(t: Turn): void {
   settleCallers(t);
   announceLoss(t);
   for (const attempt of s.attempts) {
-    if (!due(attempt.until)) continue;
+    // (Who is closed waits no longer for an answer than its lock was to be held, even if that is gone.)
+    const limit = s.closed ? attempt.sent.mono + 2 * s.options.refreshTimeoutMs : attempt.until;
+    if (!due(limit)) continue;
     if (s.closed) {
       endAttempt(t, attempt);
       t.effects.push({ type: 'abort', tag: attempt.tag });
