@@ -720,6 +720,37 @@ describe('without parts of the platform', () => {
     expect(tab.getSnapshot().storage).toBe('indexeddb');
   });
 
+  /** Its store fails three times; then it works again for whoever tries it. */
+  async function storeless(origin: Origin, tab: { lifecycle: (change: 'visible') => void }) {
+    origin.storeFailures = 3;
+    for (let n = 0; n < 3; n++) tab.lifecycle('visible');
+    await pass(10);
+  }
+
+  test('no store and no locks: who was told that another one refreshes waits for it, though its election is due', async () => {
+    const origin = new Origin();
+    const strict = server();
+    const open = () =>
+      origin.open({ refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never' }, ['locks']);
+    const [leader, blind] = [open(), open(), open()] as const;
+    void leader.setSession({ access_token: 'access-1', refresh_token: 'refresh-1', expires_in: 10 });
+    await pass(10_000);
+    strict.latency = 60_000;
+    void leader.getAccessToken();
+    await pass(10);
+    leader.kill();
+    strict.latency = 20;
+    // It has seen the leader's journal; the third tab sees it only when it is asked, and waits for as long again.
+    const call = watch(blind.getAccessToken({ timeoutMs: 20_000 }));
+    await pass(10);
+    await storeless(origin, blind);
+    expect(blind.getSnapshot().storage).toBe('memory');
+    await pass(2 * T + 500);
+    expect(call.outcome()).toBe('access-2');
+    expect(strict.requests).toHaveLength(2);
+    expect(origin.messages.filter(({ type }) => type === 'refresh-request')).toHaveLength(1);
+  });
+
   test('a store that fails: memory, said openly, and back', async () => {
     const { tab, origin, strict } = await signedIn();
     origin.storeFailures = 1_000;

@@ -99,7 +99,7 @@ function conclude(t: Turn): void {
   }
   if (s.flight && needless(t)) finish(t);
   if (!s.flight && mayFly(s)) {
-    const needs = !s.delegated && wanted(t);
+    const needs = wanted(t);
     if (needs && s.options.worker) askWorker(t);
     else if (needs || electionDue(t)) {
       // A broadcast may have been missed: read while queueing.

@@ -10,10 +10,16 @@ import type { Attempt, Continuation, State, Turn } from './state.js';
 /** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
 const ASK_MS = 300;
 
-/** The token that is wanted now, if any: by a caller, by a tab without a store, or ahead of expiry. */
+/**
+ * The token that is wanted now, if any: by a caller, by a tab without a store, or ahead of expiry. Not of this tab, while another
+ * one does it; then its flights are elections alone:
+ *
+ *     A (no store)  wants ─ asks ─▶ told that B will ─ its election is due: elected, and waits for B
+ *     B                          accepts, and waits for the lease of a journal
+ */
 export function wanted({ s, now }: Turn): Audience | undefined {
   const { record, request } = s;
-  if (!s.loaded || !record || record.ended || s.pause) return undefined;
+  if (!s.loaded || !record || record.ended || s.pause || s.delegated) return undefined;
   if (s.callers.length > 0) return s.callers[0];
   const asked =
     request &&

@@ -352,6 +352,13 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'who was told that another one refreshes does not want to, though its election is due',
+    file: refresh,
+    anchor: ' || s.delegated) return undefined;',
+    replacement: ') return undefined;',
+    within: 50_000,
+  },
+  {
     guard: 'who holds a newer version speaks up when the session is called lost',
     file: 'src/core/messages.ts',
     anchor: "} else if (type === 'reauth-required' && isOpen(record)) {",
