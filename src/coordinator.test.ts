@@ -751,6 +751,26 @@ describe('without parts of the platform', () => {
     expect(origin.messages.filter(({ type }) => type === 'refresh-request')).toHaveLength(1);
   });
 
+  test('no store: of a loss that was not said in time the others tell, and the dead token is not sent again', async () => {
+    const { tab, origin, open, strict } = await signedIn();
+    const blind = open();
+    await pass(50);
+    await storeless(origin, blind);
+    expect(blind.getSnapshot().storage).toBe('memory');
+    // Its finder was gone before it could say it.
+    const { record } = origin;
+    origin.record = { ...record!, term: 2, ended: { kind: 'reauth-required', reason: 'refresh_rejected' } };
+    origin.storeFailures = 1;
+    const call = watch(blind.getAccessToken({ forceRefresh: true }));
+    await pass(1_000);
+    expect(call.outcome()).toBe('ERR_REAUTH_REQUIRED');
+    expect([tab, blind].map((one) => one.getSnapshot().status)).toEqual([
+      'reauth-required',
+      'reauth-required',
+    ]);
+    expect(strict.requests).toHaveLength(0);
+  });
+
   test('a store that fails: memory, said openly, and back', async () => {
     const { tab, origin, strict } = await signedIn();
     origin.storeFailures = 1_000;

@@ -84,9 +84,11 @@ function accept(
   if (!mayFly(s) || record!.sessionId !== sessionId) return;
   // Whoever has a store finds it there.
   if (record!.version > version) return memory ? tell(t, 'pair', record!, true) : undefined;
+  // Who asks without a store may not have heard of it, and would spend the dead token once more.
+  if (record!.ended) return post(t, { type: 'reauth-required' });
   // Without locks only the sender can tell that a request is under way, whether its store still works or not.
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
-  if (blind || record!.ended) return;
+  if (blind) return;
   if (pause) {
     const known = journal?.failure && failureOf({ sessionId, version }, journal);
     // It asked before it heard of the failure. All wait as one.

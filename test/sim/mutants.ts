@@ -359,6 +359,13 @@ export const mutants: readonly Mutant[] = [
     within: 50_000,
   },
   {
+    guard: 'who asks without a store is told of a loss',
+    file: 'src/core/delegation.ts',
+    anchor: "if (record!.ended) return post(t, { type: 'reauth-required' });",
+    replacement: 'if (record!.ended) return;',
+    within: 50_000,
+  },
+  {
     guard: 'who holds a newer version speaks up when the session is called lost',
     file: 'src/core/messages.ts',
     anchor: "} else if (type === 'reauth-required' && isOpen(record)) {",
