@@ -1,5 +1,6 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
 import type { Journal } from '../../core/record.js';
+import { newer } from '../../core/record.js';
 import type { State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
@@ -92,10 +93,14 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       const begun = by.state()?.record?.sessionId === after.sessionId;
       // (A tab without a store knows only what it heard; the session that it began then is written later.)
       const polite = truth.politeFamilies.get(after.subject ?? '') === by && !begun;
-      // (Signed out by somebody, whose tombstone is behind it in the queue, or lost, as only memory knows: then it is open no more.)
-      const mine = by.state()?.record;
-      const isLost = mine?.sessionId === before.sessionId && mine.ended !== undefined;
-      const open = !before.ended && !isLost && !truth.signedOut.has(before.sessionId);
+      // What the store holds may be over, as only memory knows: lost, or replaced without a store by a session that is over.
+      //
+      //     store  A ───────────────────────────────────────────────────────▶ C
+      //     B      (no store) signs in, is signed out ─╮                      │
+      //     C      signs in if nobody is ─ cached ░░░░░╰▶ hears that ─ begins ╯
+      const known = newer(before, by.state()?.record)!;
+      // (Signed out by somebody, whose tombstone is behind it in the queue: then it is open no more.)
+      const open = !known.ended && !truth.signedOut.has(known.sessionId);
       if (polite && open && !truth.storeReset()) {
         violate('I5', `${by.tab.name} replaces an open session although it asked for none to be replaced`);
       }
