@@ -379,9 +379,11 @@ describe('what the server says', () => {
 
 // A  attempt 1 ─────────────── 2T ─────────────▶ pair P1: the version moved on, spare
 // B                              attempt 2 ─▶ pair P2: committed as version 2
-test('of two pairs for one version, the second is tried when the server refuses the first', async () => {
+// C                                             hears of P2, leads, perhaps ─▶ P2 refused ─▶ P1: version 3
+test.each([false, true])('two pairs for one version: the second is a spare; C leads: %s', async (leads) => {
   const { tab, open, strict } = await signedIn();
   const other = open();
+  const third = open();
   strict.answer = async ({ version, attempt }) => {
     if (version > 1) throw new RefreshRejectedError({ error: 'invalid_grant' });
     if (attempt === 1) await new Promise((resolve) => setTimeout(resolve, 3 * T));
@@ -394,15 +396,19 @@ test('of two pairs for one version, the second is tried when the server refuses 
   await pass(3 * T - 100);
   expect(second.outcome()).toBe('access-of-2');
   await pass(500);
-  const third = watch(other.getAccessToken({ forceRefresh: true }));
+  other.lifecycle('hidden');
+  if (leads) void tab.close();
   await pass(500);
-  expect(third.outcome()).toBe('access-of-1');
+  expect(third.getSnapshot().role).toBe(leads ? 'leader' : 'follower');
+  const last = watch(third.getAccessToken({ forceRefresh: true }));
+  await pass(500);
+  expect(last.outcome()).toBe('access-of-1');
   expect(strict.requests.map(({ refreshToken }) => refreshToken)).toEqual([
     'refresh-1',
     'refresh-1',
     'refresh-of-2',
   ]);
-  expect([tab, other].map((one) => one.getSnapshot())).toMatchObject([
+  expect([other, third].map((one) => one.getSnapshot())).toMatchObject([
     { status: 'signed-in', version: 3 },
     { status: 'signed-in', version: 3 },
   ]);
@@ -486,12 +492,29 @@ describe('a tab that stands still with the refresh lock', () => {
 test('a tab that is closed when its request has hung for longer than its lock was held gives it up', async () => {
   const { tab, strict } = await signedIn();
   strict.answer = () => new Promise(() => {});
-  void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+  void tab.getAccessToken({ forceRefresh: true, timeoutMs: T }).catch(() => {});
   await pass(3 * T);
-  const { signal } = strict.requests[0]!;
-  expect(signal.aborted).toBe(false);
+  expect(strict.requests.map(({ signal }) => signal.aborted)).toEqual([false]);
   void tab.close();
-  expect(signal.aborted).toBe(true);
+  expect(strict.requests.map(({ signal }) => signal.aborted)).toEqual([true]);
+});
+
+// A  attempt 1 ────────────── 2T ─ attempt 2 ─ closed ─▶ pair of attempt 1
+test.each([0.5, 2])('a closed tab that waits for one answer takes any: after %d T', async (late) => {
+  const { tab, open, strict } = await signedIn({}, 60);
+  const other = open();
+  strict.answer = async ({ attempt }) => {
+    await new Promise((resolve) => setTimeout(resolve, attempt === 1 ? (2.5 + late) * T : 60_000));
+    return strict.pair();
+  };
+  void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+  await pass(2.5 * T);
+  void tab.close();
+  await pass(T);
+  expect(strict.requests.map(({ signal }) => signal.aborted)).toEqual([false, false]);
+  expect(other.peekAccessToken()).toBe(late < 1 ? 'access-2' : 'access-1');
+  await pass(T);
+  expect(strict.requests.map(({ signal }) => signal.aborted)).toEqual([late > 1, true]);
 });
 
 describe('a closed tab whose page is cached while its request travels', () => {

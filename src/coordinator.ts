@@ -105,12 +105,11 @@ export function createCoordinator(
             ?.forEach((listener) => guarded(() => listener(effect.event)));
         case 'revoke':
           return void client.revoke?.(effect.token, 'refresh_token').catch(() => {});
-        case 'abort':
-          return controllers.get(effect.tag)?.abort();
       }
     },
     changed(after) {
       if (after === seen) return;
+      if (after.disposed) controllers.forEach((controller) => controller.abort());
       const next = snapshotOf(after, seen, snapshot);
       const { sessionId } = snapshot;
       if (sessionId && sessionId !== next.sessionId) {

@@ -35,7 +35,7 @@ export interface Hooks {
   /** Starts the request in the same task; its end comes back as an `answered` event. */
   readonly send: (effect: Of<'send'>) => void;
   /** What can wait until this participant is consistent again; it may dispatch. */
-  readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke' | 'abort'>) => void;
+  readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke'>) => void;
   /** After each batch of steps, before its deliveries. */
   readonly changed: (state: State) => void;
 }
@@ -86,7 +86,6 @@ export function createRuntime(
             case 'settle':
             case 'emit':
             case 'revoke':
-            case 'abort':
               deliveries.push(effect);
               break;
             default:

@@ -3,7 +3,7 @@ import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, endAttempt, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
+import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
@@ -83,15 +83,7 @@ function conclude(t: Turn): void {
   planElection(t);
   settleCallers(t);
   announceLoss(t);
-  for (const attempt of s.attempts) {
-    // (Who is closed waits no longer for an answer than its lock was to be held, even if that is gone.)
-    const limit = s.closed ? attempt.sent.mono + 2 * s.options.refreshTimeoutMs : attempt.until;
-    if (!due(limit)) continue;
-    if (s.closed) {
-      endAttempt(t, attempt);
-      t.effects.push({ type: 'abort', tag: attempt.tag });
-    } else releaseAttemptLock(t, attempt);
-  }
+  for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);
   const { until, expire } = s.flight ?? {};
   if (due(until)) {
     s.flight = { ...s.flight!, until: Infinity, expire: undefined };
@@ -108,8 +100,14 @@ function conclude(t: Turn): void {
     }
   }
   if (due(s.saveAt)) save(t);
-  if (s.closed && !s.disposed && s.attempts.length === 0) {
+  // Who is closed waits no longer for an answer than its lock was to be held, even if that is gone; but all of them count
+  // as long as it waits for one.
+  //
+  //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair: commit
+  const gone = s.attempts.every(({ sent }) => due(sent.mono + 2 * s.options.refreshTimeoutMs));
+  if (s.closed && !s.disposed && gone) {
     s.disposed = true;
+    s.attempts = [];
     t.effects.push({ type: 'dispose' });
   }
 }

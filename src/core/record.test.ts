@@ -38,4 +38,27 @@ describe('of two records of one version', () => {
     const b = record({ leader: 'a', refreshToken: 'r2' });
     expect(join(a, b)).toEqual([b, b]);
   });
+
+  // A  pair P2: told ─ spare P1: stored ─ leaves: told
+  // B  hears P2 ──────────────────────────────────────▶ elects itself: term + 1
+  test('what either of them knows of spares is kept', () => {
+    const accessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
+    const spares = ['r1', 'r2'].map((refreshToken) => ({ refreshToken, audience: '', accessToken }));
+    const ignorant = record({ term: 9, leader: 'c' });
+    const both = { ...ignorant, spares };
+    expect(join(record({ spares }), ignorant)).toEqual([both, both]);
+    expect(join(record({ spares }), { ...ignorant, spares: [] })).toEqual([both, both]);
+    expect(join(record({ spares }), { ...ignorant, spares: spares.slice(1) })).toEqual([both, both]);
+  });
+});
+
+test.each([
+  ['a later version', { version: 3 }],
+  ['a sign-out', { ended: { kind: 'signed-out' } }],
+  ['another session', { sessionId: 't' }],
+] as const)('%s has nothing to do with the spares of what was before', (_, change) => {
+  const now = record(change);
+  expect(join(record({ spares: [] }), now)).toEqual([now, now]);
+  const accessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
+  expect(join(record({ spares: [{ audience: '', accessToken }] }), now)).toEqual([now, now]);
 });

@@ -126,19 +126,25 @@ export function newer(
 ): SessionRecord | undefined {
   if (!mine || !stored) return stored ?? mine;
   const later = (a = '', b = ''): number => Number(a > b) - Number(a < b);
-  if (mine.sessionId !== stored.sessionId) {
-    const ahead = mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId);
-    return ahead > 0 ? mine : stored;
-  }
-  if (!isOpen(mine) || !isOpen(stored)) return isOpen(stored) ? mine : stored;
+  const apart =
+    mine.startedAt - stored.startedAt ||
+    later(mine.sessionId, stored.sessionId) ||
+    Number(isOpen(stored)) - Number(isOpen(mine)) ||
+    mine.version - stored.version;
   const ahead =
-    mine.version - stored.version ||
+    apart ||
     // To forget that a token was sent is worse than to forget who leads: terms grow also where a journal was never heard of.
     (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||
     mine.term - stored.term ||
     later(mine.leader, stored.leader) ||
     later(mine.refreshToken, stored.refreshToken);
-  return ahead > 0 ? mine : stored;
+  const [known, other] = ahead > 0 ? [mine, stored] : [stored, mine];
+  // Spares are stored, but never told: who has only heard of a later term must not make the store forget them.
+  //
+  //     A  pair P2: told ─ spare P1: stored ─ leaves: told
+  //     B  hears P2 ──────────────────────────────────────▶ elects itself: term + 1, P2, and P1
+  const isRicher = !apart && other.spares?.[known.spares?.length ?? 0];
+  return isRicher ? { ...known, spares: other.spares } : known;
 }
 
 /**

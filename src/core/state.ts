@@ -242,8 +242,6 @@ export type Effect =
       readonly then: Continuation<StoreResult>;
     }
   | { readonly type: 'send'; readonly attempt: Attempt; readonly refreshToken: string | undefined }
-  /** Nobody is left to use the answer. */
-  | { readonly type: 'abort'; readonly tag: number }
   | { readonly type: 'post'; readonly message: Message }
   /** To the refresh worker alone, which it starts; `then`, if there is none. */
   | { readonly type: 'ask'; readonly message: Message; readonly then: Continuation }
@@ -256,6 +254,7 @@ export type Effect =
     }
   | { readonly type: 'emit'; readonly event: CoordinatorEvent }
   | { readonly type: 'revoke'; readonly token: string }
+  /** Nobody is left to use any answer. */
   | { readonly type: 'dispose' };
 
 /** One step in the making: the state is a fresh copy, so its members may be set; nothing deeper is. */

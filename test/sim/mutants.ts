@@ -305,14 +305,14 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'of two records the higher version counts',
     file: record,
-    anchor: '    mine.version - stored.version ||\n',
-    replacement: '',
+    anchor: ' ||\n    mine.version - stored.version;',
+    replacement: ';',
     within: 5_000,
   },
   {
     guard: 'of two records of one session a sign-out counts',
     file: record,
-    anchor: 'if (!isOpen(mine) || !isOpen(stored)) return isOpen(stored) ? mine : stored;',
+    anchor: '    Number(isOpen(stored)) - Number(isOpen(mine)) ||\n',
     replacement: '',
     within: 5_000,
   },
@@ -499,6 +499,21 @@ export const mutants: readonly Mutant[] = [
     anchor: '  if (!same && !memory) s.saveAt = t.now.mono;',
     replacement: '',
     within: 20_000,
+  },
+  {
+    guard: 'a spare is not forgotten by who has only heard of a later term',
+    file: record,
+    anchor: 'const isRicher = !apart && other',
+    replacement: 'const isRicher = apart < apart && other',
+    within: 100_000,
+  },
+  {
+    guard: 'who is closed takes any answer as long as it waits for one',
+    file: machine,
+    anchor: 'for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);',
+    replacement: `for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);
+  if (s.closed) s.attempts = s.attempts.filter(({ sent }) => !due(sent.mono + 2 * s.options.refreshTimeoutMs));`,
+    within: 100_000,
   },
 ];
 
