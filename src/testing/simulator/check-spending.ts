@@ -29,6 +29,22 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const queuedAt = new Map<Participant, number>();
   /** When each participant last found that nobody else's request is under way. */
   const cleared = new Map<Participant, number>();
+  /** When each participant last asked the others, and for which flight. */
+  const asked = new Map<Participant, { at: number; flight: number }>();
+  /** When a participant without a store was last asked by whom, with its own request for the same token under way. */
+  const askedBy = new Map<Participant, Map<string, number>>();
+  /** When each participant last answered any such question. */
+  const spoke = new Map<Participant, number>();
+
+  /** The sender was there, was asked in time, and did not say a word: no misfortune, but a fault. */
+  function ignored(sender: Participant, by: Participant): boolean {
+    const question = asked.get(by);
+    const state = by.state()!;
+    const heardAt = askedBy.get(sender)?.get(state.me) ?? -Infinity;
+    if (!question || question.flight !== state.flight?.tag || heardAt < question.at) return false;
+    const present = !sender.closed && [sender, by].every(({ tab }) => tab.lastStill() < question.at);
+    return present && now() - heardAt > SLACK_MS && (spoke.get(sender) ?? -Infinity) < heardAt;
+  }
 
   /** Why an earlier request of the same token may no longer be believed in flight; `undefined` if it must be. */
   function over(earlier: Exchange, by: Participant): string | undefined {
@@ -61,12 +77,25 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   }
 
   return {
-    step(by, _event, before, after, effects) {
+    step(by, event, before, after, effects) {
       if (effects.some((one) => one.type === 'lock' && one.name.startsWith('attempt:'))) {
         queuedAt.set(by, now());
       }
       const was = before?.flight?.phase;
-      if (was === 'probing' && after.flight?.phase !== was) cleared.set(by, now());
+      const { flight, record, storage } = after;
+      if (was === 'probing' && flight?.phase !== was) cleared.set(by, now());
+      if (flight?.phase === 'asking' && was !== 'asking') asked.set(by, { at: now(), flight: flight.tag });
+      if (event.type === 'message' && event.message.type === 'refresh-request') {
+        const { from, sessionId, version } = event.message;
+        const same = record?.sessionId === sessionId && record.version === version && !record.ended;
+        if (same && storage === 'memory' && flight?.phase === 'sending') {
+          askedBy.set(by, (askedBy.get(by) ?? new Map<string, number>()).set(from, now()));
+        }
+      }
+      const answers = ['refresh-accepted', 'refresh-failed', 'pair'];
+      if (effects.some((one) => one.type === 'post' && answers.includes(one.message.type))) {
+        spoke.set(by, now());
+      }
     },
 
     executed(by, _before, after) {
@@ -112,9 +141,10 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       if (plan.server === 'static') return;
       for (const one of earlier) {
         const reason = over(one, by);
-        // Without locks nothing arbitrates between a tab that writes its journal and one that can only say it.
+        // Without locks nothing arbitrates between a tab that writes its journal and one that can only say it; but it has to say it.
         const apart = [exchange, ...earlier].some((any) => unstored.has(any));
-        const blind = unstored.has(exchange) || (!plan.locks && apart);
+        const excused = unstored.has(exchange) || (!plan.locks && apart);
+        const blind = excused && !ignored(participants[one.tab.index]!, by);
         if (reason === undefined && !blind) {
           violate(
             'I1',
