@@ -1,4 +1,4 @@
-import { access, emit, pause, successor } from './knowledge.js';
+import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { attemptLock, fingerprint, isOpen } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
@@ -142,7 +142,7 @@ function requeue(t: Turn, then: Continuation): void {
  *     C (waiter)     T + R of silence ─▶ claim ✗ (term moved) ─▶ counts again, hears B's pair
  */
 function expired(t: Turn, then: Continuation): void {
-  const { s } = t;
+  const { s, now } = t;
   const { seen } = s.flight!;
   if (fingerprint(s.record!) !== seen) return requeue(t, then);
   hold(t, 'claiming');
@@ -155,7 +155,8 @@ function expired(t: Turn, then: Continuation): void {
     whileFlying(t, (turn, { won }) => {
       // Granted meanwhile, after all.
       if (turn.s.flight!.phase !== 'claiming') return;
-      if (!won) return requeue(turn, then);
+      // (Who won, and stood still before it knew, is late: another one has counted to the end meanwhile, claimed and stolen.)
+      if (!won || !inTime(turn.s, now, turn.now)) return requeue(turn, then);
       if (turn.s.storage !== 'memory') return steal(turn, then);
       // There is no common record to compare with: a lock that nobody waits for arbitrates.
       const arbitrated = whileFlying<LockOutcome>(turn, (later, outcome) => {

@@ -56,6 +56,11 @@ export function successor({ me, options }: State, { leader }: SessionRecord): st
   return options.candidate ? me : leader;
 }
 
+/** Whether what was decided `from` then may still be acted on: a tab may have stood still meanwhile. */
+export function inTime({ options }: State, from: Now, now: Now): boolean {
+  return Math.max(now.wall - from.wall, now.mono - from.mono) <= options.refreshTimeoutMs / 2;
+}
+
 /** Milliseconds until this tab refreshes ahead of expiry, by itself; `Infinity` if it does not. */
 export function proactiveDue(s: State, now: Now): number {
   const { proactive, refreshBeforeMs } = s.options;

@@ -2,7 +2,7 @@ import { overdue, withFailure } from './answer.js';
 import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
 import { awaitAttempt, finish, giveUp, hold } from './flight.js';
-import { access, emit, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
+import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import type { Audience, Journal } from './record.js';
 import { audienceKey, fingerprint, SCHEMA } from './record.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
@@ -137,10 +137,6 @@ export function maySendStill(s: State, { sessionId, version, sent }: Attempt, no
   return (
     record?.sessionId === sessionId && record.version === version && !record.ended && inTime(s, sent, now)
   );
-}
-
-function inTime({ options }: State, from: Now, now: Now): boolean {
-  return Math.max(now.wall - from.wall, now.mono - from.mono) <= options.refreshTimeoutMs / 2;
 }
 
 function send(t: Turn, journal: Journal): void {

@@ -44,6 +44,13 @@ export const mutants: readonly Mutant[] = [
     within: 10_000,
   },
   {
+    guard: 'a claim that was won long ago steals nothing',
+    file: flight,
+    anchor: ' || !inTime(turn.s, now, turn.now)',
+    replacement: '',
+    within: 200_000,
+  },
+  {
     guard: 'a claim that comes back after the lock was granted steals nothing',
     file: flight,
     anchor: `      // Granted meanwhile, after all.
@@ -89,8 +96,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ check before send: not when more than T/2 has passed since the journal was built',
     file: refresh,
-    anchor: ' <= options.refreshTimeoutMs / 2;',
-    replacement: ' < Infinity;',
+    anchor: ' && !ended && inTime(s, built, now);',
+    replacement: ' && !ended && built !== now;',
     within: 5_000,
   },
   {
