@@ -75,6 +75,8 @@ function handle(t: Turn, event: Event): void {
 /** What follows from what is known now, whatever happened: answers, deadlines, the next thing to do. */
 function conclude(t: Turn): void {
   const { s, now } = t;
+  // (A request that was given up ends in one more step.)
+  if (s.disposed) return;
   const due = (time = Infinity): boolean => time <= now.mono;
   if (due(s.pause?.until)) s.pause = undefined;
   if (due(s.delegated)) s.delegated = undefined;
@@ -105,7 +107,7 @@ function conclude(t: Turn): void {
   //
   //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair: commit
   const gone = s.attempts.every(({ sent }) => due(sent.mono + 2 * s.options.refreshTimeoutMs));
-  if (s.closed && !s.disposed && gone) {
+  if (s.closed && gone) {
     s.disposed = true;
     s.attempts = [];
     t.effects.push({ type: 'dispose' });

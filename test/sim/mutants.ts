@@ -522,6 +522,13 @@ export const mutants: readonly Mutant[] = [
   if (s.closed) s.attempts = s.attempts.filter(({ sent }) => !due(sent.mono + 2 * s.options.refreshTimeoutMs));`,
     within: 100_000,
   },
+  {
+    guard: 'who is gone writes nothing any more, since it can tell nobody',
+    file: machine,
+    anchor: '  if (s.disposed) return;\n',
+    replacement: '',
+    within: 200_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */
