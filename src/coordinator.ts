@@ -105,11 +105,12 @@ export function createCoordinator(
             ?.forEach((listener) => guarded(() => listener(effect.event)));
         case 'revoke':
           return void client.revoke?.(effect.token, 'refresh_token').catch(() => {});
+        case 'dispose':
+          return controllers.forEach((controller) => controller.abort());
       }
     },
     changed(after) {
       if (after === seen) return;
-      if (after.disposed) controllers.forEach((controller) => controller.abort());
       const next = snapshotOf(after, seen, snapshot);
       const { sessionId } = snapshot;
       if (sessionId && sessionId !== next.sessionId) {

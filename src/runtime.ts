@@ -35,7 +35,7 @@ export interface Hooks {
   /** Starts the request in the same task; its end comes back as an `answered` event. */
   readonly send: (effect: Of<'send'>) => void;
   /** What can wait until this participant is consistent again; it may dispatch. */
-  readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke'>) => void;
+  readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke' | 'dispose'>) => void;
   /** After each batch of steps, before its deliveries. */
   readonly changed: (state: State) => void;
 }
@@ -88,6 +88,11 @@ export function createRuntime(
             case 'revoke':
               deliveries.push(effect);
               break;
+            case 'dispose':
+              stopListening();
+              channel.close();
+              deliveries.push(effect);
+              break;
             default:
               run(effect);
           }
@@ -129,9 +134,6 @@ export function createRuntime(
       }
       case 'channel':
         return effect.open ? channel.open(receive) : channel.close();
-      case 'dispose':
-        stopListening();
-        channel.close();
     }
   }
 

@@ -84,7 +84,10 @@ function accept(
   if (!mayFly(s) || record!.sessionId !== sessionId) return;
   // Whoever has a store finds it there.
   if (record!.version > version) return memory ? tell(t, 'pair', record!, true) : undefined;
-  // Who asks without a store may not have heard of it, and would spend the dead token once more.
+  // Who asks without a store may not have heard of it, and would spend the dead token once more:
+  //
+  //     A  writes the loss, is told that it failed: says nothing      reads the loss
+  //     B  (no store)                                 wants ─ asks ─▶ told: asks the server no more
   if (record!.ended) return post(t, { type: 'reauth-required' });
   // Without locks only the sender can tell that a request is under way, whether its store still works or not.
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';

@@ -1,3 +1,4 @@
+import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { attemptLock, fingerprint, isOpen } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
@@ -91,6 +92,11 @@ export function letGo(t: Turn, said: boolean, end: Continuation = finish): void 
   else end(t);
 }
 
+/** When the lock of a request that was sent then goes, and its closed tab waits no longer for an answer; monotonic. */
+export function limitOf({ options }: State, sent: Now): number {
+  return sent.mono + 2 * options.refreshTimeoutMs;
+}
+
 /** An attempt is over: its lock goes. */
 export function endAttempt(t: Turn, { tag }: Attempt): void {
   unlock(t, tag);
@@ -113,7 +119,7 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
   const { options, attempts } = t.s;
   const { tag, sent } = attempt;
   if (attempt.until !== Infinity) return;
-  const until = sent.mono + 2 * options.refreshTimeoutMs;
+  const until = limitOf(t.s, sent);
   t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
   if (!options.locks || until <= t.now.mono) return;
   t.effects.push({ type: 'lock', tag, name: attemptLock(attempt), mode: 'wait', then: () => {} });
@@ -155,7 +161,10 @@ function expired(t: Turn, then: Continuation): void {
     whileFlying(t, (turn, { won }) => {
       // Granted meanwhile, after all.
       if (turn.s.flight!.phase !== 'claiming') return;
-      // (Who won, and stood still before it knew, is late: another one has counted to the end meanwhile, claimed and stolen.)
+      // Who stood still before it knew is late:
+      //
+      //     A  claim ✓ ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ knows of it: counts again
+      //     B               T + R ─▶ claim ✓ ─ steals ─ refresh …
       if (!won || !inTime(turn.s, now, turn.now)) return requeue(turn, then);
       if (turn.s.storage !== 'memory') return steal(turn, then);
       // There is no common record to compare with: a lock that nobody waits for arbitrates.

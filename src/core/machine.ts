@@ -3,7 +3,7 @@ import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
+import { begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
@@ -75,7 +75,10 @@ function handle(t: Turn, event: Event): void {
 /** What follows from what is known now, whatever happened: answers, deadlines, the next thing to do. */
 function conclude(t: Turn): void {
   const { s, now } = t;
-  // (A request that was given up ends in one more step.)
+  // A request that was given up ends in one more step.
+  //
+  //     A  signs out, not stored ─ closed: gone, its request given up ─▶ that ends: stores nothing, since it can tell nobody
+  //     B                                                opens: reads the session, and goes on with it
   if (s.disposed) return;
   const due = (time = Infinity): boolean => time <= now.mono;
   if (due(s.pause?.until)) s.pause = undefined;
@@ -106,8 +109,7 @@ function conclude(t: Turn): void {
   // as long as it waits for one.
   //
   //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair: commit
-  const gone = s.attempts.every(({ sent }) => due(sent.mono + 2 * s.options.refreshTimeoutMs));
-  if (s.closed && gone) {
+  if (s.closed && s.attempts.every(({ sent }) => due(limitOf(s, sent)))) {
     s.disposed = true;
     s.attempts = [];
     t.effects.push({ type: 'dispose' });

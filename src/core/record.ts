@@ -118,7 +118,7 @@ export function isOpen(record: SessionRecord | undefined): record is SessionReco
  * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then an
  * attempt, then a term, then, for tabs without a common store that won the same term, one of two leaders and pairs.
  * Every tab that joins the same records ends with the same one, whatever the order (a store that lost or rolled back a
- * write is healed by the next one).
+ * write is healed by the next one). Of spares, which are never told, it has those of whoever knows more.
  */
 export function newer(
   stored: SessionRecord | undefined,

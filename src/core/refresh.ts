@@ -1,7 +1,7 @@
 import { overdue, withFailure } from './answer.js';
 import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
-import { awaitAttempt, finish, giveUp, hold } from './flight.js';
+import { awaitAttempt, finish, giveUp, hold, limitOf } from './flight.js';
 import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import type { Audience, Journal } from './record.js';
 import { audienceKey, fingerprint, SCHEMA } from './record.js';
@@ -142,7 +142,6 @@ export function maySendStill(s: State, { sessionId, version, sent }: Attempt, no
 function send(t: Turn, journal: Journal): void {
   const { s, now } = t;
   const { sessionId, version, refreshToken } = s.record!;
-  const { refreshTimeoutMs } = s.options;
   const tag = s.flight!.attempt ?? s.nextTag++;
   const attempt: Attempt = {
     ...journal,
@@ -150,10 +149,10 @@ function send(t: Turn, journal: Journal): void {
     sessionId,
     version,
     sent: now,
-    until: now.mono + 2 * refreshTimeoutMs,
+    until: limitOf(s, now),
   };
   s.attempts = [...s.attempts, attempt];
-  hold(t, 'sending', { attempt: tag, until: now.mono + refreshTimeoutMs, expire: overdue });
+  hold(t, 'sending', { attempt: tag, until: now.mono + s.options.refreshTimeoutMs, expire: overdue });
   if (s.storage === 'memory') post(t, { type: 'journal' });
   t.effects.push({ type: 'send', attempt, refreshToken });
   emit(t, 'refresh-started', { attempt: journal.attempt });

@@ -519,7 +519,7 @@ export const mutants: readonly Mutant[] = [
     file: machine,
     anchor: 'for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);',
     replacement: `for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);
-  if (s.closed) s.attempts = s.attempts.filter(({ sent }) => !due(sent.mono + 2 * s.options.refreshTimeoutMs));`,
+  if (s.closed) s.attempts = s.attempts.filter(({ sent }) => !due(limitOf(s, sent)));`,
     within: 100_000,
   },
   {
