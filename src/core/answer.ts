@@ -87,12 +87,13 @@ function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean):
     const { s, now } = turn;
     const noted = failed ? change(s.record) : undefined;
     if (noted) adopt(turn, noted);
+    if (won || noted) {
+      post(turn, { type: 'refresh-failed' });
+      const details = { attempt: attempt.attempt, durationMs: now.mono - sent.mono };
+      emit(turn, 'refresh-failed', { ...details, reason: failure.error ?? 'unavailable' });
+      if (!failure.unspent) emit(turn, 'in-doubt', details);
+    }
     if (s.flight?.attempt === tag && s.flight.phase === 'failing') finish(turn);
     if (!travelling) endAttempt(turn, attempt);
-    if (!won && !noted) return;
-    post(turn, { type: 'refresh-failed' });
-    const details = { attempt: attempt.attempt, durationMs: now.mono - sent.mono };
-    emit(turn, 'refresh-failed', { ...details, reason: failure.error ?? 'unavailable' });
-    if (!failure.unspent) emit(turn, 'in-doubt', details);
   });
 }

@@ -9,8 +9,12 @@ import type { TokenResponse } from './types.js';
 export const SAVE_AGAIN_MS = 1_000;
 
 /**
- * The next thing that happens after a successful answer: one transaction, pair in, journal out. Durable, then the locks
- * go, then one broadcast, then callbacks. If the write fails, the broadcast comes first, and the locks stay for one more try.
+ * The next thing that happens after a successful answer: one transaction, pair in, journal out. Durable, then one
+ * broadcast, then the locks go, then callbacks. If the write fails, the broadcast comes first, and the locks stay for one
+ * more try. The broadcast goes before the locks, or the next in the queue is granted them for nothing:
+ *
+ *     A  commit ─ pair ──╮ unlock ─╮
+ *     B  queued ░░░░░░░░░╰▶ withdraws (not granted, and no attempt lock asked for)
  */
 export function commit(
   t: Turn,
@@ -27,10 +31,10 @@ export function commit(
   access(t, change, (turn, { won, failed, record }) => {
     const unsaved = failed && !again ? change(turn.s.record) : undefined;
     if (unsaved) adopt(turn, unsaved);
-    else land(turn, attempt, failed !== undefined);
     const pair = won ? record : unsaved;
     if (pair?.accessTokens[key]?.token === tokens.access_token) announce(turn, attempt, pair, !won);
     if (unsaved) return commit(turn, attempt, tokens, life, true);
+    land(turn, attempt, failed !== undefined);
     // After a first failure the second try may have served memory alone.
     if (failed || again) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
     // Signed out or replaced meanwhile: nobody may use this pair. (Otherwise it is only a repetition of what is there.)
@@ -61,11 +65,12 @@ function withPair(
   const version = base.version + 1;
   const accessToken = toAccessToken(tokens, version, attempt.sent.wall, life);
   if (base.version > attempt.version && !base.ended) {
-    // (Of a version whose successor has worked since, none is needed.)
+    const { spares = [] } = base;
+    // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
     const proven = base.version > attempt.version + 1 && !base.spares;
-    return proven || refreshToken === base.refreshToken
+    return proven || [base, ...spares].some((one) => one.refreshToken === refreshToken)
       ? undefined
-      : { ...base, spares: [...(base.spares ?? []), { refreshToken, audience, accessToken }] };
+      : { ...base, spares: [...spares, { refreshToken, audience, accessToken }] };
   }
   return {
     ...base,

@@ -11,7 +11,7 @@ import type { Continuation, Flight, Turn } from './state.js';
  * itself. Then the page queues all the same, behind it; the lock says when the worker is done, or dead.
  *
  *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ hears the pair: withdraws
- *     worker     starts ─▶ lock ─ journal ─ request ─ commit ─ unlock ─ broadcast
+ *     worker     starts ─▶ lock ─ journal ─ request ─ commit ─ broadcast ─ unlock
  *
  *     page    ask ───────▶ queued ░░░░░░░░░░░░░░░ granted: finds the journal, asks again at once
  *     worker     starts ─▶ lock ─ journal ─ request ─ ✝

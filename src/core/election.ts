@@ -57,8 +57,8 @@ export function elect(t: Turn): void {
         : undefined,
     whileFlying(t, (turn, { won }) => {
       turn.s.elect = undefined;
-      letGo(turn, won && turn.s.storage === 'memory');
       if (won) post(turn, { type: 'leader-changed' });
+      letGo(turn, won && turn.s.storage === 'memory');
     }),
   );
 }

@@ -81,10 +81,10 @@ export function finish(t: Turn): void {
 /**
  * Ends the flight. What was only `said`, and no store tells, has to be heard before the next one gets the locks:
  *
- *     A (no store)  commit ─ unlock ─ pair ──────╮
+ *     A (no store)  commit ─ pair, unlock ───────╮
  *     B                granted ─ journal ─ sends │ again ─▶ hears the pair: too late
  *
- *     A (no store)  elected: term 4 ─ unlock ─ leader-changed ╮
+ *     A (no store)  elected: term 4 ─ leader-changed, unlock ─╮
  *     B                           granted ─ elected: term 4 ✓ │ ─▶ hears of A: both have announced the loss
  */
 export function letGo(t: Turn, said: boolean, end: Continuation = finish): void {

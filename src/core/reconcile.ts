@@ -39,11 +39,12 @@ function compare(t: Turn, attempt: Attempt): void {
       return { ...base, term, leader, ended: { kind: 'reauth-required', reason } };
     },
     (turn, { won, failed, record }) => {
+      if (won) {
+        if (record!.ended) post(turn, { type: 'reauth-required' });
+        else tell(turn, 'pair', record!, false);
+      }
       // Without a word from the store nothing is concluded: the next attempt will hear the same.
       if (turn.s.flight?.tag === tag) (failed ? giveUp : finish)(turn);
-      if (!won) return;
-      if (record!.ended) post(turn, { type: 'reauth-required' });
-      else tell(turn, 'pair', record!, false);
     },
   );
 }

@@ -153,7 +153,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ spare: a pair of a version already advanced is kept',
     file: commit,
-    anchor: '{ ...base, spares: [...(base.spares ?? []), { refreshToken, audience, accessToken }] }',
+    anchor: '{ ...base, spares: [...spares, { refreshToken, audience, accessToken }] }',
     replacement: 'undefined',
     profile: 'faults',
     within: 30_000,
@@ -418,9 +418,16 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'no spare of a version whose successor has worked since',
     file: commit,
-    anchor: 'proven || refreshToken',
-    replacement: '(proven && !base) || refreshToken',
+    anchor: 'proven || [base',
+    replacement: '(proven && !base) || [base',
     within: 50_000,
+  },
+  {
+    guard: 'a spare whose first write was reported as failed is kept once',
+    file: commit,
+    anchor: '[base, ...spares].some(',
+    replacement: '[base].some(',
+    within: 300_000,
   },
   {
     guard: 'whoever has a request under way says so, whether its store works or not',
