@@ -453,6 +453,27 @@ describe('a tab that stands still with the refresh lock', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
+  test('with a request under way is replaced T + R after the journal was seen, not after twice that', async () => {
+    const { tab, open, strict } = await signedIn();
+    const other = open();
+    await pass(10_000);
+    const { answer } = strict;
+    strict.answer = () => new Promise(() => {});
+    void tab.getAccessToken();
+    await pass(50);
+    expect(strict.requests).toHaveLength(1);
+    tab.hang();
+    strict.answer = answer;
+    // Queues with what it knew, and reads of the journal a moment later.
+    const call = watch(other.getAccessToken({ timeoutMs: 20_000 }));
+    const takeovers = () => other.events.filter(({ type }) => type === 'takeover');
+    await pass(T + R - 50);
+    expect(takeovers()).toHaveLength(0);
+    await pass(500);
+    expect(takeovers()).toHaveLength(1);
+    expect(call.outcome()).toBe('access-2');
+  });
+
   // The successor waits for the attempt lock, and the next one in the queue counts T + R of silence meanwhile.
   test.each(['indexeddb', 'memory'] as const)(
     'and with the attempt lock: is replaced all the same, once: %s',

@@ -32,8 +32,8 @@ export function createCoordinator(
   const { clock } = ports;
   const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
   const controllers = new Map<number, AbortController>();
-  const subscribers = new Set<() => void>();
-  const listeners = new Map<EventType, Set<(event: CoordinatorEvent) => void>>();
+  /** By the type of event; those to '' are told that the snapshot has changed. */
+  const listeners = new Map<EventType | '', Set<(event?: CoordinatorEvent) => void>>();
   /** Errors of our own that callers were given: one that comes back out of `refresh` tells that it called us. */
   const own = new WeakSet<object>();
   let sending = false;
@@ -100,9 +100,7 @@ export function createCoordinator(
           return error ? call?.reject(error) : call?.resolve(token!);
         }
         case 'emit':
-          return listeners
-            .get(effect.event.type)
-            ?.forEach((listener) => guarded(() => listener(effect.event)));
+          return notify(effect.event.type, effect.event);
         case 'revoke':
           return void client.revoke?.(effect.token, 'refresh_token').catch(() => {});
         case 'dispose':
@@ -122,10 +120,22 @@ export function createCoordinator(
       for (const key in next) {
         if (next[key as keyof Snapshot] === snapshot[key as keyof Snapshot]) continue;
         snapshot = Object.freeze(next);
-        return subscribers.forEach(guarded);
+        return notify('');
       }
     },
   });
+
+  function notify(type: EventType | '', event?: CoordinatorEvent): void {
+    listeners.get(type)?.forEach((listener) => guarded(() => listener(event)));
+  }
+
+  function listen(type: EventType | '', listener: (event: never) => void): () => void {
+    // One function that listens twice is two listeners.
+    const one = (event?: CoordinatorEvent): void => listener(event as never);
+    const all = listeners.get(type) ?? new Set();
+    listeners.set(type, all.add(one));
+    return () => void all.delete(one);
+  }
 
   /**
    * `refresh` may not call its own coordinator: it would wait for itself. Nothing tells such a call from any other, so
@@ -269,19 +279,9 @@ export function createCoordinator(
 
     getSnapshot: () => snapshot,
 
-    subscribe(listener) {
-      // One function subscribed twice is two subscriptions.
-      const subscriber = (): void => listener();
-      subscribers.add(subscriber);
-      return () => void subscribers.delete(subscriber);
-    },
+    subscribe: (listener) => listen('', listener),
 
-    on(type, listener) {
-      const wrapped = (event: CoordinatorEvent): void => listener(event as never);
-      const all = listeners.get(type) ?? new Set();
-      listeners.set(type, all.add(wrapped));
-      return () => void all.delete(wrapped);
-    },
+    on: listen,
 
     async signOut({ revoke = true } = {}) {
       if (!state().loaded) await ready;

@@ -42,8 +42,7 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   check('name', typeof given.name === 'string' && given.name !== '', 'a non-empty string');
   check('refresh', typeof client?.refresh === 'function', 'a function, or what refreshTokenGrant() returns');
   check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost), 'a function');
-  const url: unknown =
-    Object(worker) === worker && 'url' in (worker as object) ? (worker as { url: unknown }).url : worker;
+  const url: unknown = (worker as { url?: unknown } | undefined)?.url ?? worker;
   check(
     'worker',
     url === undefined || typeof url === 'string' || url instanceof URL,

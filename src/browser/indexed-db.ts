@@ -24,11 +24,9 @@ export function indexedDbStore(name: string): StorePort {
   }
 
   function connect(): Promise<IDBDatabase> {
-    return (connection ??= inTime(open()).catch((cause: unknown) => {
+    return (connection ??= inTime(open()).catch((error: Error) => {
       forget();
-      throw Object.assign(new Error('IndexedDB cannot be opened', { cause }), {
-        storeUnusable: true,
-      } satisfies StoreOpenError);
+      throw Object.assign(error, { storeUnusable: true } satisfies StoreOpenError);
     }));
   }
 

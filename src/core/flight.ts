@@ -133,9 +133,9 @@ export function giveUp(t: Turn): void {
 }
 
 /** Gives the holder the time of a refresh, counted from the last sign of life. */
-function requeue(t: Turn, then: Continuation): void {
-  const { s, now } = t;
-  const until = now.mono + s.options.refreshTimeoutMs + reconcileMs(s);
+function requeue(t: Turn, then: Continuation, from: number = t.now.mono): void {
+  const { s } = t;
+  const until = from + s.options.refreshTimeoutMs + reconcileMs(s);
   hold(t, 'queued', { seen: fingerprint(s.record!), until, expire: (turn) => expired(turn, then) });
 }
 
@@ -150,7 +150,7 @@ function requeue(t: Turn, then: Continuation): void {
 function expired(t: Turn, then: Continuation): void {
   const { s, now } = t;
   const { seen } = s.flight!;
-  if (fingerprint(s.record!) !== seen) return requeue(t, then);
+  if (fingerprint(s.record!) !== seen) return requeue(t, then, s.movedAt);
   hold(t, 'claiming');
   access(
     t,

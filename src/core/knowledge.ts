@@ -2,7 +2,7 @@ import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
 import type { AccessToken, Failure, Journal, SessionRecord } from './record.js';
-import { isOpen, newer } from './record.js';
+import { fingerprint, isOpen, newer } from './record.js';
 import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
 import type { CoordinatorEvent, EventType } from './types.js';
 
@@ -117,6 +117,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const advanced = replaced || before.version !== after.version;
   const { failure, by, term } = after.journal ?? {};
   const of = failureOf(after, after.journal);
+  if (!before || fingerprint(after) !== fingerprint(before)) s.movedAt = now.mono;
   // (One with a store and one without may both write the journal of a term.)
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;

@@ -114,6 +114,8 @@ export interface State {
   readonly unread: boolean;
   /** When this tab first saw each token, on the monotonic clock. */
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
+  /** When this tab last saw a sign of life of who refreshes, on the monotonic clock. */
+  readonly movedAt: number;
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
   readonly journalSeen: number;
   /** When this tab saw the version at hand come, on the monotonic clock; `-Infinity` if it found it. */
@@ -278,6 +280,7 @@ export function stateOf(known: Pick<State, 'me' | 'options' | 'active' | 'visibl
     unwritable: false,
     unread: false,
     seen: {},
+    movedAt: -Infinity,
     journalSeen: -Infinity,
     advancedAt: -Infinity,
     jitter: 0.5,

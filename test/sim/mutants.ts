@@ -536,6 +536,28 @@ export const mutants: readonly Mutant[] = [
     replacement: '',
     within: 200_000,
   },
+  {
+    guard:
+      'who has the attempt lock and wrote no journal is waited for no longer than others wait for this tab',
+    file: refresh,
+    anchor: 'journal ? now.mono - s.journalSeen : refreshTimeoutMs',
+    replacement: 'journal ? now.mono - s.journalSeen : 0',
+    within: 100_000,
+  },
+  {
+    guard: 'a sign-out in a tab that has only just been opened waits for the first read',
+    file: 'src/coordinator.ts',
+    anchor: 'if (!state().loaded) await ready;',
+    replacement: '',
+    within: 100_000,
+  },
+  {
+    guard: 'who is let go is served a token that lives',
+    file: 'src/core/calls.ts',
+    anchor: 'const isServed = orServe &&',
+    replacement: 'const isServed = !orServe &&',
+    within: 100_000,
+  },
 ];
 
 /** Three that `npm test` tries each time: if the simulator goes blind, it shows there. */

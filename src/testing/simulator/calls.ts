@@ -1,4 +1,5 @@
 import type { TokenCoordinatorError } from '../../core/errors.js';
+import { isOpen } from '../../core/record.js';
 import type { AccessTokenOptions } from '../../types.js';
 import type { Checker } from './checker.js';
 import type { Call, Participant } from './participant.js';
@@ -38,6 +39,7 @@ export function createCalls(
       session: status === 'loading' ? undefined : sessionId,
       version,
       held: status === 'loading' ? undefined : by.coordinator.peekAccessToken(options),
+      unread: status === 'loading' ? storedBefore(by) : undefined,
       since: by.tab.age(),
       limitMs,
       outcome: undefined,
@@ -61,6 +63,13 @@ export function createCalls(
       (error: unknown) => settle({ code: (error as TokenCoordinatorError).code ?? String(error) }),
     );
     world.scheduler.settling();
+  }
+
+  function storedBefore({ tab }: Participant): string | undefined {
+    const stored = world.database.value();
+    if (!isOpen(stored) || tab.lastStill() > 0) return undefined;
+    const since = checker.truth.committed.get(`${stored.sessionId}.1`) ?? Infinity;
+    return since < world.scheduler.now() - tab.age() ? stored.sessionId : undefined;
   }
 
   return {

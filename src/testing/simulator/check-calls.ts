@@ -29,6 +29,21 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     }
   }
 
+  /** I7: a token that lives is better than an error. */
+  function checkRefused({ by, number, held, options, outcome }: Call): void {
+    const lives = held !== undefined && by.coordinator.peekAccessToken(options) === held;
+    const patient = ['ERR_REFRESH_UNAVAILABLE', 'ERR_REFRESH_REJECTED', 'ERR_REAUTH_REQUIRED', 'ERR_STORAGE'];
+    if (lives && !options.forceRefresh && patient.includes(outcome!.code!)) {
+      violate('I7', `call ${number} of ${by.tab.name} is told ${outcome!.code}, and its token lives`);
+    }
+  }
+
+  /** I4: what a tab had not read yet when it was told to sign out is over, too; with a store that can be read. */
+  function checkSignOut({ by, unread, outcome }: Call): void {
+    const readable = by.state()?.storage === 'indexeddb' && !truth.storeReset();
+    if (unread !== undefined && outcome?.code === undefined && readable) by.over.add(unread);
+  }
+
   return {
     settled(call) {
       const { by, kind, outcome } = call;
@@ -39,9 +54,11 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
           `call ${call.number} of ${by.tab.name} settled after ${Math.round(waited)} ms, limit ${call.limitMs}`,
         );
       }
+      if (kind === 'sign-out') checkSignOut(call);
       if (kind !== 'get' || !outcome) return;
       if (outcome.token === undefined) {
         if (outcome.code === 'ERR_SIGNED_OUT') checkSignedOut(call);
+        checkRefused(call);
         if (plan.profile === 'no-faults' && !expected(call)) {
           violate(
             'I3',

@@ -17,6 +17,8 @@ export interface Call {
   readonly version: number;
   /** The token that it had then. */
   readonly held: string | undefined;
+  /** The open session that the store had had since before this tab, which had not read it yet. */
+  readonly unread: string | undefined;
   /** The tab's running time. */
   readonly since: number;
   readonly limitMs: number;
