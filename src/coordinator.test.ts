@@ -414,6 +414,36 @@ test.each([false, true])('two pairs for one version: the second is a spare; C le
   ]);
 });
 
+test('a session with its refresh token in a cookie ends only at the version that was refused', async () => {
+  const origin = new Origin();
+  const strict = server();
+  const [tab, other] = [1, 2].map(() =>
+    origin.open({ refresh: strict.refresh, refreshTimeoutMs: T, proactive: 'never' }),
+  ) as [ReturnType<Origin['open']>, ReturnType<Origin['open']>];
+  void tab.setSession({ access_token: 'access-1', expires_in: 10 });
+  await pass(100);
+  // The first answer comes after its lock has gone, while the second request, for the same version, is under way.
+  const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+  const answers = [
+    () => after(2 * T + 200),
+    () => after(400).then(() => Promise.reject(new RefreshRejectedError({ error: 'invalid_grant' }))),
+  ];
+  strict.answer = async () => {
+    await answers[strict.requests.length - 1]!();
+    return { access_token: 'access-2', expires_in: 10 };
+  };
+  void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+  await pass(T + 100);
+  const call = watch(other.getAccessToken({ forceRefresh: true, timeoutMs: 4 * T }));
+  await pass(2 * T);
+  expect(strict.requests.map(({ version }) => version)).toEqual([1, 1]);
+  expect(call.outcome()).toBe('access-2');
+  expect([tab, other].map((one) => one.getSnapshot())).toMatchObject([
+    { status: 'signed-in', version: 2 },
+    { status: 'signed-in', version: 2 },
+  ]);
+});
+
 describe('a tab that stands still with the refresh lock', () => {
   const R = T;
 

@@ -48,8 +48,8 @@ export function createCoordinator(
   const last = { wall: 0.5 };
 
   const { dispatch, state, now } = createRuntime(ports, core, {
-    send({ attempt, refreshToken }) {
-      const { tag, sessionId, version, resource, scope } = attempt;
+    send({ attempt }) {
+      const { tag, sessionId, version, refreshToken, resource, scope } = attempt;
       const controller = new AbortController();
       controllers.set(tag, controller);
       // Needed again, most likely: so that nothing stands between the answer and its commit.
@@ -182,7 +182,7 @@ export function createCoordinator(
         reject(error);
       };
       const aborted = (): TokenCoordinatorError =>
-        new TokenCoordinatorError('ERR_ABORTED', 'The call was aborted by its signal', {
+        new TokenCoordinatorError('ERR_ABORTED', 'Aborted by its signal', {
           cause: signal?.reason,
         });
       if (refused) return fail(fault(refused));
@@ -308,7 +308,7 @@ const initialSnapshot: Snapshot = Object.freeze({
 /** Where there is neither a document nor a worker (server rendering): opens nothing, promises nothing. */
 export function createInertCoordinator(): TokenCoordinator {
   const refuse = async (): Promise<never> => {
-    throw new TokenCoordinatorError('ERR_UNSUPPORTED', 'Tokens are coordinated in browsers only');
+    throw new TokenCoordinatorError('ERR_UNSUPPORTED', 'Tokens exist in browsers only');
   };
   const nothing = (): undefined => undefined;
   return {

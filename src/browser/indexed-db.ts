@@ -79,7 +79,7 @@ export function indexedDbStore(name: string): StorePort {
 /** Rejects if it takes too long; what comes of it later is nobody's business. */
 function inTime<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('IndexedDB did not answer')), LIMIT_MS);
+    const timer = setTimeout(() => reject(new Error('No answer')), LIMIT_MS);
     work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

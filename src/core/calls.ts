@@ -16,7 +16,7 @@ const texts: Partial<Record<ErrorCode, string>> = {
   ERR_TIMEOUT: 'No token in time',
   ERR_STORAGE: 'The store failed; it is tried again',
   ERR_UNSUPPORTED: 'A newer version of this app keeps the session; reload the page',
-  ERR_CLOSED: 'This coordinator was closed',
+  ERR_CLOSED: 'The coordinator was closed',
   ERR_CONFIGURATION: '`refresh` waited for its own coordinator; use a plain fetch in it',
 };
 

@@ -25,7 +25,16 @@ function compare(t: Turn, attempt: Attempt): void {
   access(
     t,
     (base) => {
-      if (base?.sessionId !== attempt.sessionId || base.version !== attempt.version || base.ended)
+      // Of the very token that was refused. After a wipe two tabs may have won a pair each:
+      //
+      //     A  missed r5 ─ (wiped) ─ spends r4 once more: r5' ─ stores it
+      //     B  has r5 ─ sends it ────────────────────────────────── refused: r5' may live, and is tried next
+      if (
+        base?.sessionId !== attempt.sessionId ||
+        base.version !== attempt.version ||
+        base.refreshToken !== attempt.refreshToken ||
+        base.ended
+      )
         return undefined;
       const [spare, ...spares] = base.spares ?? [];
       const term = base.term + 1;

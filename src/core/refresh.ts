@@ -148,12 +148,13 @@ function send(t: Turn, journal: Journal): void {
     tag,
     sessionId,
     version,
+    refreshToken,
     sent: now,
     until: limitOf(s, now),
   };
   s.attempts = [...s.attempts, attempt];
   hold(t, 'sending', { attempt: tag, until: now.mono + s.options.refreshTimeoutMs, expire: overdue });
   if (s.storage === 'memory') post(t, { type: 'journal' });
-  t.effects.push({ type: 'send', attempt, refreshToken });
+  t.effects.push({ type: 'send', attempt });
   emit(t, 'refresh-started', { attempt: journal.attempt });
 }

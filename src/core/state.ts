@@ -45,6 +45,8 @@ export interface Attempt extends Journal {
   readonly tag: number;
   readonly sessionId: string;
   readonly version: number;
+  /** What was spent; of a version there may be two, where a store was wiped. */
+  readonly refreshToken: string | undefined;
   readonly sent: Now;
   /** When its lock goes, whatever happens: 2T after the send, on the monotonic clock; `Infinity` once it went. */
   readonly until: number;
@@ -243,7 +245,7 @@ export type Effect =
       readonly real: boolean;
       readonly then: Continuation<StoreResult>;
     }
-  | { readonly type: 'send'; readonly attempt: Attempt; readonly refreshToken: string | undefined }
+  | { readonly type: 'send'; readonly attempt: Attempt }
   | { readonly type: 'post'; readonly message: Message }
   /** To the refresh worker alone, which it starts; `then`, if there is none. */
   | { readonly type: 'ask'; readonly message: Message; readonly then: Continuation }

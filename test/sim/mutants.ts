@@ -209,9 +209,10 @@ export const mutants: readonly Mutant[] = [
     within: 100_000,
   },
   {
-    guard: 'a session ends only at the version that was refused',
+    guard: 'a session ends only at the version and with the token that was refused',
     file: reconcile,
-    anchor: 'base.version !== attempt.version || ',
+    anchor:
+      '        base.version !== attempt.version ||\n        base.refreshToken !== attempt.refreshToken ||\n',
     replacement: '',
     within: 20_000,
   },
@@ -557,6 +558,20 @@ export const mutants: readonly Mutant[] = [
     anchor: 'const isServed = orServe &&',
     replacement: 'const isServed = !orServe &&',
     within: 100_000,
+  },
+  {
+    guard: 'a session ends only with the very token that was refused',
+    file: reconcile,
+    anchor: '        base.refreshToken !== attempt.refreshToken ||\n',
+    replacement: '',
+    within: 200_000,
+  },
+  {
+    guard: 'who hears that a tab without a store sends waits for it, whichever journal counts',
+    file: 'src/core/messages.ts',
+    anchor: "if (type === 'journal') s.journalSeen = t.now.mono;",
+    replacement: '',
+    within: 200_000,
   },
 ];
 

@@ -57,18 +57,7 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
-    // (After a wipe, or blindly, two tabs came to two pairs of one version: the word that one is dead was taken for the other.)
-    const other = network
-      .exchanges()
-      .some(
-        ({ request, outcome }) =>
-          outcome === 'lost' &&
-          request.sessionId === stored.sessionId &&
-          request.version === stored.version &&
-          request.refreshToken !== stored.refreshToken,
-      );
-    const two = other && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
-    if (kept.spentAt === undefined && !two) violate('I2', 'the session ended, but its refresh token lives');
+    if (kept.spentAt === undefined) violate('I2', 'the session ended, but its refresh token lives');
   }
   for (const { outcome, answer, request, tab } of network.exchanges()) {
     if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;
