@@ -150,6 +150,10 @@ function requeue(t: Turn, then: Continuation, from: number = t.now.mono): void {
 function expired(t: Turn, then: Continuation): void {
   const { s, now } = t;
   const { seen } = s.flight!;
+  // A sign of life since it queued counts from when it was seen, not from now:
+  //
+  //     A (holder)  journal ─ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░
+  //     B (waiter)     queues ─ reads the journal ── T + R ─▶ claim
   if (fingerprint(s.record!) !== seen) return requeue(t, then, s.movedAt);
   hold(t, 'claiming');
   access(

@@ -16,7 +16,7 @@ export interface Calls {
 export function createCalls(
   world: World,
   checker: Checker,
-  note: (by: Participant, text: () => string) => void,
+  note: ((by: Participant, text: () => string) => void) | undefined,
 ): Calls {
   const timeout = world.plan.options.refreshTimeoutMs ?? 30_000;
   let total = 0;
@@ -46,7 +46,7 @@ export function createCalls(
     };
     by.waiting.add(call);
     const { forceRefresh, resource } = options;
-    note(
+    note?.(
       by,
       () =>
         `calls ${kind}${forceRefresh ? ' (force)' : ''}${resource ? ` for ${resource}` : ''} #${call.number}`,
@@ -55,7 +55,7 @@ export function createCalls(
       // What a page that has died would have said, nobody hears.
       if (!by.tab.alive() || !by.waiting.delete(call)) return;
       call.outcome = outcome;
-      note(by, () => `#${call.number} settles: ${outcome.code ?? 'ok'}`);
+      note?.(by, () => `#${call.number} settles: ${outcome.code ?? 'ok'}`);
       checker.settled(call);
     };
     run().then(

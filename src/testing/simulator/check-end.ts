@@ -57,7 +57,9 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
-    if (kept.spentAt === undefined) violate('I2', 'the session ended, but its refresh token lives');
+    // (Blindly two tabs came to two pairs of one version: no message tells which one is meant by the word that it is dead.)
+    const two = truth.excuses.get(kept.parent ?? '')?.has('blind');
+    if (kept.spentAt === undefined && !two) violate('I2', 'the session ended, but its refresh token lives');
   }
   for (const { outcome, answer, request, tab } of network.exchanges()) {
     if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;

@@ -47,9 +47,10 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
   const armed = new Map<string, Action[]>();
   let checker: Checker;
 
-  const note = (by: Participant | undefined, text: () => string): void => {
-    if (trace) notes.push({ at: world.scheduler.now(), who: by?.tab.index, text: text() });
-  };
+  const note = !trace
+    ? undefined
+    : (by: Participant | undefined, text: () => string): void =>
+        void notes.push({ at: world.scheduler.now(), who: by?.tab.index, text: text() });
   const world: World = createWorld(plan, spared, injected, (made) => (checker = createChecker(made)), {
     note,
     phase(by, phase) {
@@ -76,7 +77,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     // (A worker that was stopped is nobody.)
     const present = participants.filter(({ tab, serve }) => !serve || tab.alive());
     const who = whose ?? present[action.who % present.length]!;
-    note(who, () => `── ${action.kind} (${action.id}, ${Math.round(action.for)} ms)`);
+    note?.(who, () => `── ${action.kind} (${action.id}, ${Math.round(action.for)} ms)`);
     act(world, checker, calls, action, who);
   }
 
@@ -124,7 +125,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     const T = plan.options.refreshTimeoutMs ?? 30_000;
     world.calm = true;
     Object.assign(world.outage, { offline: 0, serverDown: 0, storeDown: 0 });
-    note(undefined, () => '── everything works again');
+    note?.(undefined, () => '── everything works again');
     for (const one of participants) {
       const { tab } = one;
       if (!tab.alive()) continue;
@@ -168,7 +169,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
       .map(({ state }) => state()?.record)
       .find((record) => record && !record.ended);
     if (!known) return;
-    note(undefined, () => '── the store is wiped');
+    note?.(undefined, () => '── the store is wiped');
     checker.truth.storeResetAt = scheduler.now();
     world.database.overwrite(undefined);
     const opened = world.open({ active: true, visible: true });

@@ -42,7 +42,8 @@ export interface Stats {
 
 export interface WorldHooks {
   readonly phase: (by: Participant, phase: string) => void;
-  readonly note: (by: Participant | undefined, text: () => string) => void;
+  /** Absent where nobody reads it. */
+  readonly note: ((by: Participant | undefined, text: () => string) => void) | undefined;
 }
 
 /**
@@ -90,13 +91,13 @@ export function createWorld(
         const kind = strikes(rates.request, plan.requestFaults, 'request');
         const is =
           now() < outage.offline ? 'lost-request' : now() < outage.serverDown ? 'error-request' : kind;
-        if (is) hooks.note(participants[tab.index], () => `request meets ${is}`);
+        if (is) hooks.note?.(participants[tab.index], () => `request meets ${is}`);
         return is;
       },
       listens: (tab) => participants[tab.index]?.state()?.disposed !== true,
       sent: (exchange) => checker.sent(exchange, participants[exchange.tab.index]!),
       heard: (exchange) => {
-        hooks.note(
+        hooks.note?.(
           participants[exchange.tab.index],
           () => `hears answer ${exchange.number}: ${exchange.outcome}`,
         );
@@ -109,11 +110,11 @@ export function createWorld(
       stats.storeOperations++;
       const kind = strikes(rates.store, plan.storeFaults, 'store');
       const is = now() < outage.storeDown ? 'unopened' : kind;
-      if (is) hooks.note(participants[tab.index], () => `store operation meets ${is}`);
+      if (is) hooks.note?.(participants[tab.index], () => `store operation meets ${is}`);
       return is;
     },
     executed: (tab, before, after, writes) => {
-      hooks.note(participants[tab.index], () =>
+      hooks.note?.(participants[tab.index], () =>
         writes
           ? `transaction${after ? ` writes v${after.version} n${after.term}` : ' changes nothing'}`
           : 'reads',
@@ -135,13 +136,13 @@ export function createWorld(
     createRandom(seed, 7),
     (_from, to) => {
       const lost = strikes(rates.message, ['lost'], 'message') !== undefined;
-      if (lost) hooks.note(participants[to.index], () => 'a message to it is lost');
+      if (lost) hooks.note?.(participants[to.index], () => 'a message to it is lost');
       return lost;
     },
     (from, message) => {
       const { type } = message as { type: string };
       count(stats.messages, type);
-      hooks.note(participants[from.index], () => `posts ${type}`);
+      hooks.note?.(participants[from.index], () => `posts ${type}`);
       checker.posted(participants[from.index]!, message);
     },
   );
@@ -190,7 +191,7 @@ export function createWorld(
     const client = {
       refresh: (request: Parameters<Network['send']>[1]) => network.send(tab, request),
       revoke: async (token: string) => {
-        hooks.note(participants[index], () => `revokes ${token}`);
+        hooks.note?.(participants[index], () => `revokes ${token}`);
         checker.revoked(token);
         scheduler.at(random.spread(5, 200), () => server.revoke(token));
       },
@@ -206,17 +207,23 @@ export function createWorld(
     // Its first step comes while it is being made.
     const early: [Event, State | undefined, State, readonly Effect[]][] = [];
     let made = undefined as Participant | undefined;
-    const step = (by: Participant, ...seen: (typeof early)[number]): void => {
+    const step = (
+      by: Participant,
+      event: Event,
+      before: State | undefined,
+      after: State,
+      effects: readonly Effect[],
+    ): void => {
       if (!made) {
-        early.push(seen);
+        early.push([event, before, after, effects]);
         return;
       }
-      const [event, before, after, effects] = seen;
       stats.steps++;
       if (effects.some(({ type }) => type === 'settle')) scheduler.settling();
-      const [from, to] = [before?.flight?.phase ?? 'idle', after.flight?.phase ?? 'idle'];
+      const from = before?.flight?.phase ?? 'idle';
+      const to = after.flight?.phase ?? 'idle';
       if (from !== to) count(stats.transitions, `${from} → ${to}`);
-      hooks.note(by, () => describeStep(event, before, after, effects));
+      hooks.note?.(by, () => describeStep(event, before, after, effects));
       checker.step(by, event, before, after, effects);
       if (from !== to) hooks.phase(by, to);
     };
