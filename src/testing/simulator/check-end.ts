@@ -57,8 +57,18 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
-    // (Blindly two tabs came to two pairs of one version: no message tells which one is meant by the word that it is dead.)
-    const two = truth.excuses.get(kept.parent ?? '')?.has('blind');
+    // (After a wipe, or blindly, two tabs came to two pairs of one version: no message tells which of them is meant by the word
+    // that it is dead.)
+    const other = network
+      .exchanges()
+      .some(
+        ({ request, outcome }) =>
+          outcome === 'lost' &&
+          request.sessionId === stored.sessionId &&
+          request.version === stored.version &&
+          request.refreshToken !== stored.refreshToken,
+      );
+    const two = other && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
     if (kept.spentAt === undefined && !two) violate('I2', 'the session ended, but its refresh token lives');
   }
   for (const { outcome, answer, request, tab } of network.exchanges()) {
