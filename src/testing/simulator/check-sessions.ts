@@ -9,7 +9,8 @@ import type { World } from './world.js';
 export function checkSessions(world: World, truth: Truth, violate: Violate): Check {
   const { server, plan } = world;
   const judged = new Set<string>();
-  const announced = new Map<string, { by: Participant; at: number }>();
+  /** Who said of each version that it is lost, and has not gone since. */
+  const announced = new Map<string, { by: Participant; at: number }[]>();
 
   /** I6: only on the server's definitive word about this very refresh token; and the loss must have a reason. */
   function judgeLoss({ sessionId, version, refreshToken }: SessionRecord): void {
@@ -169,9 +170,13 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
 
     lossAnnounced(by, version) {
       const now = world.scheduler.now();
-      const last = announced.get(version);
-      const lives = last && last.by.tab.alive() && !last.by.closed && last.by.tab.lastStill() < last.at;
-      if (lives && !last.by.left) {
+      const said = announced.get(version) ?? [];
+      const lives = ({ by: { tab, closed, left }, at }: (typeof said)[number]): boolean =>
+        tab.alive() && !closed && !left && tab.lastStill() < at;
+      const present = said.filter(lives);
+      const last = present.at(-1);
+      // Of several, where one had no store, each may go, and is followed by the next leader.
+      if (last && present.length === said.length) {
         const message = `the loss of ${version} is announced by ${last.by.tab.name} and by ${by.tab.name}`;
         // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
         const unheard = world.stats.faults['message: lost'] !== undefined;
@@ -187,7 +192,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
           truth.countLoss('(said twice: the leader was not to be heard)');
         else violate('I6', message);
       }
-      announced.set(version, { by, at: now });
+      announced.set(version, [...present, { by, at: now }]);
       if (plan.profile === 'no-faults')
         violate('I7', `${by.tab.name} asks for a new sign-in without any fault`);
     },

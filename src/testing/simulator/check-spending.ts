@@ -79,6 +79,9 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (earlier.outcome === 'tokens' && sender.closed && truth.storeHurt()) return 'page gone';
     if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';
+    // Heard, and revoked, since the session had been signed out; of which nothing tells any more.
+    if (earlier.outcome === 'tokens' && truth.signedOut.has(sessionId) && truth.storeReset())
+      return 'forgotten';
     // (Without locks the journal is a lease: it counts from when it was written, which may be T/2 before the send.)
     const since = plan.locks ? earlier.sentAt : (noted.get(earlier) ?? earlier.sentAt);
     if (now() - since >= T - SLACK_MS) return 'overdue';
