@@ -18,11 +18,6 @@ export function hear(t: Turn, message: Envelope): void {
   else if (type === 'changed') reread(t);
   else if (isOpen(record) && record.sessionId === sessionId && record.version === version) {
     adopt(t, { ...record, term, leader, journal, ended }, true);
-    // Whichever journal counts, a request may be under way from now on, and its sender has the attempt lock.
-    //
-    //     A (no store)  cached ░░░░░░░░░░░░ returns: attempt 1, term 2 ─ sends ────────▶
-    //     B             attempt 1, term 5, failed long ago ─ hears A ─ waits for the lock
-    if (type === 'journal') s.journalSeen = t.now.mono;
   } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
     // What this tab does not know, it reads.
     reread(t);

@@ -54,14 +54,15 @@ export function proceed(t: Turn): void {
   if (!candidate) post(t, { type: 'refresh-accepted' });
   const { journal } = record;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
-  // (Who has the attempt lock without a journal has sent nothing: not waited for as long as others wait for this tab.)
+  // Who has the attempt lock without a journal that is known here is waited for T, and no longer than others wait for this tab:
   //
   //     A  refresh lock, attempt lock ─ stands still, before its journal
   //     B  T + R of silence: steals, waits T for A's attempt lock ─ journal ─ request …
   //     C                            T + R of silence would be: steals from B, and so on
-  const waited = journal ? now.mono - s.journalSeen : refreshTimeoutMs;
-  // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
-  const lease = journal && !journal.failure ? refreshTimeoutMs - waited : 0;
+  //
+  //     A  knows attempt 3 ─ (wiped) ─ attempt 4 ─ sends ─ frozen ░░░░░░░░░░░░░░░░
+  //     B  knows attempt 4 of another, failed long ago ── waits T for A's lock ─ attempt 5
+  const waited = journal && !journal.failure ? now.mono - s.journalSeen : refreshTimeoutMs;
   const basis = fingerprint(record);
   const next: Continuation = (turn) => {
     const audience = wanted(turn);
@@ -73,7 +74,8 @@ export function proceed(t: Turn): void {
     hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: next });
     post(turn, { type: 'refresh-request', resource, scope, memory: true });
   };
-  awaitAttempt(t, 'probing', locks ? 2 * refreshTimeoutMs - waited : lease, next);
+  // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
+  awaitAttempt(t, 'probing', (locks ? 2 : 1) * refreshTimeoutMs - waited, next);
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */

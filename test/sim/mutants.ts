@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'journal: who finds one waits for its sender',
     file: refresh,
-    anchor: 'locks ? 2 * refreshTimeoutMs - waited : lease',
-    replacement: '0 * waited * lease',
+    anchor: '(locks ? 2 : 1) * refreshTimeoutMs - waited',
+    replacement: 'locks ? 0 : 0 * waited',
     within: 5_000,
   },
   {
@@ -89,8 +89,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: "a journal's age is counted on the tab's own monotonic clock",
     file: refresh,
-    anchor: 'journal ? now.mono - s.journalSeen : refreshTimeoutMs',
-    replacement: 'journal ? now.wall - journal.at : refreshTimeoutMs',
+    anchor: '!journal.failure ? now.mono - s.journalSeen',
+    replacement: '!journal.failure ? now.wall - journal.at',
     within: 10_000,
   },
   {
@@ -131,8 +131,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ lease rule: without locks a foreign journal is waited for',
     file: refresh,
-    anchor: 'journal && !journal.failure ? refreshTimeoutMs - waited : 0;',
-    replacement: '0;',
+    anchor: '(locks ? 2 : 1) * refreshTimeoutMs - waited',
+    replacement: 'locks ? 2 * refreshTimeoutMs - waited : 0',
     within: 2_000,
   },
   {
@@ -541,8 +541,8 @@ export const mutants: readonly Mutant[] = [
     guard:
       'who has the attempt lock and wrote no journal is waited for no longer than others wait for this tab',
     file: refresh,
-    anchor: 'journal ? now.mono - s.journalSeen : refreshTimeoutMs',
-    replacement: 'journal ? now.mono - s.journalSeen : 0',
+    anchor: 'now.mono - s.journalSeen : refreshTimeoutMs',
+    replacement: 'now.mono - s.journalSeen : 0',
     within: 100_000,
   },
   {
@@ -567,10 +567,10 @@ export const mutants: readonly Mutant[] = [
     within: 200_000,
   },
   {
-    guard: 'who hears that a tab without a store sends waits for it, whichever journal counts',
-    file: 'src/core/messages.ts',
-    anchor: "if (type === 'journal') s.journalSeen = t.now.mono;",
-    replacement: '',
+    guard: 'a journal that failed long ago says nothing of who has the attempt lock now',
+    file: refresh,
+    anchor: 'journal && !journal.failure ? now.mono',
+    replacement: 'journal ? now.mono',
     within: 200_000,
   },
 ];

@@ -31,10 +31,6 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const cleared = new Map<Participant, number>();
   /** When each participant last asked the others, and for which flight. */
   const asked = new Map<Participant, { at: number; flight: number }>();
-  /** Which journals of tabs without a store each participant was told of: by whom, and for which attempt. */
-  const told = new Map<Participant, Set<string>>();
-  /** Who knew another journal when it asked for the attempt lock, and so perhaps waited for it no longer. */
-  const impatient = new Set<Participant>();
   /** When a participant without a store was last asked by whom, with its own request for the same token under way. */
   const askedBy = new Map<Participant, Map<string, number>>();
   /** When each participant last answered any such question. */
@@ -48,17 +44,6 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (!question || question.flight !== state.flight?.tag || heardAt < question.at) return false;
     const present = !sender.closed && [sender, by].every(({ tab }) => tab.lastStill() < question.at);
     return present && now() - heardAt > SLACK_MS && (spoke.get(sender) ?? -Infinity) < heardAt;
-  }
-
-  /**
-   * By its journal, an older one, nobody is to be waited for; of a later request it was never told:
-   *
-   *     A (no store)  journal, lost on its way ─ sends ──────────────▶
-   *     B             knows an older one, has waited 2T for it ─ sends
-   */
-  function untold({ request, tab }: Exchange, by: Participant): boolean {
-    const name = `${participants[tab.index]!.state()!.me} ${request.version}.${request.attempt}`;
-    return impatient.has(by) && !told.get(by)?.has(name);
   }
 
   /** Why an earlier request of the same token may no longer be believed in flight; `undefined` if it must be. */
@@ -98,12 +83,6 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     step(by, event, before, after, effects) {
       if (effects.some((one) => one.type === 'lock' && one.name.startsWith('attempt:'))) {
         queuedAt.set(by, now());
-        if (after.record?.journal) impatient.add(by);
-        else impatient.delete(by);
-      }
-      if (event.type === 'message' && event.message.type === 'journal') {
-        const { from, version, journal } = event.message;
-        told.set(by, (told.get(by) ?? new Set()).add(`${from} ${version}.${journal?.attempt}`));
       }
       const was = before?.flight?.phase;
       const { flight, record, storage } = after;
@@ -171,8 +150,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         const reason = over(one, by);
         // Without locks nothing arbitrates between a tab that writes its journal and one that can only say it; but it has to say it.
         const apart = [exchange, ...earlier].some((any) => unstored.has(any));
-        const excused =
-          unstored.has(exchange) || (!plan.locks && apart) || (unstored.has(one) && untold(one, by));
+        const excused = unstored.has(exchange) || (!plan.locks && apart);
         const blind = excused && !ignored(participants[one.tab.index]!, by);
         if (reason === undefined && !blind && !fooled) {
           violate(
