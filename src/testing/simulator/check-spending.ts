@@ -25,6 +25,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const unstored = new Set<Exchange>();
   /** When the journal of each request was last seen in the store by its sender. */
   const noted = new Map<Exchange, number>();
+  /** Requests sent long after their journal, by clocks that said otherwise. */
+  const belated = new Set<Exchange>();
   /** When each participant last asked for an attempt lock. */
   const queuedAt = new Map<Participant, number>();
   /** When each participant last found that nobody else's request is under way. */
@@ -69,7 +71,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       return 'forgotten';
     // (Without locks the journal is a lease: it counts from when it was written, which may be T/2 before the send.)
     const since = plan.locks ? earlier.sentAt : (noted.get(earlier) ?? earlier.sentAt);
-    if (now() - since >= T - SLACK_MS) return 'overdue';
+    if (now() - since >= T - SLACK_MS || belated.has(earlier)) return 'overdue';
     // Without locks the journal is all there is, and it went with the store; so it is for who waited 2T in vain, counted from
     // an older journal, for the lock that a page held as it stood still: it sends with its place in the queue.
     const name = attemptLock(earlier.request);
@@ -128,6 +130,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         journal &&
         now() - journal.at > T / 2 &&
         Math.max(clock.wall() - journal.wall, clock.monotonic() - journal.mono) <= T / 2;
+      if (fooled) belated.add(exchange);
       if (committed !== undefined && !truth.storeReset()) {
         const knew = journal && journal.sessionId === sessionId && committed < journal.at;
         if (unstored.has(exchange)) truth.excuse(refreshToken, 'blind');
