@@ -41,7 +41,8 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   testDir: 'e2e',
   // A race that shows once in a hundred runs is what this library is about: a retry would hide it, a busy machine would blur it.
   retries: 0,
-  workers: 1,
+  // One browser of each engine at a time, two engines beside each other: mostly the tests wait.
+  workers: 2,
   forbidOnly: true,
   timeout: 60_000,
   reporter: 'list',
@@ -51,6 +52,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   projects: [
     {
       name: 'chromium',
+      workers: 1,
       grepInvert: core ? /@firefox|@slow/ : /@firefox/,
       use: {
         browserName: 'chromium',
@@ -62,6 +64,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     },
     {
       name: 'firefox',
+      workers: 1,
       ...(core ? { grep: /@core/ } : {}),
       grepInvert: /@chromium/,
       use: {
@@ -76,6 +79,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     },
     {
       name: 'webkit',
+      workers: 1,
       ...(core ? { grep: /@core/ } : {}),
       grepInvert:
         webkit === undefined || webkit.own

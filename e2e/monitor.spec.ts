@@ -1,5 +1,6 @@
 // The monitor, in real tabs: whichever tab it lives in, it counts the whole origin, each thing once.
 import type { Monitor } from 'one-refresh/monitor';
+import { alone } from './harness/alone.js';
 import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
 import { expect, test, type Tab } from './fixtures.js';
 
@@ -102,20 +103,23 @@ test('a doubt, its recovery and a lost session are told in every tab, and one lo
   expect(await third.evaluate(() => window.monitors[0]!.exportLog()), 'in IndexedDB').toEqual(log);
 });
 
-test('what the refresh worker does is counted as well', async ({ server, newTabs }) => {
-  const tabs = await newTabs(2, { worker: 'beside', leaderTimeoutMs: 10_000 });
-  await everyTab(tabs, (tab) => watch(tab));
-  await signIn(tabs);
-  await tabs[0]!.evaluate(async () => {
-    const installed = async () => {
-      const [registration] = await navigator.serviceWorker.getRegistrations();
-      return registration?.active?.state === 'activated';
-    };
-    while (!(await installed())) await new Promise((resolve) => setTimeout(resolve, 20));
-  });
-  for (const tab of tabs) await get(tab, force);
-  expect(server.log.refreshes().map(({ debug }) => debug['x_tab'])).toEqual(['worker', 'worker']);
-  for (const tab of tabs) {
-    await expect.poll(() => metricsOf(tab)).toMatchObject({ attempts: 2, successes: 2, conflicts: 0 });
-  }
-});
+test.extend({ partition: alone })(
+  'what the refresh worker does is counted as well',
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(2, { worker: 'beside', leaderTimeoutMs: 10_000 });
+    await everyTab(tabs, (tab) => watch(tab));
+    await signIn(tabs);
+    await tabs[0]!.evaluate(async () => {
+      const installed = async () => {
+        const [registration] = await navigator.serviceWorker.getRegistrations();
+        return registration?.active?.state === 'activated';
+      };
+      while (!(await installed())) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+    for (const tab of tabs) await get(tab, force);
+    expect(server.log.refreshes().map(({ debug }) => debug['x_tab'])).toEqual(['worker', 'worker']);
+    for (const tab of tabs) {
+      await expect.poll(() => metricsOf(tab)).toMatchObject({ attempts: 2, successes: 2, conflicts: 0 });
+    }
+  },
+);

@@ -9,8 +9,11 @@ import {
   signIn,
   snapshotOf,
 } from './harness/ask.js';
-import { expect, test, type LabServer, type Tab } from './fixtures.js';
+import { expect, test as base, type LabServer, type Tab } from './fixtures.js';
+import { alone } from './harness/alone.js';
 import { nativePartition } from './harness/native-partition.js';
+
+const test = base.extend({ partition: alone });
 
 // On a busy machine a worker takes its time to start, and a tab would rightly not wait for it.
 test.use({ tabOptions: { worker: 'beside', proactive: 'never', leaderTimeoutMs: 10_000 } });

@@ -7,7 +7,8 @@ type Needs = { engine: Engine } & Pick<PlaywrightWorkerArgs, 'playwright'> &
   Pick<PlaywrightWorkerOptions, 'browserName' | 'launchOptions' | 'channel' | 'headless'>;
 
 interface Settings {
-  chromium?: ChromiumSettings;
+  /** `alone`: as Playwright starts it, but for this test only. */
+  chromium?: ChromiumSettings | 'alone';
   firefox?: Record<string, boolean | number>;
 }
 
@@ -17,20 +18,21 @@ export function ownBrowser(settings: Settings) {
     { engine, playwright, browserName, launchOptions, channel, headless }: Needs,
     use: (partition: Partition) => Promise<void>,
   ): Promise<void> => {
-    if (browserName === 'firefox' && settings.firefox) {
+    const isSet = browserName === 'firefox' && settings.firefox;
+    if (isSet || (browserName === 'chromium' && settings.chromium === 'alone')) {
       const own = playwrightEngine(
-        await playwright.firefox.launch({
+        await playwright[browserName].launch({
           headless,
           ...launchOptions,
           ...(channel === undefined ? {} : { channel }),
-          firefoxUserPrefs: { ...launchOptions.firefoxUserPrefs, ...settings.firefox },
+          ...(isSet ? { firefoxUserPrefs: { ...launchOptions.firefoxUserPrefs, ...settings.firefox } } : {}),
         }),
       );
       await use(await own.newPartition());
       return own.close();
     }
     const partition =
-      browserName === 'chromium' && settings.chromium
+      browserName === 'chromium' && typeof settings.chromium === 'object'
         ? await startNativeChromium(
             launchOptions.executablePath ?? playwright.chromium.executablePath(),
             launchOptions.args ?? [],

@@ -58,6 +58,9 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       return;
     case 'sign-out':
       return calls.signOut(who);
+    case 'sign-out-page':
+      if (pages < MOST_TABS) calls.signOut(world.open({ active: true, visible: true }));
+      return;
     case 'open':
       if (pages < MOST_TABS) world.open({ active: true, visible: action.chance < 0.7 });
       return;

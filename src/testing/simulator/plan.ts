@@ -33,6 +33,7 @@ export type ActionKind =
   | 'sign-in'
   | 'sign-in-if-signed-out'
   | 'sign-out'
+  | 'sign-out-page'
   | 'open'
   | 'close'
   | 'hide'
@@ -213,7 +214,10 @@ export function createPlan(seed: number, profile: Profile): Plan {
         : undefined,
     storeBlocks: faulty && chance(0.15),
     lengthMs,
-    actions: createActions(random, profile, lengthMs, participants, refreshTimeoutMs),
+    actions: [
+      ...createActions(random, profile, lengthMs, participants, refreshTimeoutMs),
+      ...openSignOutPage(createRandom(seed, 9), lengthMs),
+    ],
     rates: { message: rate(0.5), store: rate(0.1), request: rate(0.6) },
     requestFaults: everything ? REQUEST_FAULTS : [pick(REQUEST_FAULTS), pick(REQUEST_FAULTS)],
     storeFaults: everything ? STORE_FAULTS : [pick(STORE_FAULTS)],
@@ -254,4 +258,10 @@ function createActions(
     }
   }
   return actions;
+}
+
+/** In some schedules: a page that is opened for nothing but to sign out (a link in a mail), and does so before it has read anything. */
+function openSignOutPage({ chance, next }: Random, lengthMs: number): Action[] {
+  if (!chance(0.03)) return [];
+  return [{ id: 'sign-out-page', kind: 'sign-out-page', at: next() * lengthMs, who: 0, for: 0, chance: 0 }];
 }
