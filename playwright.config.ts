@@ -39,7 +39,7 @@ const webkit = findBrowser('webkit');
 
 export default defineConfig<object, { webDriver: string | undefined }>({
   testDir: 'e2e',
-  // A race that shows once in a hundred runs is what this library is about: a retry would hide it, a busy machine would blur it.
+  // A race that shows once in a hundred runs is what this library is about: a retry would hide it.
   retries: 0,
   // One browser of each engine at a time, two engines beside each other: mostly the tests wait.
   workers: 2,

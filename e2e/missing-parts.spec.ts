@@ -151,7 +151,9 @@ for (const [what, change] of [
 ] satisfies [string, Change][]) {
   test.describe(what, () => {
     test.use({ tabOptions: { proactive: 'never', ...before(change) } });
-    const core = { tag: change === 'indexedDbBlocked' ? ['@core'] : [] };
+    const core = {
+      tag: change === 'indexedDbBlocked' ? '@core' : change === 'quotaFullAtCommit' ? '@slow' : [],
+    };
 
     test('memory and the channel do: one request for all tabs', core, async ({ server, newTab, newTabs }) => {
       const tabs = await newTabs(3);

@@ -1,4 +1,4 @@
-// Many more tabs than anybody keeps open of one app. Slow, so not a part of `npm test`: `npm run e2e -- --project chromium -g @slow`.
+// Many more tabs than anybody keeps open of one app. Slow, so not a part of `npm test`: `npm run e2e -- --project chromium scale`.
 import {
   everyTab,
   expectInEveryTab,

@@ -61,7 +61,7 @@ for (const build of ['older-protocol/', 'newer-protocol/'] as const) {
       );
     }
 
-    test.describe('ahead of expiry', () => {
+    test.describe('ahead of expiry', { tag: build === 'older-protocol/' ? [] : '@slow' }, () => {
       test.use({ serverOptions: { accessTokenTtl: 3 } });
 
       test('one request per expiry, whoever leads', async ({ server, newTab }) => {

@@ -83,12 +83,12 @@ const ends: {
 ];
 
 for (const { how, only, end } of ends) {
-  const tag = only === undefined ? {} : { tag: only };
   for (const count of [3, 1]) {
+    const tag = [only ?? [], count === 3 && only === undefined ? '@slow' : []].flat();
     const who = count === 1 ? 'the only tab' : 'the tab that asked';
     test(
       `${who} ${how} while the answer travels: nothing is lost`,
-      tag,
+      { tag },
       async ({ server, newTab, newTabs, kill }) => {
         const tabs = await newTabs(count);
         const [asking, ...others] = tabs as [Tab, ...Tab[]];
