@@ -216,7 +216,7 @@ export function createPlan(seed: number, profile: Profile): Plan {
     lengthMs,
     actions: [
       ...createActions(random, profile, lengthMs, participants, refreshTimeoutMs),
-      ...openSignOutPage(createRandom(seed, 9), lengthMs),
+      ...openSignOutPage(createRandom(seed, 10), lengthMs),
     ],
     rates: { message: rate(0.5), store: rate(0.1), request: rate(0.6) },
     requestFaults: everything ? REQUEST_FAULTS : [pick(REQUEST_FAULTS), pick(REQUEST_FAULTS)],

@@ -219,7 +219,9 @@ export function createWorld(
         return;
       }
       stats.steps++;
-      if (effects.some(({ type }) => type === 'settle')) scheduler.settling();
+      // (A sign-out may have waited until the tab knew what is stored.)
+      const isRead = after.loaded && !before?.loaded;
+      if (isRead || effects.some(({ type }) => type === 'settle')) scheduler.settling();
       const from = before?.flight?.phase ?? 'idle';
       const to = after.flight?.phase ?? 'idle';
       if (from !== to) count(stats.transitions, `${from} → ${to}`);
