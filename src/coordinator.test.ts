@@ -769,16 +769,16 @@ describe('without parts of the platform', () => {
     expect(origin.record).toEqual(record);
   });
 
-  test('a store that a new tab cannot read for now: nobody is told that nobody is signed in', async () => {
+  test('a store that a new tab cannot read for now: nobody is told that nobody is signed in, or is no more', async () => {
     const { tab, origin, open } = await signedIn();
     tab.kill();
     origin.storeFailures = 4;
     const late = open();
-    const calls = [watch(late.getAccessToken())];
+    const calls = [watch<unknown>(late.getAccessToken())];
     await pass(1_000);
-    calls.push(watch(late.getAccessToken()));
+    calls.push(watch(late.getAccessToken()), watch(late.signOut()));
     await pass(0);
-    expect(calls.map((call) => call.outcome())).toEqual(['ERR_STORAGE', 'ERR_STORAGE']);
+    expect(calls.map((call) => call.outcome())).toEqual(['ERR_STORAGE', 'ERR_STORAGE', 'ERR_STORAGE']);
     await pass(60_000);
     expect(late.getSnapshot()).toMatchObject({ status: 'signed-in', storage: 'indexeddb' });
   });

@@ -25,6 +25,11 @@ export function fault(code: ErrorCode, details?: object, text: string = texts[co
   return new TokenCoordinatorError(code, text, details);
 }
 
+/** An unread store is not an empty one. */
+export function unreadFault({ record, unread }: State): TokenCoordinatorError | undefined {
+  return !record && unread ? fault('ERR_STORAGE') : undefined;
+}
+
 /** The error that a snapshot shows, and that callers get who cannot be served. */
 export function standingError(
   { record, pause }: State,
@@ -106,9 +111,9 @@ function verdict(
   const { record, pause } = s;
   const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
   if (caller.version === undefined) return late;
-  // An unread store is not an empty one.
-  if (!record && s.unread) return { error: fault('ERR_STORAGE') };
-  if (!isOpen(record) || caller.sessionId !== record.sessionId) return { error: fault('ERR_SIGNED_OUT') };
+  if (!isOpen(record) || caller.sessionId !== record.sessionId) {
+    return { error: unreadFault(s) ?? fault('ERR_SIGNED_OUT') };
+  }
 
   const token = tokenOf(s, caller.key);
   if (token) {

@@ -1,4 +1,4 @@
-import { fault } from './calls.js';
+import { fault, unreadFault } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { access, adopt } from './knowledge.js';
 import type { SessionRecord } from './record.js';
@@ -65,7 +65,7 @@ function tombstone({ schema, startedAt, term, sessionId, version }: SessionRecor
 export function endSession(t: Turn, { id, revoke }: Extract<Event, { type: 'sign-out' }>): void {
   const { record, storage } = t.s;
   if (!isOpen(record)) {
-    t.effects.push({ type: 'settle', id });
+    t.effects.push({ type: 'settle', id, error: unreadFault(t.s) });
     return;
   }
   const { sessionId, refreshToken } = record;

@@ -461,8 +461,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'without a store that can be read for now, nobody is told that nobody is signed in',
     file: 'src/core/calls.ts',
-    anchor: "if (!record && s.unread) return { error: fault('ERR_STORAGE') };",
-    replacement: '',
+    anchor: "unreadFault(s) ?? fault('ERR_SIGNED_OUT')",
+    replacement: "fault('ERR_SIGNED_OUT')",
     within: 20_000,
   },
   {
@@ -551,6 +551,13 @@ export const mutants: readonly Mutant[] = [
     anchor: 'if (!state().loaded) await ready;',
     replacement: '',
     within: 100_000,
+  },
+  {
+    guard: 'a sign-out in a tab that could not read the store has ended nothing, and says so',
+    file: 'src/core/session.ts',
+    anchor: 'error: unreadFault(t.s)',
+    replacement: 'error: undefined',
+    within: 300_000,
   },
   {
     guard: 'who is let go is served a token that lives',

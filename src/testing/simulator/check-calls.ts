@@ -40,8 +40,10 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
 
   /** I4: what a tab had not read yet when it was told to sign out is over, too; with a store that can be read. */
   function checkSignOut({ by, unread, outcome }: Call): void {
-    const readable = by.state()?.storage === 'indexeddb' && !truth.storeReset();
-    if (unread !== undefined && outcome?.code === undefined && readable) by.over.add(unread);
+    if (unread === undefined || outcome?.code !== undefined || truth.storeReset()) return;
+    // Who has no store for good knows only what he hears.
+    const state = by.state();
+    if (state?.storage === 'indexeddb' || state?.unread) by.over.add(unread);
   }
 
   return {

@@ -262,6 +262,6 @@ function createActions(
 
 /** In some schedules: a page that is opened for nothing but to sign out (a link in a mail), and does so before it has read anything. */
 function openSignOutPage({ chance, next }: Random, lengthMs: number): Action[] {
-  if (!chance(0.03)) return [];
+  if (!chance(0.1)) return [];
   return [{ id: 'sign-out-page', kind: 'sign-out-page', at: next() * lengthMs, who: 0, for: 0, chance: 0 }];
 }
