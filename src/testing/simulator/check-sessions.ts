@@ -106,6 +106,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
 
   /** Participants that had no store for a while. */
   const storeless = new Set<Participant>();
+  /** When one without a store last led. */
+  let ledBlindly = -Infinity;
   /** Losses that were declared although another attempt was about to be answered. */
   const early = new Map<string, number>();
   const T = plan.options.refreshTimeoutMs ?? 30_000;
@@ -133,7 +135,10 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     step(by, event, before, after) {
       const { record } = after;
       const was = before?.record;
-      if (after.storage === 'memory') storeless.add(by);
+      if (after.storage === 'memory') {
+        storeless.add(by);
+        if (record?.leader === after.me) ledBlindly = world.scheduler.now();
+      }
       if (event.type === 'sign-out' && was) end(by, was.sessionId);
       if (event.type === 'message' && event.message.type === 'reauth-required' && record && !record.ended) {
         const { sessionId, version, from } = event.message;
@@ -180,8 +185,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         const message = `the loss of ${version} is announced by ${last.by.tab.name} and by ${by.tab.name}`;
         // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
         const unheard = world.stats.faults['message: lost'] !== undefined;
-        // A leader without a store is none for those who have one.
-        const apart = storeless.has(last.by) || storeless.has(by);
+        // A leader without a store is none for those who have one; and who leads after it does not know who led before.
+        const apart = storeless.has(last.by) || storeless.has(by) || ledBlindly > last.at;
         // Two won the same term, one before and one after the store forgot.
         const forgotten = truth.storeReset();
         // It won the word, stood still before it could say it, and was replaced.
