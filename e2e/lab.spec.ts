@@ -100,7 +100,8 @@ for (const [mode, conflicts] of [
   ['one-refresh', '0.0 %'],
   ['one-refresh + all', '0.0 %'],
 ] as const) {
-  test(`${mode}: nobody has to sign in`, async ({ page }) => {
+  const tag = mode === 'version check' ? '@slow' : [];
+  test(`${mode}: nobody has to sign in`, { tag }, async ({ page }) => {
     await choose(page, mode);
     for (let n = 0; n < 4; n++) await press(page, 'Expire now');
     const score = await scoreOf(page, mode);

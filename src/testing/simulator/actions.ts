@@ -201,11 +201,11 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
   }
 }
 
-function hide(_world: World, { tab }: Participant, forMs: number): void {
+function hide({ scheduler }: World, { tab }: Participant, forMs: number): void {
   if (!tab.running() || !tab.visible()) return;
   tab.setVisible(false);
   tab.tell('hidden');
-  _world.scheduler.at(forMs, () => {
+  scheduler.at(forMs, () => {
     if (tab.cached() || !tab.alive()) return;
     tab.setVisible(true);
     tab.tell('visible');
