@@ -294,7 +294,7 @@ export const mutants: readonly Mutant[] = [
     file: session,
     anchor: '  adopt(t, grave);\n',
     replacement: '',
-    within: 10_000,
+    within: 100_000,
   },
   {
     guard: 'ifSignedOut: only the first of several tabs wins',
