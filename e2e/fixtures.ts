@@ -6,7 +6,7 @@ import { test as base, expect, type Page } from '@playwright/test';
 import { startDemoServer, type DemoServer, type DemoServerOptions } from '../demo/server/server.js';
 import type { Greeting, LabEvent } from './app/main.js';
 import type { Engine, EngineTab, Partition } from './engines/engine.js';
-import { playwrightEngine } from './engines/playwright-engine.js';
+import { launchEngine } from './engines/playwright-engine.js';
 import { webKitGtkEngine } from './engines/webkitgtk-engine.js';
 import { buildApp, servePages, type BuiltApp } from './harness/app-pages.js';
 import { killTab } from './harness/kill-tab.js';
@@ -118,13 +118,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     async ({ webDriver, playwright, browserName, launchOptions, channel, headless }, use) => {
       const engine =
         webDriver === undefined
-          ? playwrightEngine(
-              await playwright[browserName].launch({
-                headless,
-                ...launchOptions,
-                ...(channel === undefined ? {} : { channel }),
-              }),
-            )
+          ? await launchEngine({ playwright, browserName, launchOptions, channel, headless })
           : await webKitGtkEngine(webDriver);
       await use(engine);
       await engine.close();
