@@ -4,7 +4,7 @@ import { expect, test } from './fixtures.js';
 
 const alice = { status: 200, user: 'alice' };
 
-test.describe('access tokens that live four seconds', () => {
+test.describe('access tokens that live four seconds', { tag: '@slow' }, () => {
   test.use({ serverOptions: { accessTokenTtl: 4 }, tabOptions: { proactive: 'never' } });
 
   test('5 tabs call the API at 5 expiries: every call succeeds, one token request each', async ({

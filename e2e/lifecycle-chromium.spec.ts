@@ -105,38 +105,33 @@ test.describe('frozen pages', { tag: '@chromium' }, () => {
   });
 });
 
-test.describe('hidden pages', { tag: '@chromium' }, () => {
+test.describe('hidden pages', { tag: ['@chromium', '@slow'] }, () => {
   // A follower's timer goes off 0.8 to 2 s ahead: a busy machine gets there in time, too.
   test.use({ serverOptions: { accessTokenTtl: 8 }, tabOptions: { refreshBeforeMs: 4_000 } });
 
   for (const proactive of ['visible', 'always'] as const) {
-    const tag = proactive === 'always' ? '@slow' : [];
-    test(
-      `a hidden leader with throttled timers, proactive: '${proactive}'`,
-      { tag },
-      async ({ server, newTabs }) => {
-        test.setTimeout(90_000);
-        const tabs = await newTabs(3, { proactive });
-        const [leader] = tabs as [Tab];
-        const visible = tabs[2] as Tab;
-        await pageOf(visible).bringToFront();
-        const states = () => everyTab(tabs, (tab) => tab.evaluate(() => document.visibilityState));
-        await expect.poll(states).toEqual(['hidden', 'hidden', 'visible']);
-        server.log.subscribe(() => {
-          if (server.log.refreshes().length === 3) server.settings.accessTokenTtl = 3600;
-        });
-        await signIn(tabs);
-        await expectInEveryTab([leader], { role: 'leader', version: 1 });
-        await expectInEveryTab(tabs, { version: 4 }, 60_000);
-        expectPeace(server, 3);
-        if (proactive === 'visible') {
-          expect(server.log.refreshes().map((entry) => entry.debug['x_tab'])).toEqual(
-            server.log.refreshes().map(() => visible.id),
-          );
-        }
-        const shown = await visible.evaluate(() => window.lab.history.map((state) => state.shows));
-        expect(shown.slice(shown.indexOf('alice')), 'never without a live token').not.toContain(undefined);
-      },
-    );
+    test(`a hidden leader with throttled timers, proactive: '${proactive}'`, async ({ server, newTabs }) => {
+      test.setTimeout(90_000);
+      const tabs = await newTabs(3, { proactive });
+      const [leader] = tabs as [Tab];
+      const visible = tabs[2] as Tab;
+      await pageOf(visible).bringToFront();
+      const states = () => everyTab(tabs, (tab) => tab.evaluate(() => document.visibilityState));
+      await expect.poll(states).toEqual(['hidden', 'hidden', 'visible']);
+      server.log.subscribe(() => {
+        if (server.log.refreshes().length === 3) server.settings.accessTokenTtl = 3600;
+      });
+      await signIn(tabs);
+      await expectInEveryTab([leader], { role: 'leader', version: 1 });
+      await expectInEveryTab(tabs, { version: 4 }, 60_000);
+      expectPeace(server, 3);
+      if (proactive === 'visible') {
+        expect(server.log.refreshes().map((entry) => entry.debug['x_tab'])).toEqual(
+          server.log.refreshes().map(() => visible.id),
+        );
+      }
+      const shown = await visible.evaluate(() => window.lab.history.map((state) => state.shows));
+      expect(shown.slice(shown.indexOf('alice')), 'never without a live token').not.toContain(undefined);
+    });
   }
 });

@@ -151,8 +151,9 @@ for (const [what, change] of [
 ] satisfies [string, Change][]) {
   test.describe(what, () => {
     test.use({ tabOptions: { proactive: 'never', ...before(change) } });
+    const isSlow = change === 'quotaFullAtCommit' || change === 'indexedDbHangs';
     const core = {
-      tag: change === 'indexedDbBlocked' ? '@core' : change === 'quotaFullAtCommit' ? '@slow' : [],
+      tag: change === 'indexedDbBlocked' ? '@core' : isSlow ? '@slow' : [],
     };
 
     test('memory and the channel do: one request for all tabs', core, async ({ server, newTab, newTabs }) => {

@@ -84,7 +84,8 @@ const ends: {
 
 for (const { how, only, end } of ends) {
   for (const count of [3, 1]) {
-    const tag = only ?? (count === 1 && how === 'is closed' ? [] : '@slow');
+    const isDaily = count === 1 && (how === 'is closed' || only);
+    const tag = [only ?? [], isDaily ? [] : '@slow'].flat();
     const who = count === 1 ? 'the only tab' : 'the tab that asked';
     test(
       `${who} ${how} while the answer travels: nothing is lost`,
