@@ -20,6 +20,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   const { now, at } = scheduler;
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   let theft: { by: Participant; at: number } | undefined;
+  /** Who last won an election without a store, and in which term of which session. */
+  let elected: { by: Participant; at: number; term: string } | undefined;
   /** The wait that each participant heard of, by the failure it belongs to. */
   const waits = new Map<Participant, { version: string; until: number; failure: string }>();
   /** The version that each participant wanted to spend when it wrote its journal. */
@@ -62,6 +64,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);
       }
+      if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'electing') won(by, after);
       for (const effect of effects) {
         if (effect.type === 'lock' && effect.mode === 'steal') stolen(by, after);
         if (effect.type !== 'send') continue;
@@ -135,6 +138,21 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       });
     },
   };
+
+  /** I3: no two win the same term where both hear what is said; a store sees to it by itself. */
+  function won(by: Participant, { storage, options, record }: State): void {
+    if (storage !== 'memory') return;
+    const last = elected;
+    const term = `v${record!.version} n${record!.term}`;
+    elected = { by, at: now(), term };
+    if (!last || last.by === by || last.term !== term || !options.locks) return;
+    const heard = [by, last.by].every(
+      ({ tab, closed, left, returnedAt }) =>
+        tab.alive() && !closed && !left && Math.max(tab.lastStill(), returnedAt) < last.at - SLACK_MS,
+    );
+    if (heard && by.tab.age() > now() - last.at + SLACK_MS && stats.faults['message: lost'] === undefined)
+      violate('I3', `${by.tab.name} wins ${term}, which ${last.by.tab.name} has won`);
+  }
 
   /** I3: a silent holder is replaced by one waiter, not by all of them in turn. */
   function stolen(by: Participant, state: State): void {

@@ -146,6 +146,13 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       }
       if (record === was) return;
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
+      // Whoever hears that one of two pairs is dead cannot tell which is meant; who was told so by the server can.
+      if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {
+        const { ended, refreshToken = '' } = event.result.record!;
+        const isRefused = truth.requests.get(refreshToken)?.some(({ outcome }) => outcome === 'lost');
+        if (ended && !isRefused)
+          violate('I6', `${by.tab.name} ends the session for a refresh token that the server did not refuse`);
+      }
       if (record?.ended?.kind === 'signed-out') {
         end(by, record.sessionId);
         if (!truth.signedOut.has(record.sessionId)) violate('I7', `${by.tab.name} signed out by nobody`);

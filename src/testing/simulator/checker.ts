@@ -3,6 +3,7 @@ import type { Effect, Event, State } from '../../core/state.js';
 import { checkConduct } from './check-conduct.js';
 import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
+import { checkKnowledge } from './check-knowledge.js';
 import { checkSessions } from './check-sessions.js';
 import { checkSpending } from './check-spending.js';
 import type { Exchange } from './network.js';
@@ -66,6 +67,7 @@ export function createChecker(world: World): Checker {
     checkSessions(world, truth, violate),
     checkCalls(world, truth, violate),
     checkConduct(world, truth, violate),
+    checkKnowledge(world, truth, violate),
   ];
   type Told<K extends keyof Check> = NonNullable<Check[K]>;
   const each = <K extends keyof Check>(name: K): Told<K> => {

@@ -1,0 +1,128 @@
+import { mayFly } from '../../core/flight.js';
+import type { Event } from '../../core/state.js';
+import type { Journal, SessionRecord } from '../../core/record.js';
+import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
+import type { Check, Violate } from './checker.js';
+import type { Participant } from './participant.js';
+import type { Truth } from './truth.js';
+import type { World } from './world.js';
+
+/** Milliseconds that timers may be early by rounding. */
+const SLACK_MS = 50;
+
+/** What somebody knew, and since when. */
+interface Knowledge {
+  record: SessionRecord | undefined;
+  readonly since: number;
+}
+
+type Position = Pick<SessionRecord, 'sessionId' | 'version'>;
+
+function isSame(one: Position | undefined, other: Position | undefined): boolean {
+  return one?.sessionId === other?.sessionId && one?.version === other?.version;
+}
+
+/**
+ * What is known is kept for as long as it counts, and told to who asks: that a token was sent (I1), for how long at least (I1), that it
+ * is dead (I1), and every pair that may be the one that lives (I2). Each is judged where it is lost, since what comes of it takes more
+ * misfortunes, most of which excuse it.
+ */
+export function checkKnowledge({ plan, scheduler, locks }: World, truth: Truth, violate: Violate): Check {
+  const T = plan.options.refreshTimeoutMs ?? 30_000;
+  const { now } = scheduler;
+
+  /** What each participant knows of its version's journal, since when, and what it knew before. */
+  const known = new Map<Participant, Knowledge & { readonly before: Knowledge | undefined }>();
+  /** Store operations that each participant waits for. */
+  const pending = new Map<Participant, number>();
+  /** Who asked each participant since it was last heard or had the time to answer, about which version. */
+  const questions = new Map<Participant, Map<string, string>>();
+  /** What was kept from each asker, and by whom: that this version is lost. */
+  const silenced = new Map<string, { version: string; by: Participant }>();
+
+  function compare(whose: string, was: SessionRecord | undefined, record: SessionRecord | undefined): void {
+    if (!was || !isOpen(record) || !isSame(was, record)) return;
+    const [before = 0, after = 0] = [was.journal?.attempt, record.journal?.attempt];
+    if (after < before)
+      violate('I1', `${whose} forgets attempt ${before} of version ${was.version}, and goes on at ${after}`);
+    const [had = 0, has = 0] = [was.spares?.length, record.spares?.length];
+    if (has < had) violate('I2', `${whose} drops a spare of version ${was.version}`);
+  }
+
+  function learn(by: Participant, was: SessionRecord | undefined, record: SessionRecord | undefined): void {
+    const [old, { attempt, by: sender, term } = {} as Partial<Journal>] = [was?.journal, record?.journal];
+    const last = known.get(by);
+    const isNew = old?.attempt !== attempt || old?.by !== sender || old?.term !== term;
+    if (last && !isNew && isSame(last.record, record)) last.record = record;
+    else known.set(by, { record, since: now(), before: last && { record: last.record, since: last.since } });
+  }
+
+  /** Who is asked for a refresh, and knows that the session is lost, says so, or a dead token is sent once more. */
+  function answer(by: Participant, event: Event, record: SessionRecord | undefined, speaks: boolean): void {
+    if (event.type === 'message' && event.message.type === 'refresh-request') {
+      const asked = questions.get(by) ?? new Map<string, string>();
+      questions.set(by, asked.set(event.message.from, idempotencyKey(event.message)));
+    }
+    const asked = questions.get(by);
+    // It asks the store first.
+    if (!asked || (!speaks && pending.get(by)! > 0)) return;
+    questions.delete(by);
+    const knows = record?.ended && mayFly(by.state()!) ? idempotencyKey(record) : undefined;
+    for (const [from, version] of asked) {
+      if (!speaks && version === knows) silenced.set(from, { version, by });
+    }
+  }
+
+  return {
+    step(by, event, before, after, effects) {
+      const { record } = after;
+      const was = before?.record;
+      if (record !== was) {
+        compare(by.tab.name, was, record);
+        learn(by, was, record);
+      }
+      let begun = 0;
+      let speaks = false;
+      for (const { type } of effects) {
+        if (type === 'store') begun++;
+        else if (type === 'post') speaks = true;
+      }
+      const ended = Number(event.type === 'stored');
+      if (begun !== ended) pending.set(by, (pending.get(by) ?? 0) + begun - ended);
+      answer(by, event, record, speaks);
+
+      if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed && begun === 0)
+        violate('I2', `${by.tab.name} throws away the pair of an answer that it waited for`);
+    },
+
+    written: (by, before, after) => compare(`what ${by.tab.name} writes`, before, after),
+
+    sent({ request }, by) {
+      const { me, options } = by.state()!;
+      const version = idempotencyKey(request);
+      const silent = silenced.get(me);
+      silenced.delete(me);
+      if (silent?.version === version)
+        violate(
+          'I1',
+          `${by.tab.name} sends version ${request.version}, which is lost, as ${silent.by.tab.name} knows, was asked, and does not say`,
+        );
+      const { before } = known.get(by)!;
+      // A page that dies in this very step has lost the lock.
+      if (!before || !by.tab.alive() || !isSame(before.record, request)) return;
+      const { journal } = before.record!;
+      // Its request has ended, or was never sent; or its journal, read a moment ago, is gone where the own one was written.
+      if (!journal || journal.failure || truth.storeReset()) return;
+      const isMine = locks
+        .list()
+        .some(({ held, tab, name }) => held && tab === by.tab && name === attemptLock(request));
+      const least = options.locks ? 2 * T : T;
+      const waited = now() - before.since;
+      if (!isMine && waited < least - SLACK_MS)
+        violate(
+          'I1',
+          `${by.tab.name} sends version ${request.version} ${Math.round(waited)} ms after it heard of attempt ${journal.attempt}, whose end it does not know`,
+        );
+    },
+  };
+}
