@@ -4,7 +4,6 @@ import type { Journal, SessionRecord } from '../../core/record.js';
 import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Participant } from './participant.js';
-import type { Truth } from './truth.js';
 import type { World } from './world.js';
 
 /** Milliseconds that timers may be early by rounding. */
@@ -27,12 +26,13 @@ function isSame(one: Position | undefined, other: Position | undefined): boolean
  * is dead (I1), and every pair that may be the one that lives (I2). Each is judged where it is lost, since what comes of it takes more
  * misfortunes, most of which excuse it.
  */
-export function checkKnowledge({ plan, scheduler, locks }: World, truth: Truth, violate: Violate): Check {
+export function checkKnowledge({ plan, scheduler, locks }: World, violate: Violate): Check {
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   const { now } = scheduler;
 
-  /** What each participant knows of its version's journal, since when, and what it knew before. */
-  const known = new Map<Participant, Knowledge & { readonly before: Knowledge | undefined }>();
+  /** What each participant knows of its version's journal; and what it knew, for how long, when it began to write its own. */
+  const known = new Map<Participant, Knowledge>();
+  const basis = new Map<Participant, { readonly record: SessionRecord; readonly waited: number }>();
   /** Store operations that each participant waits for. */
   const pending = new Map<Participant, number>();
   /** Who asked each participant since it was last heard or had the time to answer, about which version. */
@@ -54,7 +54,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, truth: Truth, 
     const last = known.get(by);
     const isNew = old?.attempt !== attempt || old?.by !== sender || old?.term !== term;
     if (last && !isNew && isSame(last.record, record)) last.record = record;
-    else known.set(by, { record, since: now(), before: last && { record: last.record, since: last.since } });
+    else known.set(by, { record, since: now() });
   }
 
   /** Who is asked for a refresh, and knows that the session is lost, says so, or a dead token is sent once more. */
@@ -81,6 +81,8 @@ export function checkKnowledge({ plan, scheduler, locks }: World, truth: Truth, 
         compare(by.tab.name, was, record);
         learn(by, was, record);
       }
+      if (record && after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling')
+        basis.set(by, { record, waited: now() - known.get(by)!.since });
       let begun = 0;
       let speaks = false;
       for (const { type } of effects) {
@@ -107,21 +109,20 @@ export function checkKnowledge({ plan, scheduler, locks }: World, truth: Truth, 
           'I1',
           `${by.tab.name} sends version ${request.version}, which is lost, as ${silent.by.tab.name} knows, was asked, and does not say`,
         );
-      const { before } = known.get(by)!;
+      const { record, waited } = basis.get(by)!;
+      const { journal } = record;
+      // Its request has ended, or was never sent.
+      if (!isSame(record, request) || !journal || journal.failure) return;
       // A page that dies in this very step has lost the lock.
-      if (!before || !by.tab.alive() || !isSame(before.record, request)) return;
-      const { journal } = before.record!;
-      // Its request has ended, or was never sent; or its journal, read a moment ago, is gone where the own one was written.
-      if (!journal || journal.failure || truth.storeReset()) return;
+      if (!by.tab.alive()) return;
       const isMine = locks
         .list()
         .some(({ held, tab, name }) => held && tab === by.tab && name === attemptLock(request));
       const least = options.locks ? 2 * T : T;
-      const waited = now() - before.since;
       if (!isMine && waited < least - SLACK_MS)
         violate(
           'I1',
-          `${by.tab.name} sends version ${request.version} ${Math.round(waited)} ms after it heard of attempt ${journal.attempt}, whose end it does not know`,
+          `${by.tab.name} sends version ${request.version} having waited ${Math.round(waited)} ms for the end of attempt ${journal.attempt}`,
         );
     },
   };

@@ -67,7 +67,7 @@ export function createChecker(world: World): Checker {
     checkSessions(world, truth, violate),
     checkCalls(world, truth, violate),
     checkConduct(world, truth, violate),
-    checkKnowledge(world, truth, violate),
+    checkKnowledge(world, violate),
   ];
   type Told<K extends keyof Check> = NonNullable<Check[K]>;
   const each = <K extends keyof Check>(name: K): Told<K> => {
