@@ -11,6 +11,14 @@ import type { World } from './world.js';
 /** Milliseconds that pipes and timers may take. */
 const SLACK_MS = 50;
 
+/** Whether this step begins to write a journal; perhaps in place of one that was written in vain. */
+export function beginsJournal(before: State | undefined, { flight }: State): boolean {
+  return (
+    flight?.phase === 'journaling' &&
+    !(before?.flight?.phase === 'journaling' && before.flight.tag === flight.tag)
+  );
+}
+
 /**
  * What keeps the herd calm: nobody refreshes what nobody wants (I1), all wait as one after a failure, one silent tab is
  * replaced once (I3), and a page that leaves or freezes keeps no lock (I9).
@@ -60,7 +68,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       const journal = after.record?.journal;
       const own = journal?.by === after.me && !journal.failure;
       if (woken || (!own && waits.get(by)?.failure !== failureIn(journal))) waits.delete(by);
-      if (after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling') {
+      if (beginsJournal(before, after)) {
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);
       }

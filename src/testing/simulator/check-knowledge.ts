@@ -2,6 +2,7 @@ import { mayFly } from '../../core/flight.js';
 import type { Event } from '../../core/state.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
+import { beginsJournal } from './check-conduct.js';
 import type { Check, Violate } from './checker.js';
 import type { Participant } from './participant.js';
 import type { World } from './world.js';
@@ -81,7 +82,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
         compare(by.tab.name, was, record);
         learn(by, was, record);
       }
-      if (record && after.flight?.phase === 'journaling' && before?.flight?.phase !== 'journaling')
+      if (record && beginsJournal(before, after))
         basis.set(by, { record, waited: now() - known.get(by)!.since });
       let begun = 0;
       let speaks = false;
