@@ -84,7 +84,7 @@ const ends: {
 
 for (const { how, only, end } of ends) {
   for (const count of [3, 1]) {
-    const isDaily = count === 1 && (how === 'is closed' || only);
+    const isDaily = count === 1 && (how === 'is closed' || only !== undefined);
     const tag = [only ?? [], isDaily ? [] : '@slow'].flat();
     const who = count === 1 ? 'the only tab' : 'the tab that asked';
     test(

@@ -1,6 +1,6 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
 import type { Journal } from '../../core/record.js';
-import { newer } from '../../core/record.js';
+import { idempotencyKey, newer } from '../../core/record.js';
 import type { State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
@@ -28,7 +28,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   const { now, at } = scheduler;
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   let theft: { by: Participant; at: number } | undefined;
-  /** Who last won an election without a store, and in which term of which session. */
+  /** Who last won an election without a store, and in which term of which session and version. */
   let elected: { by: Participant; at: number; term: string } | undefined;
   /** The wait that each participant heard of, by the failure it belongs to. */
   const waits = new Map<Participant, { version: string; until: number; failure: string }>();
@@ -151,7 +151,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   function won(by: Participant, { storage, options, record }: State): void {
     if (storage !== 'memory') return;
     const last = elected;
-    const term = `v${record!.version} n${record!.term}`;
+    const term = `${idempotencyKey(record!)} n${record!.term}`;
     elected = { by, at: now(), term };
     if (!last || last.by === by || last.term !== term || !options.locks) return;
     const heard = [by, last.by].every(

@@ -31,8 +31,9 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   const { now } = scheduler;
 
-  /** What each participant knows of its version's journal; and what it knew, for how long, when it began to write its own. */
+  /** What each participant knows of its version's journal. */
   const known = new Map<Participant, Knowledge>();
+  /** What it knew, and for how long, when it began to write its own. */
   const basis = new Map<Participant, { readonly record: SessionRecord; readonly waited: number }>();
   /** Store operations that each participant waits for. */
   const pending = new Map<Participant, number>();
@@ -116,9 +117,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       if (!isSame(record, request) || !journal || journal.failure) return;
       // A page that dies in this very step has lost the lock.
       if (!by.tab.alive()) return;
-      const isMine = locks
-        .list()
-        .some(({ held, tab, name }) => held && tab === by.tab && name === attemptLock(request));
+      const isMine = locks.holds(by.tab, attemptLock(request));
       const least = options.locks ? 2 * T : T;
       if (!isMine && waited < least - SLACK_MS)
         violate(

@@ -74,8 +74,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (now() - since >= T - SLACK_MS || belated.has(earlier)) return 'overdue';
     // Without locks the journal is all there is, and it went with the store; so it is for who waited 2T in vain, counted from
     // an older journal, for the lock that a page held as it stood still: it sends with its place in the queue.
-    const name = attemptLock(earlier.request);
-    const mine = locks.list().some((lock) => lock.held && lock.tab === by.tab && lock.name === name);
+    const mine = locks.holds(by.tab, attemptLock(earlier.request));
     const lost = truth.storeResetAt >= (noted.get(earlier) ?? Infinity) && !mine;
     if (plan.locks ? lost : truth.storeReset()) return 'forgotten';
     return undefined;

@@ -17,6 +17,7 @@ export interface LockManager {
   readonly portOf: (tab: Tab) => LockPort;
   /** Who holds what, or waits for it. */
   readonly list: () => { readonly tab: Tab; readonly name: string; readonly held: boolean }[];
+  readonly holds: (tab: Tab, name: string) => boolean;
 }
 
 /**
@@ -108,5 +109,6 @@ export function createLockManager({ now, at }: Scheduler, random: Random): LockM
         queue.map(({ tab, name }) => ({ tab, name, held: false })),
       ).flat(),
     ],
+    holds: (tab, name) => held.get(name)?.tab === tab,
   };
 }
