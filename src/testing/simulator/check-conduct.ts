@@ -1,5 +1,5 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
-import type { Journal } from '../../core/record.js';
+import type { Journal, SessionRecord } from '../../core/record.js';
 import { idempotencyKey, newer } from '../../core/record.js';
 import type { State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
@@ -30,6 +30,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   let theft: { by: Participant; at: number } | undefined;
   /** Who last won an election without a store, and in which term of which session and version. */
   let elected: { by: Participant; at: number; term: string } | undefined;
+  /** The term that each heard had been won, of a version that it had not heard of. */
+  const outran = new Map<Participant, string>();
   /** The wait that each participant heard of, by the failure it belongs to. */
   const waits = new Map<Participant, { version: string; until: number; failure: string }>();
   /** The version that each participant wanted to spend when it wrote its journal. */
@@ -62,6 +64,10 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         if (isPatient && isNews && isFree && !by.serve) {
           waits.set(by, { version: `${sessionId}.${version}`, until: now() + retryInMs, failure });
         }
+      }
+      if (event.type === 'message' && event.message.type === 'leader-changed') {
+        const { sessionId, version, term } = event.message;
+        if (after.record?.version !== version) outran.set(by, termOf({ sessionId, version, term }));
       }
       const woken = event.type === 'lifecycle' && event.change === 'online';
       // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
@@ -147,13 +153,23 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     },
   };
 
-  /** I3: no two win the same term where both hear what is said; a store sees to it by itself. */
+  function termOf(position: Pick<SessionRecord, 'sessionId' | 'version' | 'term'>): string {
+    return `${idempotencyKey(position)} n${position.term}`;
+  }
+
+  /**
+   * I3: no two win the same term where both hear what is said; a store sees to it by itself.
+   *
+   *     A  pair v2, term 3 ───────────────╮
+   *     B  v2, wins term 4 ─╮             │
+   *     C  v1, reads, in vain (no store) ◀╯ ◀─ v2, term 3: the word came before what it speaks of, and C may win term 4
+   */
   function won(by: Participant, { storage, options, record }: State): void {
     if (storage !== 'memory') return;
     const last = elected;
-    const term = `${idempotencyKey(record!)} n${record!.term}`;
+    const term = termOf(record!);
     elected = { by, at: now(), term };
-    if (!last || last.by === by || last.term !== term || !options.locks) return;
+    if (!last || last.by === by || last.term !== term || !options.locks || outran.get(by) === term) return;
     const heard = [by, last.by].every(
       ({ tab, closed, left, returnedAt }) =>
         tab.alive() && !closed && !left && Math.max(tab.lastStill(), returnedAt) < last.at - SLACK_MS,
