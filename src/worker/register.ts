@@ -3,9 +3,8 @@ import type { TokenCoordinatorOptions } from '../types.js';
 import type { Ask } from './ask.js';
 
 /**
- * The page's way to its refresh worker: registers it for next time, and posts to it if it is there. Nothing is kept, no
- * port, no registration: one looked up anew is right after an update and after `unregister()`, and keeps no page out
- * of the back/forward cache.
+ * The page's way to its refresh worker: registers it for next time, and posts to it if it is there. It is looked up anew
+ * each time: that is right after an update and after `unregister()`, and keeps no page out of the back/forward cache.
  */
 export function registerWorker(
   name: string,
@@ -17,10 +16,21 @@ export function registerWorker(
   const scope = new URL(given.scope ?? defaultScope(name), given.scope === undefined ? url : document.baseURI)
     .href;
 
-  /** The worker of exactly this scope: a page without it would be given the one that controls it. */
+  const port: WorkerPort & { registration?: ServiceWorkerRegistration | undefined } = {
+    async ask(message) {
+      const active = (await find())?.active;
+      active?.postMessage({ oneRefresh: name, message } satisfies Ask);
+      return !!active;
+    },
+  };
+
+  /**
+   * The worker of exactly this scope: a page without it would be given the one that controls it. What was found is
+   * kept from the garbage collector: Firefox (ESR 153) may later give the page an object for it that has no workers.
+   */
   async function find(): Promise<ServiceWorkerRegistration | undefined> {
-    const found = await serviceWorker.getRegistration(scope);
-    return found?.scope === scope ? found : undefined;
+    port.registration = await serviceWorker.getRegistration(scope);
+    return port.registration?.scope === scope ? port.registration : undefined;
   }
 
   async function install(): Promise<void> {
@@ -33,14 +43,7 @@ export function registerWorker(
 
   // Without it the pages go on by themselves; the browser says in its console what it disliked.
   install().catch(() => {});
-
-  return {
-    async ask(message) {
-      const active = (await find())?.active;
-      active?.postMessage({ oneRefresh: name, message } satisfies Ask);
-      return !!active;
-    },
-  };
+  return port;
 }
 
 /** Beside the script, where no page lives: so it controls none. `%2F` is refused in a scope, and a tilde is as good. */
