@@ -3,10 +3,10 @@
  *
  *     npm run sim:mutants -- [--only WORDS] [--canary] [--seed S] [--jobs 2] [--json FILE]
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
+import { file, regressions } from '../test/sim/regressions.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { runCampaign } from './sim-jobs.js';
 
@@ -36,14 +36,6 @@ interface Verdict {
 }
 
 type Violation = Awaited<ReturnType<typeof runCampaign>>['violations'][number];
-
-/** Schedules that are known to show what happens without a guard are tried first. */
-const file = path.join(import.meta.dirname, '../test/sim/regressions.json');
-const regressions = JSON.parse(readFileSync(file, 'utf8')) as readonly {
-  readonly guard: string;
-  readonly profile: string;
-  readonly seed: number;
-}[];
 
 const queue = [...chosen];
 const verdicts: Verdict[] = [];
@@ -78,8 +70,9 @@ async function judge({ guard, within, profile = 'everything', ...patch }: Mutant
   try {
     const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch };
     let first: Violation | undefined;
-    for (const known of regressions.filter((one) => one.guard === guard)) {
-      if (!first) [first] = (await runCampaign({ ...campaign, seed: known.seed, schedules: 1 })).violations;
+    // Schedules that are known to show what happens without this guard are tried first.
+    for (const { seed, plan } of regressions.filter((one) => one.guard === guard)) {
+      if (!first) [first] = (await runCampaign({ ...campaign, seed, schedules: 1, plan })).violations;
     }
     for (let from = seed; !first && from < seed + within;) {
       [first] = (await runCampaign({ ...campaign, seed: from, schedules: seed + within - from })).violations;

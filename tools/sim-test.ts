@@ -4,12 +4,12 @@
  * everything, and beside a refresh worker; and three mutants, to see that the simulator still sees.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Profile } from '../src/testing/simulator/plan.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { report } from '../src/testing/simulator/summary.js';
+import { regressions } from '../test/sim/regressions.js';
 import { runCampaign } from './sim-jobs.js';
 
 const { values } = parseArgs({
@@ -19,18 +19,9 @@ const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
 const root = path.join(import.meta.dirname, '..');
 
-interface Regression {
-  readonly guard: string;
-  readonly profile: Profile;
-  readonly seed: number;
-}
-const regressions = JSON.parse(
-  readFileSync(path.join(root, 'test/sim/regressions.json'), 'utf8'),
-) as Regression[];
-
 let failed = false;
-for (const { guard, profile, seed } of regressions) {
-  const { violation } = await runSchedule(seed, profile);
+for (const { guard, profile, seed, plan } of regressions) {
+  const { violation } = await runSchedule(seed, profile, { plan });
   if (!violation) continue;
   failed = true;
   console.log(`seed ${seed}, ${profile} (${guard}): ${violation.invariant} ${violation.message}`);

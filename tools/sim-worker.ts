@@ -1,6 +1,6 @@
 /** One job of a campaign: bundled by sim-jobs.ts, run by plain Node, its result is a file of JSON. */
 import { writeFileSync } from 'node:fs';
-import type { Profile } from '../src/testing/simulator/plan.js';
+import type { Plan, Profile } from '../src/testing/simulator/plan.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { addUp, emptySummary } from '../src/testing/simulator/summary.js';
 
@@ -13,6 +13,8 @@ export interface Job {
   readonly seconds: number | undefined;
   /** Goes on after a violation. */
   readonly keepGoing: boolean;
+  /** What of every plan is made by hand. */
+  readonly plan?: Partial<Plan> | undefined;
   readonly output: string;
 }
 
@@ -27,7 +29,7 @@ process.on('unhandledRejection', (error) => {
   process.exit(1);
 });
 for (; seed < job.seed + job.schedules && performance.now() < end; seed++) {
-  addUp(summary, await runSchedule(seed, job.profile));
+  addUp(summary, await runSchedule(seed, job.profile, { plan: job.plan }));
   if (summary.violations.length > 0 && !job.keepGoing) break;
 }
 const { user, system } = process.cpuUsage();

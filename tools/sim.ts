@@ -12,6 +12,7 @@ import { runSchedule } from '../src/testing/simulator/run.js';
 import { shrink } from '../src/testing/simulator/shrink.js';
 import { report } from '../src/testing/simulator/summary.js';
 import { describePlan, lines, timeline } from '../src/testing/simulator/timeline.js';
+import { regressions } from '../test/sim/regressions.js';
 import { runCampaign } from './sim-jobs.js';
 
 const { values } = parseArgs({
@@ -28,7 +29,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     /** Goes on after a violation, and counts. */
     'keep-going': { type: 'boolean', default: false },
-    /** Shows the schedule of this seed, shrunk to what its violation needs. */
+    /** Shows the schedule of this seed, shrunk to what its violation needs; of one that is kept, with what is made by hand of it. */
     replay: { type: 'string' },
     /** Does not shrink it. */
     whole: { type: 'boolean', default: false },
@@ -66,9 +67,10 @@ async function campaign(): Promise<void> {
 
 /** Whether it broke an invariant. */
 async function replay(seed: number): Promise<boolean> {
-  const found = await runSchedule(seed, profile);
+  const plan = regressions.find((one) => one.seed === seed && one.profile === profile)?.plan;
+  const found = await runSchedule(seed, profile, { plan });
   const spared = found.violation && !values.whole ? await shrink(seed, profile, found) : new Set<string>();
-  const { notes, violation, injected } = await runSchedule(seed, profile, { spared, trace: true });
+  const { notes, violation, injected } = await runSchedule(seed, profile, { spared, plan, trace: true });
   console.log(`seed ${seed}, profile ${profile}\n${describePlan(found)}`);
   if (spared.size > 0)
     console.log(`shrunk to ${injected.length} of ${found.injected.length} faults and actions`);

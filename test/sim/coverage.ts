@@ -1,8 +1,7 @@
 /** `npm run coverage`: what the simulator reaches of the core, beside the unit tests. The same schedules every time. */
 import { expect, test } from 'vitest';
-import type { Profile } from '../../src/testing/simulator/plan.js';
 import { runSchedule } from '../../src/testing/simulator/run.js';
-import regressions from './regressions.json' with { type: 'json' };
+import { regressions } from './regressions.js';
 
 test.each([
   ['no-faults', 500],
@@ -17,8 +16,8 @@ test.each([
 });
 
 test('schedules in which a guard was missed', async () => {
-  for (const { profile, seed } of regressions) {
-    const { violation } = await runSchedule(seed, profile as Profile);
+  for (const { profile, seed, plan } of regressions) {
+    const { violation } = await runSchedule(seed, profile, { plan });
     expect(violation, `seed ${seed}`).toBeUndefined();
   }
 });

@@ -32,6 +32,8 @@ export interface RunOptions {
   /** Names of faults and actions to leave out. */
   readonly spared?: ReadonlySet<string>;
   readonly trace?: boolean;
+  /** What of its plan is made by hand instead of drawn. */
+  readonly plan?: Partial<Plan> | undefined;
 }
 
 /** More steps than any sound schedule takes: somebody runs in circles. */
@@ -40,7 +42,7 @@ const MOST_STEPS = 20_000;
 /** Runs the schedule of one seed, from the first tab to the silence after the last fault. */
 export async function runSchedule(seed: number, profile: Profile, options: RunOptions = {}): Promise<Result> {
   const { spared = new Set<string>(), trace = false } = options;
-  const plan = createPlan(seed, profile);
+  const plan = { ...createPlan(seed, profile), ...options.plan };
   const notes: Note[] = [];
   const injected: string[] = [];
   const phases = new Map<string, number>();

@@ -13,7 +13,10 @@ export async function shrink(seed: number, profile: Profile, found: Result): Pro
     let changed = false;
     for (let start = 0; start < needed.length;) {
       const left = needed.slice(start, start + size);
-      const result = await runSchedule(seed, profile, { spared: new Set([...spared, ...left]) });
+      const result = await runSchedule(seed, profile, {
+        spared: new Set([...spared, ...left]),
+        plan: found.plan,
+      });
       if (result.violation?.invariant === invariant) {
         for (const name of left) spared.add(name);
         // What did not happen because of it need not be spared, and what happens now instead can be.
