@@ -150,7 +150,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {
         const { ended, refreshToken = '' } = event.result.record!;
         const isRefused = truth.requests.get(refreshToken)?.some(({ outcome }) => outcome === 'lost');
-        if (ended && !isRefused)
+        if (ended?.kind === 'reauth-required' && !isRefused)
           violate('I6', `${by.tab.name} ends the session for a refresh token that the server did not refuse`);
       }
       if (record?.ended?.kind === 'signed-out') {
