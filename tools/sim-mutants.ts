@@ -71,8 +71,9 @@ async function judge({ guard, within, profile = 'everything', ...patch }: Mutant
     const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch };
     let first: Violation | undefined;
     // Schedules that are known to show what happens without this guard are tried first.
-    for (const { seed, plan } of regressions.filter((one) => one.guard === guard)) {
-      if (!first) [first] = (await runCampaign({ ...campaign, seed, schedules: 1, plan })).violations;
+    for (const known of regressions.filter((one) => one.guard === guard)) {
+      const kept = { seed: known.seed, schedules: 1, plan: known.plan };
+      if (!first) [first] = (await runCampaign({ ...campaign, ...kept })).violations;
     }
     for (let from = seed; !first && from < seed + within;) {
       [first] = (await runCampaign({ ...campaign, seed: from, schedules: seed + within - from })).violations;

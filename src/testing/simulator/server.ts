@@ -74,7 +74,7 @@ export function createServer(kind: ServerKind, graceMs: number, life: number, no
   function issue(family: Family, parent: RefreshToken | undefined, audience: string): TokenResponse {
     const number = ++family.pairs;
     const rotates = kind !== 'static' || !parent;
-    // As in life, a younger token does not sort behind an older one: where tabs have to choose one of two, either may win.
+    // As in life, a younger token may sort before an older one or behind it: where tabs have to choose one of two, either may win.
     const token = `${family.id}/${(number * 7) % 10}r${number}`;
     if (rotates) {
       tokens.set(token, {
