@@ -122,7 +122,8 @@ function verdict(
     // Anything newer than what was found wanting will do, or a short-lived token would never be handed out; and what still
     // looks dead after a second refresh does so by a clock of this tab's own.
     const newer = token.version - caller.version;
-    if (newer > 1 || (newer > 0 && (left > 0 || token.version === s.received))) return served;
+    if (token.expiresAt !== 0 && (newer > 1 || (newer > 0 && (left > 0 || token.version === s.received))))
+      return served;
     // No better one is to be had for now, so a live one is served.
     const least = pause || record.ended ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
     if (!caller.force && left > least) return served;

@@ -1,7 +1,7 @@
 import { endAttempt, finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { audienceKey, isOpen, toAccessToken } from './record.js';
+import { audienceKey, isOpen, toAccessToken, withPair, withSpare } from './record.js';
 import type { Attempt, Turn } from './state.js';
 import type { TokenResponse } from './types.js';
 
@@ -27,7 +27,7 @@ export function commit(
   const key = audienceKey(attempt);
   see(t, key, attempt.version + 1, attempt.sent.mono);
   const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
-    withPair(base, attempt, tokens, life);
+    withAnswer(base, attempt, tokens, life);
   access(t, change, (turn, { won, failed, record }) => {
     const unsaved = failed && !again ? change(turn.s.record) : undefined;
     if (unsaved) adopt(turn, unsaved);
@@ -53,35 +53,24 @@ export function commit(
  *     B                            attempt 2 ──▶ pair P2: committed as version + 1
  *     C  version + 1: sends P2's refresh token ──▶ invalid_grant ──▶ P1 becomes version + 2
  */
-function withPair(
+function withAnswer(
   base: SessionRecord | undefined,
   attempt: Attempt,
   tokens: TokenResponse,
   life: number | undefined,
 ): SessionRecord | undefined {
   if (base?.sessionId !== attempt.sessionId || !isOpen(base)) return undefined;
-  const audience = audienceKey(attempt);
-  const refreshToken = tokens.refresh_token ?? base.refreshToken;
-  const version = base.version + 1;
-  const accessToken = toAccessToken(tokens, version, attempt.sent.wall, life);
-  if (base.version > attempt.version && !base.ended) {
-    const { spares = [] } = base;
-    // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
-    const proven = base.version > attempt.version + 1 && !base.spares;
-    return proven || [base, ...spares].some((one) => one.refreshToken === refreshToken)
-      ? undefined
-      : { ...base, spares: [...spares, { refreshToken, audience, accessToken }] };
-  }
-  return {
-    ...base,
-    version,
-    refreshToken,
-    idToken: tokens.id_token ?? base.idToken,
-    accessTokens: { ...base.accessTokens, [audience]: accessToken },
-    journal: undefined,
-    spares: undefined,
-    ended: undefined,
+  const pair = {
+    refreshToken: tokens.refresh_token ?? base.refreshToken,
+    audience: audienceKey(attempt),
+    accessToken: toAccessToken(tokens, base.version + 1, attempt.sent.wall, life),
   };
+  if (base.version <= attempt.version || base.ended)
+    return { ...withPair(base, pair), idToken: tokens.id_token ?? base.idToken };
+  // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
+  const proven = base.version > attempt.version + 1 && !base.spares;
+  const richer = proven ? base : withSpare(base, pair);
+  return richer === base ? undefined : richer;
 }
 
 /** The attempt is over, and the flight that sent it, if it still flies. */

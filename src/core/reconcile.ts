@@ -2,6 +2,7 @@ import { tell } from './commit.js';
 import type { LossReason } from './errors.js';
 import { awaitAttempt, endAttempt, finish, giveUp, hold, reconcileMs } from './flight.js';
 import { access, post } from './knowledge.js';
+import { withPair } from './record.js';
 import type { Attempt, Turn } from './state.js';
 
 /**
@@ -38,12 +39,7 @@ function compare(t: Turn, attempt: Attempt): void {
         return undefined;
       const [spare, ...spares] = base.spares ?? [];
       const term = base.term + 1;
-      if (spare) {
-        const version = base.version + 1;
-        const { refreshToken, audience, accessToken } = spare;
-        const accessTokens = { ...base.accessTokens, [audience]: { ...accessToken, version } };
-        return { ...base, term, version, refreshToken, accessTokens, journal: undefined, spares };
-      }
+      if (spare) return { ...withPair(base, spare), term, spares };
       const reason: LossReason = base.journal?.doubts ? 'response_lost' : 'refresh_rejected';
       return { ...base, term, leader, ended: { kind: 'reauth-required', reason } };
     },

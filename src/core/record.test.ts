@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Journal, SessionRecord } from './record.js';
+import type { AccessToken, Journal, SessionRecord } from './record.js';
 import { newer } from './record.js';
 
+const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };
 
 function record(change: Partial<SessionRecord>): SessionRecord {
@@ -32,23 +33,56 @@ describe('of two records of one version', () => {
     expect(join(record({ journal }), failed)).toEqual([failed, failed]);
   });
 
-  // Two tabs without a store and without locks heard each other's journal, and each of them was answered.
-  test('everybody takes the same pair, even if nothing else tells them apart', () => {
-    const a = record({ leader: 'a', refreshToken: 'r1' });
-    const b = record({ leader: 'a', refreshToken: 'r2' });
-    expect(join(a, b)).toEqual([b, b]);
+  describe('which brought a pair each', () => {
+    const pair = (refreshToken: string, term: number): SessionRecord =>
+      record({ term, refreshToken, accessTokens: { '': { ...fetched, token: `of ${refreshToken}` } } });
+    const spare = (refreshToken: string) => ({
+      refreshToken,
+      audience: '',
+      accessToken: { ...fetched, token: `of ${refreshToken}`, expiresAt: 0 },
+    });
+
+    // Two tabs without a store and without locks heard each other's journal, and each of them was answered.
+    test('everybody takes the same one, even if nothing else tells them apart, and keeps the other', () => {
+      const both = { ...pair('r2', 5), spares: [spare('r1')] };
+      expect(join(pair('r1', 5), pair('r2', 5))).toEqual([both, both]);
+    });
+
+    test('the one of the later term counts, and the other is kept, once', () => {
+      const both = { ...pair('r1', 6), spares: [spare('r2')] };
+      expect(join(pair('r1', 6), pair('r2', 5))).toEqual([both, both]);
+      expect(newer(both, pair('r2', 5))).toBe(both);
+      expect(newer(pair('r2', 5), both)).toBe(both);
+    });
+
+    test('a session is not lost with one of them', () => {
+      const ended: SessionRecord = { ...pair('r1', 6), ended: { kind: 'reauth-required' } };
+      const both = { ...pair('r1', 6), spares: [spare('r2')] };
+      expect(join(ended, pair('r2', 5))).toEqual([both, both]);
+    });
+
+    test('who has signed out has none of them', () => {
+      const ended: SessionRecord = { ...pair('r1', 6), ended: { kind: 'signed-out' } };
+      const also: SessionRecord = { ...pair('r2', 5), ended: { kind: 'signed-out' }, spares: [spare('r3')] };
+      expect(join(ended, also)).toEqual([ended, ended]);
+    });
   });
 
   // A  pair P2: told ─ spare P1: stored ─ leaves: told
   // B  hears P2 ──────────────────────────────────────▶ elects itself: term + 1
   test('what either of them knows of spares is kept', () => {
-    const accessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
-    const spares = ['r1', 'r2'].map((refreshToken) => ({ refreshToken, audience: '', accessToken }));
+    const [one, two] = ['r1', 'r2'].map((refreshToken) => ({
+      refreshToken,
+      audience: '',
+      accessToken: fetched,
+    }));
     const ignorant = record({ term: 9, leader: 'c' });
-    const both = { ...ignorant, spares };
-    expect(join(record({ spares }), ignorant)).toEqual([both, both]);
-    expect(join(record({ spares }), { ...ignorant, spares: [] })).toEqual([both, both]);
-    expect(join(record({ spares }), { ...ignorant, spares: spares.slice(1) })).toEqual([both, both]);
+    const knowing = record({ spares: [one!, two!] });
+    const both = { ...ignorant, spares: [one, two] };
+    expect(join(knowing, ignorant)).toEqual([both, both]);
+    expect(join(knowing, { ...ignorant, spares: [] })).toEqual([both, both]);
+    const swapped = { ...ignorant, spares: [two, one] };
+    expect(join(knowing, { ...ignorant, spares: [two!] })).toEqual([swapped, swapped]);
   });
 });
 
@@ -59,6 +93,5 @@ test.each([
 ] as const)('%s has nothing to do with the spares of what was before', (_, change) => {
   const now = record(change);
   expect(join(record({ spares: [] }), now)).toEqual([now, now]);
-  const accessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
-  expect(join(record({ spares: [{ audience: '', accessToken }] }), now)).toEqual([now, now]);
+  expect(join(record({ spares: [{ audience: '', accessToken: fetched }] }), now)).toEqual([now, now]);
 });

@@ -14,7 +14,7 @@ export interface AccessToken {
   readonly obtainedAt: number;
   /** The server did not say how long it lives; its claims did. */
   readonly claimed?: boolean;
-  /** Epoch milliseconds; absent if the server did not say. */
+  /** Epoch milliseconds; absent if the server did not say; 0 if it is not to be used. */
   readonly expiresAt?: number;
 }
 
@@ -118,7 +118,7 @@ export function isOpen(record: SessionRecord | undefined): record is SessionReco
  * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then an
  * attempt, then a term, then, for tabs without a common store that won the same term, one of two leaders and pairs.
  * Every tab that joins the same records ends with the same one, whatever the order (a store that lost or rolled back a
- * write is healed by the next one). Of spares, which are never told, it has those of whoever knows more.
+ * write is healed by the next one).
  */
 export function newer(
   stored: SessionRecord | undefined,
@@ -139,12 +139,44 @@ export function newer(
     later(mine.leader, stored.leader) ||
     later(mine.refreshToken, stored.refreshToken);
   const [known, other] = ahead > 0 ? [mine, stored] : [stored, mine];
-  // Spares are stored, but never told: who has only heard of a later term must not make the store forget them.
+  // What loses may live all the same: of two pairs of one version it becomes a spare. (Its own spares, which are never told, too:
+  // who has only heard of a later term must not make the store forget them.)
   //
-  //     A  pair P2: told ─ spare P1: stored ─ leaves: told
-  //     B  hears P2 ──────────────────────────────────────▶ elects itself: term + 1, P2, and P1
-  const isRicher = !apart && other.spares?.[known.spares?.length ?? 0];
-  return isRicher ? { ...known, spares: other.spares } : known;
+  //     A  pair P1: its write fails ░░░░░░░░░░░░░░░░░░░░░░░░ hears "term 9, of B" ─ writes again
+  //     B                            attempt 2 ─ pair P2: stored ─ elected: term 9
+  //     store                                                                     P1 or P2, and the other one
+  if (apart || !isOpen(known)) return known;
+  const { refreshToken, spares = [] } = other;
+  const { '': token } = other.accessTokens;
+  // Its access token was in use: it may be the one that a caller has just refused.
+  const pairs = token ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
+  return [...pairs, ...spares].reduce(withSpare, known);
+}
+
+/** The next version, with this pair. */
+export function withPair(
+  record: SessionRecord,
+  { refreshToken, audience, accessToken }: Spare,
+): SessionRecord {
+  const version = record.version + 1;
+  const accessTokens = { ...record.accessTokens, [audience]: { ...accessToken, version } };
+  return {
+    ...record,
+    version,
+    refreshToken,
+    accessTokens,
+    journal: undefined,
+    spares: undefined,
+    ended: undefined,
+  };
+}
+
+/** With one spare more; the record itself, if it has that. A session with a pair left has not ended. */
+export function withSpare(record: SessionRecord, spare: Spare): SessionRecord {
+  const { spares = [] } = record;
+  return [record, ...spares].some(({ refreshToken }) => refreshToken === spare.refreshToken)
+    ? record
+    : { ...record, spares: [...spares, spare], ended: undefined };
 }
 
 /**

@@ -39,6 +39,8 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   const pending = new Map<Participant, number>();
   /** Who asked each participant since it was last heard or had the time to answer, about which version. */
   const questions = new Map<Participant, Map<string, string>>();
+  /** Who waits for an answer to its question: until it has sent, or its turn is over. */
+  const asking = new Set<string>();
   /** What was kept from each asker, and by whom: that this version is lost. */
   const silenced = new Map<string, { version: string; by: Participant }>();
 
@@ -71,7 +73,8 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
     questions.delete(by);
     const knows = record?.ended && mayFly(by.state()!) ? idempotencyKey(record) : undefined;
     for (const [from, version] of asked) {
-      if (!speaks && version === knows) silenced.set(from, { version, by });
+      // A page that was frozen hears the question when whoever asked has long gone on.
+      if (!speaks && version === knows && asking.has(from)) silenced.set(from, { version, by });
     }
   }
 
@@ -93,6 +96,8 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       }
       const ended = Number(event.type === 'stored');
       if (begun !== ended) pending.set(by, (pending.get(by) ?? 0) + begun - ended);
+      if (!after.flight) asking.delete(after.me);
+      else if (after.flight.phase === 'asking') asking.add(after.me);
       answer(by, event, record, speaks);
 
       if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed && begun === 0)
@@ -106,6 +111,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       const version = idempotencyKey(request);
       const silent = silenced.get(me);
       silenced.delete(me);
+      asking.delete(me);
       if (silent?.version === version)
         violate(
           'I1',
