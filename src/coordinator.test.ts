@@ -339,6 +339,25 @@ describe('what the server says', () => {
     expect(strict.requests.length).toBeLessThan(6);
   });
 
+  // Neither store nor channel could take it, and the call would never settle.
+  test.each([{ id_token: () => '' }, { refresh_token: 7 }, { token_type: {} }])(
+    'a session whose tokens are no text (%j) is refused, and the one before it stays',
+    async (members) => {
+      const { tab } = await signedIn();
+      const given = watch(tab.setSession({ access_token: 'a', ...members } as never));
+      await pass(1);
+      expect(given.outcome()).toBe('ERR_CONFIGURATION');
+      expect(tab.getSnapshot()).toMatchObject({ version: 1, status: 'signed-in' });
+    },
+  );
+
+  test('nor is one of a subject that is no text', async () => {
+    const { tab } = await signedIn();
+    const given = watch(tab.setSession({ access_token: 'a' }, { subject: (() => '') as never }));
+    await pass(1);
+    expect(given.outcome()).toBe('ERR_CONFIGURATION');
+  });
+
   test.each([undefined, null, {}, { access_token: '' }, '<html>'])(
     'an unusable answer (%j) is in doubt, not a version',
     async (answer) => {

@@ -223,17 +223,14 @@ export function createCoordinator(
     ready,
 
     async setSession(tokens, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
-      if (!isTokenResponse(tokens)) {
-        const message = 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`';
-        throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
-      }
-      if (
-        (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) ||
-        (dpopKeyPair && !client.bind)
-      ) {
-        const message = 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })';
-        throw new TokenCoordinatorError('ERR_CONFIGURATION', message);
-      }
+      const wrong =
+        !isTokenResponse(tokens) || !isText(tokens.refresh_token, tokens.id_token, tokens.token_type, subject)
+          ? 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`'
+          : (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) ||
+              (dpopKeyPair && !client.bind)
+            ? 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })'
+            : undefined;
+      if (wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong);
       const at = clock.wall();
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
@@ -351,6 +348,11 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
 /** RFC 6749 §5.1: nothing else of it is needed. */
 function isTokenResponse(tokens: TokenResponse | null | undefined): boolean {
   return typeof tokens?.access_token === 'string' && tokens.access_token !== '';
+}
+
+/** What is there can be stored. */
+function isText(...members: unknown[]): boolean {
+  return members.every((member) => typeof (member ?? '') === 'string');
 }
 
 /** A listener's fault is its own: reported as uncaught, it stops nobody else. */
