@@ -55,6 +55,15 @@ describe('of two records of one version', () => {
       expect(newer(pair('r2', 5), both)).toBe(both);
     });
 
+    // Positions carry no pair: whoever called it lost may not know of the spare.
+    test('a session with a spare has not ended, whoever says so', () => {
+      const both = { ...pair('r2', 5), spares: [spare('r1')] };
+      expect(newer(both, { ...both, term: 9, ended: { kind: 'reauth-required' } })).toEqual({
+        ...both,
+        term: 9,
+      });
+    });
+
     test('a session is not lost with one of them', () => {
       const ended: SessionRecord = { ...pair('r1', 6), ended: { kind: 'reauth-required' } };
       const both = { ...pair('r1', 6), spares: [spare('r2')] };

@@ -150,7 +150,9 @@ export function newer(
   const { '': token } = other.accessTokens;
   // Its access token was in use: it may be the one that a caller has just refused.
   const pairs = token ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
-  return [...pairs, ...spares].reduce(withSpare, known);
+  const joined = [...pairs, ...spares].reduce(withSpare, known);
+  // Whoever called it lost had not heard of them all.
+  return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;
 }
 
 /** The next version, with this pair. */
@@ -171,12 +173,12 @@ export function withPair(
   };
 }
 
-/** With one spare more; the record itself, if it has that. A session with a pair left has not ended. */
+/** With one spare more; the record itself, if it has that. */
 export function withSpare(record: SessionRecord, spare: Spare): SessionRecord {
   const { spares = [] } = record;
   return [record, ...spares].some(({ refreshToken }) => refreshToken === spare.refreshToken)
     ? record
-    : { ...record, spares: [...spares, spare], ended: undefined };
+    : { ...record, spares: [...spares, spare] };
 }
 
 /**

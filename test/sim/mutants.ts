@@ -546,8 +546,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a session with a spare has not ended',
     file: record,
-    anchor: 'spares: [...spares, spare], ended: undefined }',
-    replacement: 'spares: [...spares, spare] }',
+    anchor: 'joined.ended && joined',
+    replacement: 'joined.ended && !joined.ended && joined',
     within: 100_000,
   },
   {

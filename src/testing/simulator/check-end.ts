@@ -55,6 +55,8 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
       }
     }
   }
+  if (stored?.ended?.kind === 'reauth-required' && stored.spares?.length)
+    violate('I2', 'the session ended, though a spare was left to be tried');
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
     // (After a wipe, or blindly, two tabs came to two pairs of one version: no message tells which of them is meant by the word

@@ -161,15 +161,16 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
           );
         } else if (blind) truth.excuse(refreshToken, 'blind');
         else if (reason === undefined) truth.excuse(refreshToken, 'overtaken');
-        if (reason === 'page gone' || reason === 'page left') {
+        const isGone = reason === 'page gone' || reason === 'page left';
+        if (isGone) {
           truth.excuse(
             refreshToken,
             one.outcome === 'tokens' ? 'page gone before the commit' : 'answer lost',
           );
-          // Without a store its journal was only said, and perhaps died with it.
-          if (unstored.has(one)) truth.excuse(refreshToken, 'blind');
         } else if (reason === 'overdue') truth.excuse(refreshToken, 'overtaken');
         else if (reason === 'forgotten') truth.excuse(refreshToken, 'store lost it');
+        // Without a store its journal was only said, and perhaps died with its page, be it after the answer.
+        if (unstored.has(one) && (isGone || !one.tab.alive())) truth.excuse(refreshToken, 'blind');
       }
       if (plan.profile === 'no-faults' && (earlier.length > 0 || exchange.request.attempt > 1)) {
         violate('I1', `${by.tab.name} sends version ${version} a second time without any fault`);
