@@ -32,6 +32,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   let elected: { by: Participant; at: number; term: string } | undefined;
   /** The term that each heard had been won, of a version that it had not heard of. */
   const outran = new Map<Participant, string>();
+  /** When each was robbed of a lock. */
+  const robbed = new Map<Participant, number>();
   /** The wait that each participant heard of, by the failure it belongs to. */
   const waits = new Map<Participant, { version: string; until: number; failure: string }>();
   /** The version that each participant wanted to spend when it wrote its journal. */
@@ -69,6 +71,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const { sessionId, version, term } = event.message;
         if (after.record?.version !== version) outran.set(by, termOf({ sessionId, version, term }));
       }
+      if (event.type === 'lock' && event.outcome === 'lost') robbed.set(by, now());
       const woken = event.type === 'lifecycle' && event.change === 'online';
       // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
       const journal = after.record?.journal;
@@ -163,6 +166,10 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
    *     A  pair v2, term 3 ───────────────╮
    *     B  v2, wins term 4 ─╮             │
    *     C  v1, reads, in vain (no store) ◀╯ ◀─ v2, term 3: the word came before what it speaks of, and C may win term 4
+   *
+   *     A  claims in memory ─────────────────────╮ steals from B, whose word is still on its way
+   *     B  claims in memory ─ granted: wins term 4 ─╳
+   *     C  claims in memory ─────────────────────── granted: wins term 4
    */
   function won(by: Participant, { storage, options, record }: State): void {
     if (storage !== 'memory') return;
@@ -170,6 +177,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     const term = termOf(record!);
     elected = { by, at: now(), term };
     if (!last || last.by === by || last.term !== term || !options.locks || outran.get(by) === term) return;
+    if (robbed.get(last.by)! >= last.at) return;
     const heard = [by, last.by].every(
       ({ tab, closed, left, returnedAt }) =>
         tab.alive() && !closed && !left && Math.max(tab.lastStill(), returnedAt) < last.at - SLACK_MS,
