@@ -41,7 +41,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   testDir: 'e2e',
   // A race that shows once in a hundred runs is what this library is about: a retry would hide it.
   retries: 0,
-  // One browser of each engine at a time, two engines beside each other: mostly the tests wait.
+  // Two browsers beside each other: mostly the tests wait.
   workers: 2,
   forbidOnly: true,
   timeout: 60_000,
@@ -50,18 +50,6 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   // Tests marked @chromium or @firefox are about what that engine alone does (or its driver), those marked @page need a page of
   // Playwright's, those marked @settings a browser that can be set as a user would; the others run in all three engines.
   projects: [
-    {
-      name: 'chromium',
-      workers: 1,
-      grepInvert: core ? /@firefox|@slow/ : /@firefox/,
-      use: {
-        browserName: 'chromium',
-        launchOptions: {
-          args: chromiumArgs,
-          ...(chromium === undefined ? {} : { executablePath: chromium.path }),
-        },
-      },
-    },
     {
       name: 'firefox',
       workers: 1,
@@ -88,6 +76,18 @@ export default defineConfig<object, { webDriver: string | undefined }>({
       use: {
         browserName: 'webkit',
         ...(webkit === undefined || webkit.own ? {} : { webDriver: webkit.path }),
+      },
+    },
+    {
+      // The most tests, so last: when the other engines are through, both places are its own.
+      name: 'chromium',
+      grepInvert: core ? /@firefox|@slow/ : /@firefox/,
+      use: {
+        browserName: 'chromium',
+        launchOptions: {
+          args: chromiumArgs,
+          ...(chromium === undefined ? {} : { executablePath: chromium.path }),
+        },
       },
     },
   ],
