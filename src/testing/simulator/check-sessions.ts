@@ -170,6 +170,11 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     },
 
     written(by, before, after) {
+      const { refreshToken: old = '', spares = [] } = before ?? {};
+      const isPromoted = spares.some(({ refreshToken }) => refreshToken === after.refreshToken);
+      const has = [after, ...(after.spares ?? [])].some(({ refreshToken }) => refreshToken === old);
+      if (isPromoted && !has && !truth.requests.get(old)?.some(({ outcome }) => outcome === 'lost'))
+        violate('I2', `${by.tab.name} takes a spare for a refresh token that the server did not refuse`);
       if (after.ended?.kind === 'signed-out') return;
       if (truth.buried.has(after.sessionId) && !truth.storeReset()) {
         violate('I4', `${by.tab.name} writes a session back that was signed out`);
