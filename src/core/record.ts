@@ -221,14 +221,17 @@ export function parseRecord(value: unknown): SessionRecord | undefined {
     version,
     sessionId,
     accessTokens = {},
+    spares = [],
     journal = { attempt: 0 } as Journal,
   } = record;
   const { attempt, failure } = Object(journal) as Journal;
   const sound =
     [schema, startedAt, term, version, attempt, failure?.retryInMs ?? 0].every(Number.isFinite) &&
     typeof sessionId === 'string' &&
-    Object.values(Object(accessTokens) as object).every(
-      (token: unknown) => typeof Object(token).token === 'string',
-    );
+    Array.isArray(spares) &&
+    [
+      ...Object.values(Object(accessTokens) as object),
+      ...spares.map((spare) => Object(spare).accessToken),
+    ].every((token: unknown) => typeof Object(token).token === 'string');
   return sound ? ({ ...record, accessTokens: Object(accessTokens) } as SessionRecord) : undefined;
 }

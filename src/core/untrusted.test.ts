@@ -3,11 +3,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseMessage, toEnvelope } from './protocol.js';
 import { audienceKey, newer, parseRecord } from './record.js';
-import type { SessionRecord } from './record.js';
+import type { SessionRecord, Spare } from './record.js';
 
 /** Few values of each kind, so that two records often agree in all but one thing; for undefined, the member is absent. */
 const few = fc.integer({ min: 1, max: 3 });
 const name = fc.constantFrom('a', 'b', 'c');
+const token = fc.record({ token: name, version: few, obtainedAt: few });
 const record = fc.record(
   {
     schema: fc.constant(1),
@@ -17,8 +18,12 @@ const record = fc.record(
     sessionId: name,
     version: few,
     refreshToken: name,
-    accessTokens: fc.dictionary(name, fc.record({ token: name, version: few, obtainedAt: few })),
+    accessTokens: fc.dictionary(fc.constantFrom('', 'b'), token),
     journal: fc.record({ attempt: few, by: name, term: few }),
+    spares: fc.uniqueArray(fc.record({ refreshToken: name, audience: name, accessToken: token }), {
+      selector: (spare) => spare.refreshToken,
+      maxLength: 2,
+    }),
   },
   { requiredKeys: ['schema', 'startedAt', 'term', 'sessionId', 'version', 'accessTokens'] },
 );
@@ -31,6 +36,7 @@ const members = [
   'sessionId',
   'accessTokens',
   'journal',
+  'spares',
   'record',
   'type',
   'from',
@@ -64,7 +70,8 @@ describe('what any script of the origin may write or post', () => {
       if (!read) return true;
       const { schema, startedAt, term, version, sessionId } = read;
       const counted = [schema, startedAt, term, version].every(Number.isFinite);
-      return counted && typeof sessionId === 'string' && Object.values(read.accessTokens).every(isToken);
+      const tokens = [...Object.values(read.accessTokens), ...(read.spares ?? []).map(ofSpare)];
+      return counted && typeof sessionId === 'string' && tokens.every(isToken);
     });
     expect(counterexample(isOne)).toBeNull();
   });
@@ -74,8 +81,9 @@ describe('what any script of the origin may write or post', () => {
     const isItsOwn = fc.property(data, (one) => {
       const heard = parseMessage(one);
       if (!heard || !('record' in heard)) return true;
-      const { sessionId, accessTokens } = heard.record;
-      return sessionId === heard.sessionId && Object.values(accessTokens).every(isToken);
+      const { sessionId, accessTokens, spares = [] } = heard.record;
+      const tokens = [...Object.values(accessTokens), ...spares.map(ofSpare)];
+      return sessionId === heard.sessionId && tokens.every(isToken);
     });
     expect(counterexample(isItsOwn)).toBeNull();
   });
@@ -88,6 +96,10 @@ test('what was written or posted is read as it was', () => {
   });
   expect(counterexample(isTheSame)).toBeNull();
 });
+
+function ofSpare({ accessToken }: Spare): unknown {
+  return accessToken;
+}
 
 function isToken(value: unknown): boolean {
   return typeof (value as { token?: unknown }).token === 'string';
@@ -121,6 +133,7 @@ test('the order in which two records are heard makes no difference, nor does hea
 });
 
 /** What the join tells apart: the same tokens of the same version are the same, wherever they were kept. */
-function told({ startedAt: _, accessTokens: __, journal, ...rest }: SessionRecord): object {
-  return plain({ ...rest, attempt: journal?.attempt }) as object;
+function told({ startedAt: _, accessTokens: __, journal, spares = [], ...rest }: SessionRecord): object {
+  const pairs = spares.map(({ refreshToken }) => refreshToken).sort();
+  return plain({ ...rest, attempt: journal?.attempt, pairs }) as object;
 }
