@@ -134,6 +134,6 @@ test('the order in which two records are heard makes no difference, nor does hea
 
 /** What the join tells apart: the same tokens of the same version are the same, wherever they were kept. */
 function told({ startedAt: _, accessTokens: __, journal, spares = [], ...rest }: SessionRecord): object {
-  const pairs = spares.map(({ refreshToken }) => refreshToken).sort();
+  const pairs = spares.map(({ refreshToken }) => String(refreshToken)).sort();
   return plain({ ...rest, attempt: journal?.attempt, pairs }) as object;
 }
