@@ -120,7 +120,7 @@ function verdict(
     const left = lifeLeft(s, caller.key, now);
     const served = { token: token.token };
     // Anything newer than what was found wanting will do, or a short-lived token would never be handed out; and what still
-    // looks dead after a second refresh does so by a clock of this tab's own.
+    // looks dead after a second refresh does so by a clock of this tab's own. (Unless it is a spare's that was in use before.)
     const newer = token.version - caller.version;
     if (token.expiresAt !== 0 && (newer > 1 || (newer > 0 && (left > 0 || token.version === s.received))))
       return served;
