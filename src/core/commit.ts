@@ -65,7 +65,9 @@ function withAnswer(
     audience: audienceKey(attempt),
     accessToken: toAccessToken(tokens, base.version + 1, attempt.sent.wall, life),
   };
-  if (base.version <= attempt.version || base.ended)
+  // What was lost, a late answer brings back; not one that only repeats what was lost (a server that forgives replays).
+  const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
+  if (base.version <= attempt.version || (base.ended && isNews))
     return { ...withPair(base, pair), idToken: tokens.id_token ?? base.idToken };
   // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
   const proven = base.version > attempt.version + 1 && !base.spares;

@@ -146,7 +146,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'commit: the first answer of a version wins',
     file: commit,
-    anchor: 'if (base.version <= attempt.version || base.ended)',
+    anchor: 'if (base.version <= attempt.version || (base.ended && isNews))',
     replacement: 'if (base.version > 0)',
     within: 10_000,
   },
@@ -157,6 +157,13 @@ export const mutants: readonly Mutant[] = [
     replacement: 'proven ? base : withSpare(base, { ...pair, refreshToken: base.refreshToken })',
     profile: 'faults',
     within: 30_000,
+  },
+  {
+    guard: 'commit: a late answer that repeats what was lost brings nothing back',
+    file: commit,
+    anchor: 'base.ended && isNews',
+    replacement: 'base.ended',
+    within: 200_000,
   },
   {
     guard: 'commit: never into a session that was signed out',
