@@ -9,24 +9,30 @@ import type { SessionRecord, Spare } from './record.js';
 const few = fc.integer({ min: 1, max: 3 });
 const name = fc.constantFrom('a', 'b', 'c');
 const token = fc.record({ token: name, version: few, obtainedAt: few });
-const record = fc.record(
-  {
-    schema: fc.constant(1),
-    startedAt: few,
-    term: few,
-    leader: name,
-    sessionId: name,
-    version: few,
-    refreshToken: name,
-    accessTokens: fc.dictionary(fc.constantFrom('', 'b'), token),
-    journal: fc.record({ attempt: few, by: name, term: few }),
-    spares: fc.uniqueArray(fc.record({ refreshToken: name, audience: name, accessToken: token }), {
-      selector: (spare) => spare.refreshToken,
-      maxLength: 2,
-    }),
-  },
-  { requiredKeys: ['schema', 'startedAt', 'term', 'sessionId', 'version', 'accessTokens'] },
-);
+const record = fc
+  .record(
+    {
+      schema: fc.constant(1),
+      startedAt: few,
+      term: few,
+      leader: name,
+      sessionId: name,
+      version: few,
+      refreshToken: name,
+      accessTokens: fc.dictionary(fc.constantFrom('', 'b'), token),
+      journal: fc.record({ attempt: few, by: name, term: few }),
+      spares: fc.uniqueArray(fc.record({ refreshToken: name, audience: name, accessToken: token }), {
+        selector: (spare) => spare.refreshToken,
+        maxLength: 2,
+      }),
+    },
+    { requiredKeys: ['schema', 'startedAt', 'term', 'sessionId', 'version', 'accessTokens'] },
+  )
+  // A pair is never its own spare (`withSpare`).
+  .map(({ spares, ...one }) => ({
+    ...one,
+    ...(spares && { spares: spares.filter(({ refreshToken }) => refreshToken !== one.refreshToken) }),
+  }));
 
 const members = [
   'schema',
