@@ -134,7 +134,7 @@ export interface TokenCoordinator {
   readonly ready: Promise<void>;
   /**
    * Begins a session in every tab, replacing any other.
-   * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
+   * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, or a token or `subject` no text, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
   readonly setSession: (tokens: TokenResponse, options?: SessionOptions) => Promise<void>;
   /**

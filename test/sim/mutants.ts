@@ -544,6 +544,13 @@ export const mutants: readonly Mutant[] = [
     within: 100_000,
   },
   {
+    guard: 'what is not to be used is not served, however new it is',
+    file: 'src/core/calls.ts',
+    anchor: 'token.expiresAt !== 0 && (',
+    replacement: '(',
+    within: 200_000,
+  },
+  {
     guard: 'a session that was signed out has no spares',
     file: record,
     anchor: 'if (apart || !isOpen(known)) return known;',

@@ -12,13 +12,17 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
   /** Who said of each version that it is lost, and has not gone since. */
   const announced = new Map<string, { by: Participant; at: number }[]>();
 
+  /** The server's definitive word about this very refresh token was heard. */
+  function isRefused(refreshToken = ''): boolean {
+    return truth.requests.get(refreshToken)?.some(({ outcome }) => outcome === 'lost') === true;
+  }
+
   /** I6: only on the server's definitive word about this very refresh token; and the loss must have a reason. */
   function judgeLoss({ sessionId, version, refreshToken }: SessionRecord): void {
     const key = `${sessionId}.${version}`;
     if (judged.has(key) || refreshToken === undefined) return;
     judged.add(key);
-    const requests = truth.requests.get(refreshToken) ?? [];
-    if (!requests.some(({ outcome }) => outcome === 'lost')) {
+    if (!isRefused(refreshToken)) {
       return violate('I6', `session ended at version ${version} without the server's word about its token`);
     }
     const known = server.find(refreshToken);
@@ -148,9 +152,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
       // Whoever hears that one of two pairs is dead cannot tell which is meant; who was told so by the server can.
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {
-        const { ended, refreshToken = '' } = event.result.record!;
-        const isRefused = truth.requests.get(refreshToken)?.some(({ outcome }) => outcome === 'lost');
-        if (ended?.kind === 'reauth-required' && !isRefused)
+        const { ended, refreshToken } = event.result.record!;
+        if (ended?.kind === 'reauth-required' && !isRefused(refreshToken))
           violate('I6', `${by.tab.name} ends the session for a refresh token that the server did not refuse`);
       }
       if (record?.ended?.kind === 'signed-out') {
@@ -170,10 +173,10 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     },
 
     written(by, before, after) {
-      const { refreshToken: old = '', spares = [] } = before ?? {};
+      const { refreshToken: old, spares = [] } = before ?? {};
       const isPromoted = spares.some(({ refreshToken }) => refreshToken === after.refreshToken);
       const has = [after, ...(after.spares ?? [])].some(({ refreshToken }) => refreshToken === old);
-      if (isPromoted && !has && !truth.requests.get(old)?.some(({ outcome }) => outcome === 'lost'))
+      if (isPromoted && !has && !isRefused(old))
         violate('I2', `${by.tab.name} takes a spare for a refresh token that the server did not refuse`);
       if (after.ended?.kind === 'signed-out') return;
       if (truth.buried.has(after.sessionId) && !truth.storeReset()) {

@@ -172,11 +172,11 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         // Without a store its journal was only said, and perhaps died with its page, be it after the answer.
         if (unstored.has(one) && (isGone || !one.tab.alive())) truth.excuse(refreshToken, 'blind');
       }
+      if (plan.profile !== 'no-faults') return;
       // (Its tab was closed when the journal had been written, and nothing was sent.)
       const last = world.database.history()[1]?.journal?.by;
       const unsent = participants.some(({ closed, state }) => closed && state()?.me === last);
-      const isSecond = earlier.length > 0 || (exchange.request.attempt > 1 && !unsent);
-      if (plan.profile === 'no-faults' && isSecond) {
+      if (earlier.length > 0 || (exchange.request.attempt > 1 && !unsent)) {
         violate('I1', `${by.tab.name} sends version ${version} a second time without any fault`);
       }
     },
