@@ -302,7 +302,7 @@ const initialSnapshot: Snapshot = Object.freeze({
   version: 0,
 });
 
-/** Where there is neither a document nor a worker (server rendering): opens nothing, promises nothing. */
+/** Where there is no document (server rendering, a worker): opens nothing, promises nothing. */
 export function createInertCoordinator(): TokenCoordinator {
   const refuse = async (): Promise<never> => {
     throw new TokenCoordinatorError('ERR_UNSUPPORTED', 'Tokens exist in browsers only');

@@ -32,8 +32,8 @@ export type {
 
 /**
  * Makes this tab one participant in the coordination of one login: of all tabs that use the same `name`, exactly one
- * refreshes at a time, and all of them have the result. Never throws for a missing browser API; where there is neither
- * a document nor a worker (server rendering), it stays `loading` and opens nothing.
+ * refreshes at a time, and all of them have the result. Never throws for a missing browser API; where there is no
+ * document (server rendering, a worker) it stays `loading` and opens nothing. A service worker has `serveRefresh`.
  *
  * @param options - name, refresh function, and durations in milliseconds with their defaults
  * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change

@@ -79,7 +79,7 @@ export interface TokenCoordinatorOptions {
   readonly refresh: RefreshFunction | TokenClient;
   /** How long before expiry to refresh ahead; default `min(60_000, 20 % of the token's life)`; never in the first half of its life. */
   readonly refreshBeforeMs?: number | undefined;
-  /** Least life of a token handed out; default `min(10_000, 10 % of its life)`. */
+  /** Least life of a token handed out; default `min(10_000, 10 % of its life)`; at most half of its life counts. */
   readonly minValidityMs?: number | undefined;
   /** Refresh ahead of expiry: by visible tabs (default), by any, or only on demand. */
   readonly proactive?: 'visible' | 'always' | 'never' | undefined;

@@ -1,7 +1,7 @@
 import { TokenCoordinatorError } from '../core/errors.js';
 import type { DPoPSupport } from './dpop/dpop-support.js';
 
-/** Options of `refreshTokenGrant`. Give `tokenEndpoint` or `issuer`; with both, nothing is discovered for a refresh. */
+/** Options of `refreshTokenGrant`. Give `issuer`, or `tokenEndpoint`: with that nothing is discovered, whether or not there is an `issuer`. */
 export interface RefreshTokenGrantOptions {
   /** Absolute URL of the token endpoint (RFC 6749 §3.2); default: the discovered one. */
   readonly tokenEndpoint?: string | URL | undefined;
@@ -20,7 +20,7 @@ export interface RefreshTokenGrantOptions {
   readonly versionParameter?: string | undefined;
   /** Name of a request header that carries one idempotency key per version; default: not sent. It costs a CORS preflight. */
   readonly idempotencyHeader?: string | undefined;
-  /** Absolute URL of the revocation endpoint (RFC 7009); default: the discovered one, else nothing is revoked. */
+  /** Absolute URL of the revocation endpoint (RFC 7009); default: the discovered one; beside `tokenEndpoint` none is, and nothing is revoked. */
   readonly revocationEndpoint?: string | URL | undefined;
   /** Further form parameters of the token request, for example `{ audience: '…' }`; default: none. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
