@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createFakeSession, type FakeSession } from '../../test/support/fake-session.js';
+import type { Snapshot } from '../core/types.js';
 import {
   json,
   startLoopbackServer,
   type Answer,
   type LoopbackServer,
 } from '../../test/support/loopback-server.js';
+import { TokenCoordinatorError } from '../core/errors.js';
 import { createFetch } from './index.js';
 
 let api: LoopbackServer;
@@ -210,6 +212,29 @@ describe('after a 401', () => {
     },
   );
 
+  // A proof takes its time: the key, the nonce, the signature.
+  test.each([
+    ['', 'first'],
+    [', its tab just opened', undefined],
+  ])('nor for one who signs in while its headers are made%s', async (_, shown) => {
+    const signIn = async (): Promise<void> => {
+      await Promise.resolve();
+      session.start('second');
+    };
+    const { getSnapshot } = session;
+    let sessionId = shown;
+    vi.spyOn(session, 'getSnapshot').mockImplementation(() => ({ ...getSnapshot(), sessionId }) as Snapshot);
+    vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
+      const headers = { Authorization: `Bearer ${await session.getAccessToken()}` };
+      if (session.token() === 'first-1') await signIn();
+      sessionId = 'second';
+      return headers;
+    });
+    api.answer(accepting('never'));
+    expect((await authFetch(api.origin)).status).toBe(401);
+    expect(authorizations()).toEqual(['Bearer first-1']);
+  });
+
   test.each([
     'Bearer error="insufficient_scope"',
     'Bearer error="insufficient_user_authentication"',
@@ -337,6 +362,31 @@ describe('an API that refuses every token', () => {
     expect(await call(3)).toBe(4);
     vi.advanceTimersByTime(300_000);
     expect(await call(3)).toBe(5);
+  });
+
+  test.each([
+    ['brings the same token', () => Promise.resolve('first-1')],
+    ['is refused', () => Promise.reject(new TokenCoordinatorError('ERR_REFRESH_REJECTED', 'invalid_client'))],
+  ])('causes no more where the refresh %s', async (_, refresh) => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    api.answer(accepting('never'));
+    const asked = vi
+      .spyOn(session, 'getAccessToken')
+      .mockImplementation(({ forceRefresh } = {}) => (forceRefresh ? refresh() : Promise.resolve('first-1')));
+    const forced = (): number => asked.mock.calls.filter(([options]) => options?.forceRefresh).length;
+    for (let i = 0; i < 5; i++) expect((await authFetch(api.origin)).status).toBe(401);
+    expect(forced()).toBe(1);
+    vi.advanceTimersByTime(30_000);
+    for (let i = 0; i < 5; i++) await authFetch(api.origin);
+    expect(forced()).toBe(2);
+  });
+
+  test('causes one for each call during an outage, which ends by itself', async () => {
+    api.answer(accepting('never'));
+    const forced = vi.fn<() => Promise<void>>().mockRejectedValue(new Error('offline'));
+    session.beforeRefresh = forced;
+    for (let i = 0; i < 3; i++) await authFetch(api.origin);
+    expect(forced).toHaveBeenCalledTimes(3);
   });
 
   test('is forgiven as soon as a newer token helps', async () => {

@@ -19,8 +19,8 @@ export interface CreateFetchOptions {
  *   Chromium 119, Firefox 111, Safari 16.1 and later).
  * - After a 401 the request is sent once more if the token was outdated by then, or one refresh shared by all tabs brings a newer one. Not
  *   if the server asks for something else (`insufficient_scope`, `Basic`), nor if the body is a stream, nor if another user has signed
- *   in meanwhile. If newer tokens are refused too, 401s cause no refresh for a while: 30 s, then doubling up to 5 min.
- * - If that refresh fails, the 401 itself is returned, body intact.
+ *   in meanwhile. If newer tokens are refused too, or there is none, 401s cause no refresh for a while: 30 s, then doubling up to 5 min.
+ * - If that refresh fails, the 401 itself is returned at once, body intact.
  * - With DPoP, a proof that the API refuses for its nonce or its time is replaced once (RFC 9449 §9).
  *
  * @param coordinator - whose token to send

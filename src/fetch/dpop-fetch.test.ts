@@ -101,6 +101,21 @@ test('a clock that is wrong is set right by the Date of the refusal', async () =
   expect([api.received.length, session.refreshes]).toEqual([2, 0]);
 });
 
+test('a refusal that was not answered tells the time of then, not of now', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const refusal = { 'dpop-nonce': 'nonce-1', 'www-authenticate': 'DPoP error="invalid_dpop_proof"' };
+  api.answer((...call) => json(401, {}, { ...refusal, date: new Date().toUTCString() })(...call));
+  const body = new Blob(['once']).stream();
+  await authFetch(api.origin, { method: 'POST', body, duplex: 'half' } as RequestInit);
+  vi.setSystemTime(Date.now() + 3_600_000);
+  api.answer(json(200, {}));
+  await authFetch(api.origin);
+  vi.useRealTimers();
+  const { iat, nonce } = decodeJwt(String(api.received[0]?.headers['dpop']));
+  expect(nonce).toBe('nonce-1');
+  expect(Math.abs(Number(iat) * 1000 - (Date.now() + 3_600_000))).toBeLessThan(60_000);
+});
+
 test('a nonce of another origin, reached by a redirect, is not taken for one of this', async () => {
   const stranger = await startLoopbackServer('localhost');
   stranger.answer(json(200, {}, { 'dpop-nonce': 'foreign' }));

@@ -13,7 +13,7 @@ export type TokenProvider = Pick<
 /** What is remembered of an origin between requests. */
 export interface Origin {
   readonly breaker: RefreshBreaker;
-  /** An answer with a nonce for the next proof (RFC 9449 §9), not yet passed on. */
+  /** An answer's nonce for the next proof (RFC 9449 §9), not yet passed on. What else it said, of the clock for one, was of that moment. */
   answer?: { readonly headers: Headers } | undefined;
 }
 
@@ -35,17 +35,23 @@ export async function sendAuthorized(
   };
   const send = async (headers: AuthorizationHeaders): Promise<Response> => {
     const response = await request.send(headers);
-    const { headers: answered } = response;
-    if (answered.has('dpop-nonce') && isFrom(url, response)) origin.answer = { headers: answered };
+    const nonce = response.headers.get('dpop-nonce');
+    if (nonce !== null && isFrom(url, response))
+      origin.answer = { headers: new Headers({ 'dpop-nonce': nonce }) };
     return response;
   };
 
   signal?.throwIfAborted();
+  const { sessionId: asked } = coordinator.getSnapshot();
   const headers = await authorize();
   const token = tokenIn(headers);
   const { sessionId } = coordinator.getSnapshot();
-  // A request made for one user is not repeated for another.
-  const isSameSession = (): boolean => coordinator.getSnapshot().sessionId === sessionId;
+  // A request made for one user is not repeated for another, who may have signed in as early as while its proof was made:
+  //
+  //     request  token of A ─ signs a proof ─────────────▶ 401: whose was it?
+  //     tab                        B signs in
+  const isKnown = asked === undefined ? coordinator.peekAccessToken(selector) === token : asked === sessionId;
+  const isSameSession = (): boolean => isKnown && coordinator.getSnapshot().sessionId === sessionId;
 
   /** The refused request once more, with what `improve` brings; `undefined` if that is nothing. */
   const repeat = async (
@@ -65,10 +71,17 @@ export async function sendAuthorized(
     // Where another request or another tab has refreshed since, nobody refreshes for this one.
     if (held === undefined || held === token) {
       if (!origin.breaker.mayRefresh()) return undefined;
-      await untilAborted(coordinator.getAccessToken({ ...selector, forceRefresh: true, signal }), signal);
+      const forced = { ...selector, forceRefresh: true, failFast: true, signal };
+      await untilAborted(coordinator.getAccessToken(forced), signal).catch((error: unknown) => {
+        // Neither an outage, which ends by itself, nor the end of the session, after which nobody refreshes.
+        if (Object(error).code === 'ERR_REFRESH_REJECTED') origin.breaker.useless(token);
+        throw error;
+      });
     }
     const newer = await authorize();
-    return tokenIn(newer) === token ? undefined : newer;
+    if (tokenIn(newer) !== token) return newer;
+    origin.breaker.useless(token);
+    return undefined;
   };
 
   const first = await send(headers);
@@ -79,7 +92,7 @@ export async function sendAuthorized(
   if (refusalOf(url, response) !== 'token') return response;
   const again = await repeat(response, newerHeaders);
   if (!again) return response;
-  if (refusalOf(url, again.response) === 'token') origin.breaker.refusedAgain(again.token);
+  if (refusalOf(url, again.response) === 'token') origin.breaker.useless(again.token);
   else origin.breaker.helped();
   return again.response;
 }
