@@ -193,6 +193,18 @@ describe('how long a token lives', () => {
     await pass(100);
     expect(forced.outcome()).toBe('access-2');
   });
+
+  test('none at all: one request for each call, and none that nobody asked for', async () => {
+    const { tab, strict } = await signedIn({ proactive: 'always' }, 0);
+    await pass(10_000);
+    expect(strict.requests).toHaveLength(0);
+    for (const token of ['access-2', 'access-3']) {
+      const call = watch(tab.getAccessToken());
+      await pass(5_000);
+      expect(call.outcome()).toBe(token);
+    }
+    expect(strict.requests).toHaveLength(2);
+  });
 });
 
 describe('a refresh function that calls its own coordinator', () => {
@@ -271,6 +283,45 @@ describe('what the server says', () => {
     expect(dead.outcome()).toBe(code);
     expect(strict.requests.length).toBeGreaterThanOrEqual(atLeast);
     expect(new Set(strict.requests.map((request) => request.idempotencyKey)).size).toBe(1);
+  });
+
+  // `Number(header) * 1000` of a header that is not there, or is a date.
+  test.each([NaN, Infinity, 0, -5_000, '7' as never])(
+    'retryAfterMs: %s is none: requests back off, and whoever opens finds the session',
+    async (retryAfterMs) => {
+      const { tab, open, strict } = await signedIn();
+      strict.answer = async () => Promise.reject(new RefreshUnavailableError({ retryAfterMs }));
+      const call = watch(tab.getAccessToken({ forceRefresh: true, timeoutMs: 3_000 }));
+      await pass(3_000);
+      expect(call.outcome()).toBe('ERR_REFRESH_UNAVAILABLE');
+      expect(strict.requests.length).toBeLessThan(5);
+      const later = open();
+      await pass(50);
+      expect(later.getSnapshot()).toMatchObject({ status: 'signed-in', version: 1 });
+    },
+  );
+
+  test('errorDescription: what is no text is stored as one', async () => {
+    const { tab, origin, strict } = await signedIn();
+    const errorDescription = (() => 'a function cannot be cloned') as never;
+    strict.answer = async () =>
+      Promise.reject(new RefreshRejectedError({ error: 'invalid_client', errorDescription }));
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(100);
+    expect(tab.getSnapshot().error?.code).toBe('ERR_REFRESH_REJECTED');
+    expect(origin.record?.journal?.failure?.errorDescription).toBeTypeOf('string');
+  });
+
+  test('failFast: an outage is told at once, not waited out', async () => {
+    const { tab, strict } = await signedIn();
+    strict.answer = async () => Promise.reject(new RefreshUnavailableError({ status: 503 }));
+    const patient = watch(tab.getAccessToken({ forceRefresh: true }));
+    const hasty = watch(tab.getAccessToken({ forceRefresh: true, failFast: true }));
+    await pass(500);
+    expect([hasty.outcome(), patient.outcome()]).toEqual(['ERR_REFRESH_UNAVAILABLE', 'pending']);
+    strict.answer = undefined;
+    await pass(10_000);
+    expect(patient.outcome()).toBe('access-2');
   });
 
   test('recovers by itself after a failure', async () => {
@@ -650,6 +701,23 @@ describe('sign-out', () => {
     expect(revoked).toEqual(['refresh-1', 'refresh-2']);
     expect(tab.getSnapshot()).toMatchObject({ status: 'signed-out', version: 0, role: 'none' });
   });
+
+  test.each([
+    ['throws', () => Promise.reject(new Error('no network'))],
+    [
+      'throws at once',
+      () => {
+        throw new Error('not configured');
+      },
+    ],
+    ['is a mock that returns nothing', () => undefined as never],
+  ])('whose revocation %s is a sign-out all the same, and no more is heard of it', async (_, revoke) => {
+    const { tab } = await signedIn({ refresh: { refresh: server().refresh, revoke } });
+    const done = watch(tab.signOut());
+    await pass(100);
+    expect(done.outcome()).toBeUndefined();
+    expect(tab.events.map(({ type }) => type)).toContain('signed-out');
+  });
 });
 
 describe('several APIs of one session', () => {
@@ -862,6 +930,17 @@ describe('without parts of the platform', () => {
       'reauth-required',
     ]);
     expect(strict.requests).toHaveLength(0);
+  });
+
+  test('no store: who signs in before the others have been asked is signed in at once', async () => {
+    const { origin, open } = { origin: new Origin(), open: server().refresh };
+    origin.storeFailures = 1_000;
+    const tab = origin.open({ refresh: open, proactive: 'never' });
+    const done = watch(tab.setSession({ access_token: 'access-1', expires_in: 10 }));
+    await pass(50);
+    expect(done.outcome()).toBeUndefined();
+    expect(tab.getSnapshot()).toMatchObject({ status: 'signed-in', storage: 'memory', version: 1 });
+    expect(tab.events.map(({ type }) => type)).toContain('session-started');
   });
 
   test('a store that fails: memory, said openly, and back', async () => {

@@ -102,7 +102,7 @@ export function createCoordinator(
         case 'emit':
           return notify(effect.event.type, effect.event);
         case 'revoke':
-          return void client.revoke?.(effect.token, 'refresh_token').catch(() => {});
+          return quietly(() => client.revoke?.(effect.token, 'refresh_token'));
         case 'dispose':
           return controllers.forEach((controller) => controller.abort());
       }
@@ -112,7 +112,7 @@ export function createCoordinator(
       const next = snapshotOf(after, seen, snapshot);
       const { sessionId } = snapshot;
       if (sessionId && sessionId !== next.sessionId) {
-        client.unbind?.({ name, sessionId }).catch(() => {});
+        quietly(() => client.unbind?.({ name, sessionId }));
       }
       seen = after;
       fast = undefined;
@@ -206,14 +206,21 @@ export function createCoordinator(
       const known = inMemory(wall);
       if (known && wall < known.fresh) return known.promise;
     }
-    const { minValidityMs, forceRefresh: force = false, resource, scope, signal } = asked ?? {};
+    const {
+      minValidityMs,
+      forceRefresh: force = false,
+      failFast = false,
+      resource,
+      scope,
+      signal,
+    } = asked ?? {};
     const timeoutMs = asked?.timeoutMs ?? core.refreshTimeoutMs + 5_000;
     if (!(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)) {
       const message = 'getAccessToken: `timeoutMs` and `minValidityMs` must be milliseconds';
       return Promise.reject(new TokenCoordinatorError('ERR_CONFIGURATION', message));
     }
     return ask(
-      (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, timeoutMs }),
+      (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, failFast, timeoutMs }),
       signal,
     );
   }
@@ -244,7 +251,7 @@ export function createCoordinator(
         dispatch({ type: 'signing-in', change: -1 });
       }
       // Another tab's sign-in came first, or the next one already.
-      if (snapshot.sessionId !== sessionId) client.unbind?.({ name, sessionId }).catch(() => {});
+      if (snapshot.sessionId !== sessionId) quietly(() => client.unbind?.({ name, sessionId }));
     },
 
     getAccessToken,
@@ -302,7 +309,7 @@ const initialSnapshot: Snapshot = Object.freeze({
   version: 0,
 });
 
-/** Where there is no document (server rendering, a worker): opens nothing, promises nothing. */
+/** Where there is neither a document nor a worker scope (server rendering): opens nothing, promises nothing. */
 export function createInertCoordinator(): TokenCoordinator {
   const refuse = async (): Promise<never> => {
     throw new TokenCoordinatorError('ERR_UNSUPPORTED', 'Tokens exist in browsers only');
@@ -353,6 +360,11 @@ function isTokenResponse(tokens: TokenResponse | null | undefined): boolean {
 /** What is there can be stored. */
 function isText(...members: unknown[]): boolean {
   return members.every((member) => typeof (member ?? '') === 'string');
+}
+
+/** The user's code, best effort: however it fails, nobody is told. */
+function quietly(run: () => Promise<void> | undefined): void {
+  (async () => run())().catch(() => {});
 }
 
 /** A listener's fault is its own: reported as uncaught, it stops nobody else. */

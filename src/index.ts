@@ -3,9 +3,10 @@ import { browserClock } from './browser/clock.js';
 import { lazyChannel } from './browser/lazy-channel.js';
 import { lazyWorker } from './browser/lazy-worker.js';
 import { indexedDbStore } from './browser/indexed-db.js';
-import { pageLifecycle } from './browser/lifecycle.js';
+import { pageLifecycle, workerLifecycle } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
 import { createCoordinator, createInertCoordinator } from './coordinator.js';
+import { claimedLife } from './claimed-life.js';
 import { checkOptions } from './options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from './types.js';
 
@@ -32,15 +33,17 @@ export type {
 
 /**
  * Makes this tab one participant in the coordination of one login: of all tabs that use the same `name`, exactly one
- * refreshes at a time, and all of them have the result. Never throws for a missing browser API; where there is no
- * document (server rendering, a worker) it stays `loading` and opens nothing. A service worker has `serveRefresh`.
+ * refreshes at a time, and all of them have the result. Never throws for a missing browser API; where there is
+ * neither a document nor a worker scope (server rendering) it stays `loading` and opens nothing.
  *
  * @param options - name, refresh function, and durations in milliseconds with their defaults
  * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change
  */
 export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenCoordinator {
   const checked = checkOptions(options);
-  if (typeof document === 'undefined') return createInertCoordinator();
+  const inPage = typeof document === 'object';
+  // A web worker has a location as well; no server has one.
+  if (!inPage && typeof location === 'undefined') return createInertCoordinator();
   const store = indexedDbStore(options.name);
   const prefix = `one-refresh:${options.name}`;
   const native = nativeChannel(prefix);
@@ -51,7 +54,7 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       channel: native ?? lazyChannel(prefix),
       store,
       clock: browserClock,
-      lifecycle: pageLifecycle,
+      lifecycle: inPage ? pageLifecycle : workerLifecycle,
       // Its answer comes over the channel.
       worker: native && lazyWorker(options),
     },
@@ -59,12 +62,11 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
   );
 }
 
-/** Seconds from `iat` to `exp` (RFC 7519), never measured against the local clock. Loaded only for servers that leave out `expires_in`. */
+/** Loaded only for servers that leave out `expires_in`. */
 async function readLife(token: string): Promise<number | undefined> {
   try {
     const { decodeJwt } = await import('jose/jwt/decode');
-    const { exp = NaN, iat = NaN } = decodeJwt(token);
-    return exp - iat;
+    return claimedLife(decodeJwt(token));
   } catch {
     return undefined;
   }

@@ -15,13 +15,25 @@ export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => bo
   if ((refreshOutcome === 'rejected' && oauth === 'invalid_grant') || saysLost(error, isSessionLost)) {
     return { kind: 'lost' };
   }
-  if (refreshOutcome === 'rejected') return { kind: 'rejected', error: String(oauth), errorDescription };
+  if (refreshOutcome === 'rejected') {
+    // Both are stored and told to other tabs.
+    return {
+      kind: 'rejected',
+      error: String(oauth),
+      errorDescription: errorDescription && String(errorDescription),
+    };
+  }
   if (refreshOutcome === 'conflict') return { kind: 'conflict' };
   // A typed error of this package: `refreshTokenGrant` found a fault before it sent anything.
   if (code === 'ERR_CONFIGURATION' || code === 'ERR_UNSUPPORTED')
     return { kind: 'fault', code, message: String(message) };
-  // 429: refused before anything was looked at (RFC 6585 §4).
-  return { kind: 'unavailable', retryAfterMs, unspent: status === 429 || unspent === true };
+  return {
+    kind: 'unavailable',
+    // A header that could not be read makes NaN; zero, and a date in the past, ask for nothing: back off.
+    retryAfterMs: Number.isFinite(retryAfterMs) && retryAfterMs! > 0 ? retryAfterMs : undefined,
+    // 429: refused before anything was looked at (RFC 6585 §4).
+    unspent: status === 429 || unspent === true,
+  };
 }
 
 interface Thrown {

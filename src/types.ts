@@ -112,6 +112,8 @@ export interface AccessTokenOptions extends TokenSelector {
   readonly forceRefresh?: boolean | undefined;
   /** Longest wait; milliseconds; default `refreshTimeoutMs + 5_000`. */
   readonly timeoutMs?: number | undefined;
+  /** Rejects while refreshing is paused, instead of waiting for the next attempt; default `false`. */
+  readonly failFast?: boolean | undefined;
   /** Ends this call with `ERR_ABORTED`, not the refresh that it shares; default: none. */
   readonly signal?: AbortSignal | undefined;
 }

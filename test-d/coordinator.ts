@@ -40,6 +40,15 @@ const own: RefreshFunction = async ({ refreshToken, attempt, signal }) => {
   return { access_token: 'a', expires_in: 60, custom: { kept: true } };
 };
 createTokenCoordinator({ name: 'app', refresh: own });
+// One that is an interface is a response as well.
+interface ServerTokens {
+  access_token: string;
+  token_type: string;
+  refresh_token?: string;
+}
+declare const served: ServerTokens;
+createTokenCoordinator({ name: 'app', refresh: async () => served });
+void coordinator.setSession(served);
 // @ts-expect-error a token response has an access token
 const incomplete: TokenResponse = { refresh_token: 'r' };
 void incomplete;

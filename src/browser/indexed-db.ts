@@ -24,9 +24,9 @@ export function indexedDbStore(name: string): StorePort {
   }
 
   function connect(): Promise<IDBDatabase> {
-    return (connection ??= inTime(open()).catch((error: Error) => {
+    return (connection ??= inTime(open().catch(unusable)).catch((error: Error) => {
       forget();
-      throw Object.assign(error, { storeUnusable: true } satisfies StoreOpenError);
+      throw error;
     }));
   }
 
@@ -74,6 +74,11 @@ export function indexedDbStore(name: string): StorePort {
         await promisifyRequest(transaction);
       }),
   };
+}
+
+/** Said no. (No answer in time is another matter: a browser that has just been started is slow, and somebody may be signed in.) */
+function unusable(error: Error): never {
+  throw Object.assign(error, { storeUnusable: true } satisfies StoreOpenError);
 }
 
 /** Rejects if it takes too long; what comes of it later is nobody's business. */

@@ -33,3 +33,9 @@ export const pageLifecycle: LifecyclePort = {
     return () => stops.forEach((stop) => stop());
   },
 };
+
+/** A worker is ended, never frozen or cached, and nobody sees it. */
+export const workerLifecycle: LifecyclePort = {
+  state: () => ({ active: true, visible: false }),
+  listen: () => () => {},
+};

@@ -128,7 +128,7 @@ function verdict(
     const least = pause || record.ended ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
     if (!caller.force && left > least) return served;
   }
-  const waits = pause && pause.until < caller.until && !record.ended;
+  const waits = pause && pause.until < caller.until && !record.ended && !caller.failFast;
   const retryInMs = pause ? pause.until - now.mono : Infinity;
   const error = waits ? undefined : standingError(s, retryInMs < Infinity ? Math.ceil(retryInMs) : undefined);
   return error ? { error } : late;

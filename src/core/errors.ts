@@ -93,7 +93,7 @@ export class RefreshUnavailableError extends Error {
   override readonly name = 'RefreshUnavailableError';
   /** Literal brand; minifiers and second bundles do not change it. */
   readonly refreshOutcome = 'unavailable';
-  /** Milliseconds to wait, if the server said so. */
+  /** Milliseconds to wait, if the server said so; what is no positive number counts as not said. */
   readonly retryAfterMs: number | undefined;
   /** The HTTP status, if there was an answer; 429 means: nothing was spent. */
   readonly status: number | undefined;

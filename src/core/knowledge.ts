@@ -68,13 +68,14 @@ export function proactiveDue(s: State, now: Now): number {
   if (!token || s.record!.ended || proactive === 'never' || (proactive === 'visible' && !s.visible))
     return Infinity;
   const life = lifeOf(token);
-  return life === Infinity
-    ? life
-    : Math.max(
+  // (The next one of a server that gives no life at all would be due at once as well, and so on.)
+  return life && life < Infinity
+    ? Math.max(
         lifeLeft(s, '', now) - refreshLead(life, refreshBeforeMs, leads(s), s.jitter),
         // By a wall clock of its own, what another tab has just fetched may look old: then it would ask again, for ever.
         s.advancedAt + life / 2 - now.mono,
-      );
+      )
+    : Infinity;
 }
 
 /**

@@ -207,6 +207,8 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
     if (real && !s.unwritable) s.storage = 'indexeddb';
     if (s.storage !== 'memory' && !s.unwritable) s.storeFailures = 0;
     if (real || s.storage !== 'memory') s.unread = false;
+    // (A sign-in before the other tabs have answered.)
+    s.loaded ||= won;
     adopt(t, record);
   } else if (s.storeFailures >= STORE_FAILURES || failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });

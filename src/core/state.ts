@@ -30,6 +30,8 @@ export interface Caller extends Audience {
   readonly key: string;
   readonly force: boolean;
   readonly minValidityMs?: number | undefined;
+  /** Does not wait for a pause to end. */
+  readonly failFast: boolean;
   /** On the monotonic clock. */
   readonly until: number;
   /** The store is being asked whether somebody is signed in after all. */
@@ -186,6 +188,7 @@ export type Event =
       readonly id: number;
       readonly force: boolean;
       readonly minValidityMs?: number | undefined;
+      readonly failFast: boolean;
       readonly timeoutMs: number;
     } & Audience)
   | {

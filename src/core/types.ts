@@ -14,7 +14,9 @@ export interface TokenResponse {
   readonly id_token?: string | undefined;
   /** What was granted, if it differs from what was asked for (RFC 6749 §3.3). */
   readonly scope?: string | undefined;
-  readonly [member: string]: unknown;
+  // `any` lets interfaces and classes pass as well, which have no index signature of their own.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly [member: string]: any;
 }
 
 /** What a coordinator shows of itself: frozen, the same object until something changes, never a token in it. */

@@ -3,6 +3,7 @@ import { nativeChannel } from '../browser/broadcast-channel.js';
 import { browserClock } from '../browser/clock.js';
 import { indexedDbStore } from '../browser/indexed-db.js';
 import { webLocks } from '../browser/web-locks.js';
+import { claimedLife } from '../claimed-life.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { checkOptions } from '../options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
@@ -88,11 +89,10 @@ export function serveRefresh(options: TokenCoordinatorOptions): RefreshService {
   };
 }
 
-/** Seconds from `iat` to `exp` (RFC 7519). Not loaded later, as in a page: a service worker may not. */
+/** Not loaded later, as in a page: a service worker may not. */
 async function readLife(token: string): Promise<number | undefined> {
   try {
-    const { exp = NaN, iat = NaN } = decodeJwt(token);
-    return exp - iat;
+    return claimedLife(decodeJwt(token));
   } catch {
     return undefined;
   }

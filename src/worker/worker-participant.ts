@@ -1,4 +1,4 @@
-import type { LifecyclePort } from '../core/ports.js';
+import { workerLifecycle } from '../browser/lifecycle.js';
 import type { State } from '../core/state.js';
 import type { ReadLife } from '../coordinator.js';
 import { createCoordinator } from '../coordinator.js';
@@ -12,9 +12,6 @@ export interface WorkerParticipant {
   readonly serve: (message: object) => Promise<void>;
   readonly on: TokenCoordinator['on'];
 }
-
-/** A worker is stopped, never frozen or cached, and nobody sees it. */
-const always: LifecyclePort = { state: () => ({ active: true, visible: false }), listen: () => () => {} };
 
 export function createWorkerParticipant(
   options: CheckedOptions,
@@ -56,7 +53,7 @@ export function createWorkerParticipant(
         read: () => counted(store.read()),
         update: (change) => counted(store.update(change)),
       },
-      lifecycle: always,
+      lifecycle: workerLifecycle,
       observe(event, after, effects) {
         state = after;
         checkSoon();

@@ -1,0 +1,36 @@
+import { IDBFactory } from 'fake-indexeddb';
+import { afterEach, expect, test, vi } from 'vitest';
+import { indexedDbStore } from './indexed-db.js';
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+const failed = async (operation: Promise<unknown>): Promise<unknown> =>
+  operation.then(
+    () => 'it worked',
+    (error: unknown) => error,
+  );
+
+test('a database that cannot be opened is unusable, and is tried again by the next operation', async () => {
+  vi.stubGlobal('indexedDB', {
+    open() {
+      throw new DOMException('denied', 'SecurityError');
+    },
+  });
+  const store = indexedDbStore('app');
+  expect(await failed(store.read())).toMatchObject({ storeUnusable: true });
+  vi.stubGlobal('indexedDB', new IDBFactory());
+  expect(await store.read()).toBeUndefined();
+});
+
+// A browser that has just been started may need seconds; taken for unusable, its user would be taken for signed out.
+test('one that is not open in time is not', async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal('indexedDB', { open: () => ({}) });
+  const outcome = failed(indexedDbStore('app').read());
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(await outcome).toBeInstanceOf(Error);
+  expect(await outcome).not.toHaveProperty('storeUnusable');
+});
