@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { json, startLoopbackServer, type LoopbackServer } from '../../test/support/loopback-server.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import type { RefreshRequest } from '../types.js';
@@ -49,6 +49,26 @@ describe('discovery', () => {
     publish(metadata(), '/.well-known/oauth-authorization-server');
     await refreshTokenGrant({ issuer: server.origin, clientId: 'app' }).refresh(request);
     expect(paths().at(-1)).toBe('/token');
+  });
+
+  // To a page a 404 without CORS headers is a network error.
+  test('goes there as well where the answer cannot be read', async () => {
+    publish(metadata(), '/.well-known/oauth-authorization-server');
+    const strict: typeof fetch = (input, init) =>
+      String(input).endsWith('openid-configuration')
+        ? Promise.reject(new TypeError('Failed to fetch'))
+        : fetch(input, init);
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app', fetch: strict });
+    expect(await client.refresh(request)).toEqual(pair);
+  });
+
+  test('does not go there when time is up', async () => {
+    const late = vi
+      .fn<typeof fetch>()
+      .mockRejectedValue(new DOMException('The operation timed out.', 'TimeoutError'));
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app', fetch: late });
+    await expect(client.refresh(request)).rejects.toMatchObject({ refreshOutcome: 'unavailable' });
+    expect(late).toHaveBeenCalledTimes(1);
   });
 
   test('is not done for a token endpoint that was given', async () => {

@@ -49,13 +49,17 @@ export function serverMetadata(options: RefreshTokenGrantOptions): ServerMetadat
   };
 }
 
-/** OpenID Connect Discovery 1.0 first; RFC 8414 where the server answers that it has no such document. */
+/** OpenID Connect Discovery 1.0 first; RFC 8414 where the server has no such document. */
 async function discover(
   issuer: string,
   fetch: typeof globalThis.fetch | undefined,
 ): Promise<AuthorizationServer> {
-  let response = await request(issuer, 'oidc', fetch);
-  if (response.status === 404) response = await request(issuer, 'oauth2', fetch);
+  let response = await request(issuer, 'oidc', fetch).catch((error: unknown) => {
+    if (isTimeout(error)) throw error;
+    // A 404 without CORS headers shows itself to a page as a network error only.
+    return undefined;
+  });
+  if (!response || response.status === 404) response = await request(issuer, 'oauth2', fetch);
   const { status, ok, headers } = response;
   const server = await readObject(response);
   if (!ok || typeof server['issuer'] !== 'string') {
@@ -68,6 +72,10 @@ async function discover(
     );
   }
   return server as unknown as AuthorizationServer;
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof RefreshUnavailableError && Object(error.cause).name === 'TimeoutError';
 }
 
 /** `https://login.example` is the same URL with and without it, and `URL` adds it. */
