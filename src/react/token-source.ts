@@ -116,10 +116,16 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
     );
   };
 
+  const signedInAs = (): string | undefined => {
+    const { status, sessionId } = coordinator.getSnapshot();
+    return status === 'signed-in' ? sessionId : undefined;
+  };
+
   const askIfOutdated = (): void => {
     if (asking || tokenUsers === 0 || coordinator.getSnapshot().status !== 'signed-in') return;
     if (coordinator.peekAccessToken() !== undefined) return;
     asking = true;
+    const session = signedInAs();
     void coordinator
       .getAccessToken()
       .then(
@@ -128,15 +134,14 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
       )
       .then((error) => {
         asking = false;
-        askError = error;
+        const isOver = session !== signedInAs();
+        askError = isOver ? undefined : error;
+        // Somebody else may have signed in.
+        if (isOver) askIfOutdated();
         notify();
       });
   };
 
-  const signedInAs = (): string | undefined => {
-    const { status, sessionId } = coordinator.getSnapshot();
-    return status === 'signed-in' ? sessionId : undefined;
-  };
   let seenSession: string | undefined;
   const onChange = (): void => {
     if (coordinator.peekAccessToken() !== undefined) askError = undefined;

@@ -292,6 +292,22 @@ describe('an outdated access token', () => {
   });
 });
 
+describe('somebody else signs in while a token is asked for', () => {
+  test('what became of the question is not told of them; theirs is asked for if it is outdated', async () => {
+    const coordinator = createFakeCoordinator({ expiresAt: start - 1 }, 'access-1');
+    const questions: ((error: Error) => void)[] = [];
+    coordinator.answer = () => new Promise((_, reject) => questions.push(reject));
+    const { result } = renderHook(() => useAccessToken(coordinator));
+    await settle(() => coordinator.set({ sessionId: 'second', expiresAt: start - 1 }));
+    expect(questions).toHaveLength(1);
+    await settle(() => questions[0]?.(new Error('signed out')));
+    expect(result.current.error).toBeUndefined();
+    expect(questions).toHaveLength(2);
+    await settle(() => questions[1]?.(new Error('offline')));
+    expect(result.current.error).toMatchObject({ message: 'offline' });
+  });
+});
+
 describe('wherever React renders', () => {
   test('Strict Mode: one subscription, one question, one timer, and nothing left behind', async () => {
     const coordinator = createFakeCoordinator({ expiresAt: start - 1 }, 'access-1');
