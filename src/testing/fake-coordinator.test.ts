@@ -50,6 +50,13 @@ describe('set', () => {
     expect(JSON.stringify(before)).not.toContain('second');
   });
 
+  test('undefined: what every snapshot has stays, the rest goes', () => {
+    const coordinator = createFakeCoordinator({ status: undefined, version: undefined, subject: 'Ada' });
+    expect(coordinator.getSnapshot()).toMatchObject({ status: 'signed-in', version: 1, subject: 'Ada' });
+    coordinator.set({ role: undefined, subject: undefined });
+    expect(coordinator.getSnapshot()).toMatchObject({ role: 'follower', subject: undefined });
+  });
+
   test('ends the loading that callers wait for', async () => {
     const coordinator = createFakeCoordinator({ status: 'loading' });
     const call = coordinator.getAccessToken();

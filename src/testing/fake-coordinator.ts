@@ -3,12 +3,16 @@ import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from '../co
 import type { AccessTokenOptions, TokenCoordinator } from '../types.js';
 
 /** What a fake coordinator shows: the snapshot and the tokens. */
-export interface FakeState extends Partial<Snapshot> {
+export interface FakeState extends Given<Snapshot> {
   /** What `getAccessToken` and `peekAccessToken` give until `expiresAt`; default: none. */
   readonly accessToken?: string | undefined;
   /** What `peekIdToken` gives; default: none. */
   readonly idToken?: string | undefined;
 }
+
+type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+const always = new Set(['status', 'refreshStatus', 'role', 'storage', 'version']);
 
 /** Options of `createFakeCoordinator`. */
 export interface FakeCoordinatorOptions extends FakeState {
@@ -42,7 +46,8 @@ export interface FakeCoordinator extends TokenCoordinator {
  * coordinator.set({ status: 'signed-in', accessToken: 'a token', subject: 'Ada' });
  */
 export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): FakeCoordinator {
-  const { refresh = defaultRefresh, accessToken, idToken, ...shown } = options;
+  const { refresh = defaultRefresh, accessToken, idToken, ...rest } = options;
+  const shown = withoutGaps(rest);
   const status = shown.status ?? 'signed-in';
   const open = isOpen(status);
   let sessions = 1;
@@ -67,7 +72,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
   }
 
   function set(change: FakeState): void {
-    const next: FakeState = { ...snapshot, ...tokens, ...change };
+    const next: FakeState = { ...snapshot, ...tokens, ...withoutGaps(change) };
     const before: FakeState = { ...snapshot, ...tokens };
     if (Object.keys(next).every((key) => next[key as keyof FakeState] === before[key as keyof FakeState]))
       return;
@@ -210,4 +215,10 @@ function isOpen(status: Snapshot['status']): boolean {
 
 function fault(code: ErrorCode, details?: ErrorDetails): TokenCoordinatorError {
   return new TokenCoordinatorError(code, `The fake coordinator rejects with ${code}`, details);
+}
+
+/** What every snapshot has stays as it was where `undefined` is given; the rest goes. */
+function withoutGaps<T extends FakeState>(change: T): Omit<T, keyof Snapshot> & Partial<Snapshot> {
+  const members = Object.entries(change).filter(([key, value]) => value !== undefined || !always.has(key));
+  return Object.fromEntries(members) as Omit<T, keyof Snapshot> & Partial<Snapshot>;
 }
