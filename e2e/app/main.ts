@@ -1,6 +1,6 @@
 // The page that the tests drive: no framework, one coordinator, everything a test may want to know on `window.lab`.
 import * as library from 'one-refresh';
-import type { CoordinatorEvent, EventType, TokenCoordinatorOptions } from 'one-refresh';
+import type { AccessTokenOptions, CoordinatorEvent, EventType, TokenCoordinatorOptions } from 'one-refresh';
 import { createFetch } from 'one-refresh/fetch';
 import { createMonitor } from 'one-refresh/monitor';
 import { createApiCalls } from './api-calls.js';
@@ -10,6 +10,7 @@ import { readRecord } from './record.js';
 import refreshWorkerUrl from './refresh-worker.js?worker&url';
 import { describeError, describeToken, type Failure, type TokenFacts } from './facts.js';
 import { fetchBoundTokens, fetchTokens } from './sign-in.js';
+import type { Question } from './web-worker.js';
 
 const EVENT_TYPES: readonly EventType[] = [
   'session-started',
@@ -88,6 +89,8 @@ remember();
 const returns: boolean[] = [];
 addEventListener('pageshow', ({ persisted }) => persisted && returns.push(persisted));
 
+let webWorker: Worker | undefined;
+
 const lab = {
   tab,
   returns,
@@ -112,6 +115,18 @@ const lab = {
     } catch (error) {
       return { ...describeError(error), ms: performance.now() - startedAt };
     }
+  },
+
+  /** The same from a coordinator in a web worker of this page. */
+  async getInWebWorker(request?: AccessTokenOptions): Promise<TokenFacts | Failure> {
+    webWorker ??= new Worker(new URL('web-worker.ts', import.meta.url), { type: 'module' });
+    const { port1, port2 } = new MessageChannel();
+    const { issuer, clientId } = config;
+    webWorker.postMessage({ name, issuer, clientId, request } satisfies Question, [port2]);
+    return new Promise((resolve) => {
+      port1.addEventListener('message', ({ data }) => resolve(data));
+      port1.start();
+    });
   },
 
   /** Waits until the token has expired by the clock, then asks for one, several times at once. */
