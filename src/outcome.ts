@@ -20,7 +20,7 @@ export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => bo
     return {
       kind: 'rejected',
       error: String(oauth),
-      errorDescription: errorDescription && String(errorDescription),
+      errorDescription: typeof errorDescription === 'string' ? errorDescription : undefined,
     };
   }
   if (refreshOutcome === 'conflict') return { kind: 'conflict' };
@@ -39,7 +39,7 @@ export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => bo
 interface Thrown {
   readonly refreshOutcome?: 'rejected' | 'unavailable' | 'conflict';
   readonly error?: string;
-  readonly errorDescription?: string | undefined;
+  readonly errorDescription?: unknown;
   readonly retryAfterMs?: number | undefined;
   readonly status?: number | undefined;
   readonly unspent?: boolean | undefined;

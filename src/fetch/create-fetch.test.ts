@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createFakeSession, type FakeSession } from '../../test/support/fake-session.js';
-import type { Snapshot } from '../core/types.js';
 import {
   json,
   startLoopbackServer,
@@ -223,7 +222,7 @@ describe('after a 401', () => {
     };
     const { getSnapshot } = session;
     let sessionId = shown;
-    vi.spyOn(session, 'getSnapshot').mockImplementation(() => ({ ...getSnapshot(), sessionId }) as Snapshot);
+    vi.spyOn(session, 'getSnapshot').mockImplementation(() => ({ ...getSnapshot(), sessionId }));
     vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
       const headers = { Authorization: `Bearer ${await session.getAccessToken()}` };
       if (session.token() === 'first-1') await signIn();

@@ -55,7 +55,7 @@ describe('discovery', () => {
   test('goes there as well where the answer cannot be read', async () => {
     publish(metadata(), '/.well-known/oauth-authorization-server');
     const strict: typeof fetch = (input, init) =>
-      String(input).endsWith('openid-configuration')
+      new Request(input).url.endsWith('openid-configuration')
         ? Promise.reject(new TypeError('Failed to fetch'))
         : fetch(input, init);
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app', fetch: strict });
