@@ -222,7 +222,14 @@ test.describe('the refreshing tab hangs', () => {
     request.release();
     const startedAt = Date.now();
     expect(await pending).toEqual(alice);
-    expect(Date.now() - startedAt, 'it did not wait for the other one to wake').toBeLessThan(11_000);
+    // T + R, by its own word: on its way out of a browser one of whose tabs hangs a request may lose seconds.
+    for (const type of ['takeover', 'refresh-started']) {
+      const event = () => server.events.find((one) => one.type === type && one.tab === other.id);
+      await expect.poll(event).toBeDefined();
+      expect(event()!.at - startedAt, `${type}: it did not wait for the other one to wake`).toBeLessThan(
+        6_000,
+      );
+    }
     await expectInEveryTab(tabs, { status: 'signed-in', version: 2 }, 20_000);
     expect(new Set(server.log.refreshes().map((entry) => entry.spent)).size).toBe(1);
     expect(server.log.refreshes().map((entry) => entry.replayed ?? false)).toEqual([false, true]);
