@@ -7,7 +7,8 @@
  *
  * `--faults dying`: tabs are closed, reloaded, navigated, frozen, killed with SIGKILL; `worker`: the refresh worker is stopped, killed,
  * unregistered; `all`: those and everything else. A seed replays the same faults: `--seed S --first N --rounds 1` plays round N again.
- * `--json` writes one line for each round. A fault that did not strike is counted as missed, and its round as nothing.
+ * `--json` writes the figures, and what came of each round, as one object. A fault that did not strike is counted as missed, and its
+ * round as nothing.
  */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -71,7 +72,6 @@ let chromiumVersion = '';
 let end = performance.now() + seconds * 1000;
 // Asked to stop, a campaign ends with the rounds that are being played, and says what it has.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (end = 0));
-if (values.json !== undefined) write(values.json, '');
 
 // Whole blocks, so that a round has the same tabs whatever the number of browsers.
 const blocks: number[][] = [];
@@ -91,6 +91,11 @@ if (figures.missed > 0) console.log(`missed (not counted): ${figures.missed}`);
 if (broken > 0) console.log(`not played: ${broken}`);
 console.log(`seed ${seed}: ${figures.violations} rounds with a violation in ${figures.rounds}`);
 
+if (values.json !== undefined) {
+  const run = { seed, mode, server, ...figures, verdicts };
+  mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
+}
 if (values.ledger !== undefined) {
   mkdirSync(path.dirname(values.ledger), { recursive: true });
   const { ledger: _, json: __, ...asked } = values;
@@ -140,8 +145,6 @@ async function play(): Promise<void> {
 
 function record(verdict: Verdict): void {
   verdicts.push(verdict);
-  if (values.json !== undefined)
-    appendFileSync(values.json, `${JSON.stringify({ seed, mode, server, ...verdict })}\n`);
   const { round, what, moment, tabs, violations, missed, lost, ms } = verdict;
   if (violations.length > 0)
     console.log(
@@ -167,11 +170,6 @@ function numberOf(name: keyof typeof values): number {
 function complain(message: string): never {
   console.error(message);
   process.exit(2);
-}
-
-function write(file: string, text: string): void {
-  mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  writeFileSync(file, text);
 }
 
 function commit(): string {
