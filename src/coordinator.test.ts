@@ -144,6 +144,17 @@ describe('getAccessToken', () => {
     expect([signIn.outcome(), waiting.outcome()]).toEqual(['Error: no key', 'ERR_SIGNED_OUT']);
   });
 
+  test.each([{ resource: new URL('https://api.example') }, { scope: ['a', 'b'] }])(
+    'an audience that is no text is refused, not waited for: %s',
+    async (audience) => {
+      const { tab } = await signedIn();
+      const call = watch(tab.getAccessToken(audience as never));
+      await pass(1);
+      expect(call.outcome()).toBe('ERR_CONFIGURATION');
+      expect(tab.peekAccessToken(audience as never)).toBeUndefined();
+    },
+  );
+
   test('bad durations are refused with a sentence', async () => {
     const { tab } = await signedIn();
     const calls = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { minValidityMs: NaN }].map((options) =>
@@ -151,6 +162,19 @@ describe('getAccessToken', () => {
     );
     await pass(1);
     expect(calls.map((call) => call.outcome())).toEqual(calls.map(() => 'ERR_CONFIGURATION'));
+  });
+
+  test('a call made during the sign-in that follows a loss waits for it', async () => {
+    const { tab, strict } = await signedIn();
+    strict.answer = async () => Promise.reject(new RefreshRejectedError({ error: 'invalid_grant' }));
+    await pass(20_000);
+    void tab.getAccessToken().catch(() => {});
+    await pass(500);
+    expect(tab.getSnapshot().status).toBe('reauth-required');
+    void tab.setSession({ access_token: 'access-9', expires_in: 10 });
+    const call = watch(tab.getAccessToken());
+    await pass(50);
+    expect(call.outcome()).toBe('access-9');
   });
 
   test('after the session was replaced, a call made under the old one gets no token of the new one', async () => {
@@ -205,6 +229,36 @@ describe('how long a token lives', () => {
     }
     expect(strict.requests).toHaveLength(2);
   });
+});
+
+describe('after sleep', () => {
+  test('what died meanwhile is refreshed without a call, though the monotonic clock stood still', async () => {
+    const { tab, strict } = await signedIn({ proactive: 'visible' }, 3_600);
+    void tab.getAccessToken({ forceRefresh: true });
+    await pass(1_000);
+    vi.setSystemTime(Date.now() + 7_200_000);
+    tab.lifecycle('visible');
+    await pass(1_000);
+    expect(strict.requests).toHaveLength(2);
+    expect(tab.peekAccessToken()).toBe('access-3');
+  });
+});
+
+describe('a wall clock that turns back', () => {
+  test.each([undefined, { minValidityMs: 1 }])(
+    'is one read of the store, not one for each call: %j',
+    async (options) => {
+      const { tab, origin } = await signedIn({}, 3_600);
+      await tab.getAccessToken(options);
+      vi.setSystemTime(Date.now() - 3_000_000);
+      const before = origin.operations;
+      for (let n = 0; n < 5; n++) {
+        void tab.getAccessToken(options);
+        await pass(10);
+      }
+      expect(origin.operations - before).toBe(1);
+    },
+  );
 });
 
 describe('a refresh function that calls its own coordinator', () => {
@@ -313,6 +367,120 @@ describe('what the server says', () => {
       error: 'invalid_client',
       errorDescription: undefined,
     });
+  });
+
+  test('an hour is the longest that a server is waited for: a date is no number of seconds', async () => {
+    const { tab, strict } = await signedIn();
+    const retryAfterMs = 1_760_000_000_000;
+    strict.answer = async () => Promise.reject(new RefreshUnavailableError({ status: 429, retryAfterMs }));
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(100);
+    strict.answer = undefined;
+    await pass(3_600_000);
+    const call = watch(tab.getAccessToken());
+    await pass(100);
+    expect(call.outcome()).toBe('access-2');
+  });
+
+  test('a scope that nobody grants is not asked for again in place of what others need', async () => {
+    const { tab, open, strict } = await signedIn();
+    strict.answer = async ({ scope }) =>
+      scope ? Promise.reject(new RefreshRejectedError({ error: 'invalid_scope' })) : strict.pair();
+    const admin = watch(tab.getAccessToken({ scope: 'admin' }));
+    await pass(100);
+    expect(admin.outcome()).toBe('ERR_REFRESH_REJECTED');
+    const forced = watch(tab.getAccessToken({ forceRefresh: true }));
+    await pass(100);
+    expect(forced.outcome()).toBe('access-2');
+    void tab.getAccessToken({ scope: 'admin' }).catch(() => {});
+    await pass(100);
+    await tab.close();
+    await pass(20_000);
+    const later = watch(open().getAccessToken({ forceRefresh: true }));
+    await pass(100);
+    expect(later.outcome()).toBe('access-3');
+    expect(strict.requests.map(({ scope }) => scope)).toEqual(['admin', undefined, 'admin', undefined]);
+  });
+
+  test('a conflict that another answer has settled is told to monitors all the same', async () => {
+    const { tab, origin, open, strict } = await signedIn();
+    const other = open();
+    await pass(50);
+    strict.latency = T + 500;
+    void tab.getAccessToken({ forceRefresh: true, timeoutMs: 10 * T }).catch(() => {});
+    await pass(T + 100);
+    strict.latency = 20;
+    strict.answer = async () => Promise.reject(new RefreshRejectedError({ error: 'invalid_grant' }));
+    void other.getAccessToken({ forceRefresh: true, timeoutMs: 10 * T }).catch(() => {});
+    await pass(10 * T);
+    const own = [...tab.events, ...other.events].filter(({ type }) => type === 'conflict');
+    const told = origin.messages.flatMap(({ events = [] }) => events as { type: string }[]);
+    expect(told.filter(({ type }) => type === 'conflict')).toHaveLength(own.length);
+    expect(own.length).toBeGreaterThan(0);
+  });
+
+  test('an isSessionLost that is async says nothing', async () => {
+    const isSessionLost = (async () => false) as never;
+    const { tab, strict } = await signedIn({ isSessionLost });
+    strict.answer = async () => Promise.reject(new TypeError('Failed to fetch'));
+    void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
+    await pass(100);
+    expect(tab.getSnapshot().status).toBe('signed-in');
+  });
+
+  test('errors that are each other’s cause, and one that cannot be looked at, are failures like any other', async () => {
+    const { tab, strict } = await signedIn();
+    const one = new Error('one');
+    one.cause = new Error('other', { cause: one });
+    const thrown: unknown[] = [
+      one,
+      new Proxy(Object.assign(new Error('none')), {
+        get() {
+          throw new Error('not to be read');
+        },
+      }),
+    ];
+    strict.answer = async () => {
+      const next = thrown.shift();
+      // oxlint-disable-next-line typescript/only-throw-error -- whatever it is
+      if (next) throw next;
+      return strict.pair();
+    };
+    const call = watch(tab.getAccessToken({ forceRefresh: true }));
+    await pass(10_000);
+    expect(call.outcome()).toBe('access-2');
+  });
+
+  test('members that are null, empty or no text are as good as absent', async () => {
+    const { tab, origin, strict } = await signedIn();
+    const silly = { token_type: null, id_token: Promise.resolve('a forgotten await'), scope: () => '' };
+    for (const refresh_token of [null, '']) {
+      strict.answer = async () => ({ ...silly, ...strict.pair(), refresh_token, expires_in: '10' }) as never;
+      const call = watch(tab.getAccessToken({ forceRefresh: true }));
+      await pass(100);
+      expect(call.outcome()).toMatch(/^access-/);
+      expect(origin.record).toMatchObject({ refreshToken: 'refresh-1', idToken: undefined });
+    }
+    expect(tab.getSnapshot().expiresAt).toBeLessThanOrEqual(Date.now() + 10_000);
+    const at = Date.now();
+    origin.claimedLife = 90;
+    const nulls = { refresh_token: null, id_token: null, token_type: null, expires_in: null };
+    const given = watch(tab.setSession({ access_token: 'access-9', ...nulls } as never));
+    await pass(50);
+    expect(given.outcome()).toBeUndefined();
+    expect(tab.getSnapshot().expiresAt).toBe(at + 90_000);
+    expect(tab.peekIdToken()).toBeUndefined();
+    expect(origin.record?.refreshToken).toBeUndefined();
+  });
+
+  test('a token response is read when it is given: a draft may be gone afterwards', async () => {
+    const { tab } = await signedIn();
+    const { proxy, revoke } = Proxy.revocable({ access_token: 'access-9', expires_in: 10 }, {});
+    const given = watch(tab.setSession(proxy));
+    revoke();
+    await pass(50);
+    expect(given.outcome()).toBeUndefined();
+    expect(tab.peekAccessToken()).toBe('access-9');
   });
 
   test('failFast: an outage is told at once, not waited out', async () => {
@@ -705,6 +873,26 @@ describe('sign-out', () => {
     expect(tab.getSnapshot()).toMatchObject({ status: 'signed-out', version: 0, role: 'none' });
   });
 
+  test('during a sign-in that this tab has begun comes after it', async () => {
+    let bound = (): void => {};
+    const refresh = {
+      refresh: server().refresh,
+      bind: () => new Promise<void>((resolve) => (bound = resolve)),
+    };
+    const origin = new Origin();
+    const tab = origin.open({ refresh, proactive: 'never' });
+    await pass(50);
+    const signedIn = watch(tab.setSession({ access_token: 'access-1', expires_in: 10 }));
+    const signedOut = watch(tab.signOut());
+    await pass(50);
+    expect(signedOut.outcome()).toBe('pending');
+    bound();
+    await pass(50);
+    expect([signedIn.outcome(), signedOut.outcome()]).toEqual([undefined, undefined]);
+    expect(tab.getSnapshot().status).toBe('signed-out');
+    expect(origin.record?.ended?.kind).toBe('signed-out');
+  });
+
   test.each([
     ['throws', () => Promise.reject(new Error('no network'))],
     [
@@ -768,7 +956,53 @@ describe('the snapshot', () => {
   });
 });
 
+describe('listeners', () => {
+  test('that stop listening and listen again are told once', async () => {
+    const { tab } = await signedIn();
+    let calls = 0;
+    const again = (): void => {
+      const stop = tab.on('session-started', () => {
+        stop();
+        if (++calls < 100) again();
+      });
+    };
+    again();
+    void tab.setSession({ access_token: 'access-9', expires_in: 10 });
+    await pass(50);
+    expect(calls).toBe(1);
+  });
+
+  test('hear what happened in its order, also if one of them makes more happen', async () => {
+    const { tab } = await signedIn();
+    const stop = tab.subscribe(() => {
+      stop();
+      void tab.signOut();
+    });
+    void tab.setSession({ access_token: 'access-9', expires_in: 10 });
+    await pass(50);
+    expect(tab.events.slice(-3).map(({ type }) => type)).toEqual([
+      'session-started',
+      'leader-changed',
+      'signed-out',
+    ]);
+  });
+});
+
 describe('a record of a newer version of the app', () => {
+  test('is not looked at again and again by a tab that may not refresh it', async () => {
+    const { tab, open, origin } = await signedIn({ proactive: 'always' });
+    await tab.close();
+    origin.record = { ...origin.record!, schema: 99 };
+    origin.storeMs = 4;
+    await pass(20_000);
+    const old = open({ proactive: 'always' });
+    await pass(1_000);
+    const before = origin.operations;
+    await pass(1_000);
+    expect(origin.operations - before).toBeLessThan(3);
+    expect(old.getSnapshot().refreshStatus).toBe('paused');
+  });
+
   test('is read, but neither led nor refreshed by an old bundle', async () => {
     const { origin, strict, tab } = await signedIn();
     await tab.close();
@@ -933,6 +1167,15 @@ describe('without parts of the platform', () => {
       'reauth-required',
     ]);
     expect(strict.requests).toHaveLength(0);
+  });
+
+  test('no store: ifSignedOut replaces nobody whom the other tabs know', async () => {
+    const { tab, origin, open } = await signedIn();
+    const blind = open();
+    origin.storeFailures = 3;
+    void blind.setSession({ access_token: 'access-9' }, { subject: 'bob', ifSignedOut: true });
+    await pass(1_000);
+    expect([tab, blind].map((one) => one.peekAccessToken())).toEqual(['access-1', 'access-1']);
   });
 
   test('no store: who signs in before the others have been asked is signed in at once', async () => {

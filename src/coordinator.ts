@@ -37,6 +37,8 @@ export function createCoordinator(
   /** Errors of our own that callers were given: one that comes back out of `refresh` tells that it called us. */
   const own = new WeakSet<object>();
   let sending = false;
+  /** The last sign-in that this tab has begun; never rejects. */
+  let signingIn: Promise<void> | undefined;
   let nextCall = 1;
   let snapshot = initialSnapshot;
   let seen: State | undefined;
@@ -76,14 +78,18 @@ export function createCoordinator(
       sending = false;
       void answer
         .then(
-          async (tokens) =>
-            isTokenResponse(tokens)
+          async (answered) => {
+            const tokens = read(answered);
+            return tokens
               ? ({ outcome: { kind: 'tokens', tokens }, life: await lifeOf(tokens) } as const)
-              : { outcome: outcomeOf(undefined, undefined) },
+              : { outcome: outcomeOf(undefined, undefined) };
+          },
           (error: unknown) => ({
             outcome: outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost),
           }),
         )
+        // An error, or an answer, that throws when it is looked at.
+        .catch(() => ({ outcome: outcomeOf(undefined, undefined) }))
         .then((result: { outcome: Outcome; life?: number | undefined }) => {
           cancelWatch();
           controllers.delete(tag);
@@ -126,7 +132,9 @@ export function createCoordinator(
   });
 
   function notify(type: EventType | '', event?: CoordinatorEvent): void {
-    listeners.get(type)?.forEach((listener) => guarded(() => listener(event)));
+    const all = listeners.get(type) ?? new Set();
+    // Of a copy: who stops listening and listens again is told once.
+    for (const listener of Array.from(all)) if (all.has(listener)) guarded(() => listener(event));
   }
 
   function listen(type: EventType | '', listener: (event: never) => void): () => void {
@@ -154,7 +162,9 @@ export function createCoordinator(
   }
 
   function isOwn(error: unknown): boolean {
-    for (let cause = error; cause instanceof Error; cause = cause.cause) if (own.has(cause)) return true;
+    // Not for ever: errors that are kept may be each other's cause.
+    for (let cause = error, n = 0; cause instanceof Error && n < 10; cause = cause.cause, n++)
+      if (own.has(cause)) return true;
     return false;
   }
 
@@ -201,11 +211,16 @@ export function createCoordinator(
 
   function getAccessToken(asked?: AccessTokenOptions): Promise<string> {
     const wall = clock.wall();
-    if (wall < last.wall) dispatch({ type: 'lifecycle', change: 'clock' });
+    if (wall < last.wall) {
+      // What is in memory counts by the time that it was.
+      fast = undefined;
+      dispatch({ type: 'lifecycle', change: 'clock' });
+    }
     if (!asked && !state().closed) {
       const known = inMemory(wall);
       if (known && wall < known.fresh) return known.promise;
     }
+    last.wall = wall;
     const {
       minValidityMs,
       forceRefresh: force = false,
@@ -215,9 +230,12 @@ export function createCoordinator(
       signal,
     } = asked ?? {};
     const timeoutMs = asked?.timeoutMs ?? core.refreshTimeoutMs + 5_000;
-    if (!(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)) {
-      const message = 'getAccessToken: `timeoutMs` and `minValidityMs` must be milliseconds';
-      return Promise.reject(new TokenCoordinatorError('ERR_CONFIGURATION', message));
+    const wrong =
+      !(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)
+        ? '`timeoutMs` and `minValidityMs` must be milliseconds'
+        : !isText(resource, scope) && '`resource` and `scope` must be text';
+    if (wrong) {
+      return Promise.reject(new TokenCoordinatorError('ERR_CONFIGURATION', `getAccessToken: ${wrong}`));
     }
     return ask(
       (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, failFast, timeoutMs }),
@@ -229,27 +247,32 @@ export function createCoordinator(
     name,
     ready,
 
-    async setSession(tokens, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
+    async setSession(given, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
+      // At once: what is given may be changed, or be gone, when it is needed.
+      const tokens = read(given);
       const wrong =
-        !isTokenResponse(tokens) || !isText(tokens.refresh_token, tokens.id_token, tokens.token_type, subject)
+        !tokens || !isText(given.refresh_token, given.id_token, given.token_type, subject)
           ? 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`'
           : (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) ||
               (dpopKeyPair && !client.bind)
             ? 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })'
             : undefined;
-      if (wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong);
+      if (!tokens || wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong!);
       const at = clock.wall();
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
-      try {
+      const begin = async (): Promise<void> => {
+        // Whether somebody is, a tab without a store has to ask first.
+        if (ifSignedOut) await ready;
         const life = await lifeOf(tokens);
         await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
         await ask((id) =>
           dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at }),
         );
-      } finally {
-        dispatch({ type: 'signing-in', change: -1 });
-      }
+      };
+      const begun = begin().finally(() => dispatch({ type: 'signing-in', change: -1 }));
+      signingIn = begun.catch(() => {});
+      await begun;
       // Another tab's sign-in came first, or the next one already.
       if (snapshot.sessionId !== sessionId) quietly(() => client.unbind?.({ name, sessionId }));
     },
@@ -257,6 +280,7 @@ export function createCoordinator(
     getAccessToken,
 
     peekAccessToken(audience = {}) {
+      if (!isText(audience.resource, audience.scope)) return undefined;
       const key = audienceKey(audience);
       if (!key) {
         const wall = clock.wall();
@@ -289,7 +313,13 @@ export function createCoordinator(
 
     async signOut({ revoke = true } = {}) {
       if (!state().loaded) await ready;
-      await ask((id) => dispatch({ type: 'sign-out', id, revoke }));
+      const signOut = (): Promise<unknown> => ask((id) => dispatch({ type: 'sign-out', id, revoke }));
+      // A sign-in that this tab has begun comes before, however long it takes; whoever is signed in until then is not any more.
+      const earlier = state().signingIn > 0 && signingIn;
+      await signOut();
+      if (!earlier) return;
+      await earlier;
+      await signOut();
     },
 
     async close() {
@@ -352,9 +382,24 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
   };
 }
 
-/** RFC 6749 §5.1: nothing else of it is needed. */
-function isTokenResponse(tokens: TokenResponse | null | undefined): boolean {
-  return typeof tokens?.access_token === 'string' && tokens.access_token !== '';
+/**
+ * What can be used of a token response (RFC 6749 §5.1), read once; `undefined` if that is nothing. What is no text, or empty, is absent
+ * (some servers say `null`), or it could be neither stored nor sent, and would take the place of what is there.
+ */
+function read(tokens: TokenResponse | null | undefined): TokenResponse | undefined {
+  const { access_token, refresh_token, id_token, token_type, expires_in } = Object(tokens) as TokenResponse;
+  if (!access_token || !isText(access_token)) return undefined;
+  const text = (member: unknown): string | undefined =>
+    typeof member === 'string' && member ? member : undefined;
+  const seconds = parseFloat(expires_in as never);
+  return {
+    ...tokens,
+    access_token,
+    refresh_token: text(refresh_token),
+    id_token: text(id_token),
+    token_type: text(token_type),
+    expires_in: seconds >= 0 ? seconds : undefined,
+  };
 }
 
 /** What is there can be stored. */

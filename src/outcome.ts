@@ -1,5 +1,8 @@
 import type { Outcome } from './core/state.js';
 
+/** No server is obeyed that asks to wait longer: an hour, milliseconds. */
+const LONGEST_WAIT_MS = 3_600_000;
+
 /** What a refresh function said by throwing. Brands, not classes: two bundles have two classes. */
 export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): Outcome {
   const {
@@ -29,8 +32,12 @@ export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => bo
     return { kind: 'fault', code, message: String(message) };
   return {
     kind: 'unavailable',
-    // A header that could not be read makes NaN; zero, and a date in the past, ask for nothing: back off.
-    retryAfterMs: Number.isFinite(retryAfterMs) && retryAfterMs! > 0 ? retryAfterMs : undefined,
+    // A header that could not be read makes NaN; zero, and a date in the past, ask for nothing: back off. Nor is a date
+    // that was taken for seconds waited for.
+    retryAfterMs:
+      Number.isFinite(retryAfterMs) && retryAfterMs! > 0
+        ? Math.min(retryAfterMs!, LONGEST_WAIT_MS)
+        : undefined,
     // 429: refused before anything was looked at (RFC 6585 §4).
     unspent: status === 429 || unspent === true,
   };
@@ -49,7 +56,9 @@ interface Thrown {
 
 function saysLost(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): boolean {
   try {
-    return !!isSessionLost?.(error);
+    const isLost: unknown = isSessionLost?.(error);
+    // One that is async promises to say so; that would be true of every error.
+    return !!isLost && !(isLost instanceof Promise);
   } catch {
     return false;
   }

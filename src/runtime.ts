@@ -57,6 +57,7 @@ export function createRuntime(
   const queue: Event[] = [];
   /** What only this participant saw of its token requests: its next message tells it, for a monitor in any tab. */
   const untold: CoordinatorEvent[] = [];
+  const deliveries: Parameters<Hooks['deliver']>[0][] = [];
   let running = false;
   let state: State = stateOf({
     me: clock.id(),
@@ -72,7 +73,6 @@ export function createRuntime(
     queue.push(event);
     if (running) return;
     running = true;
-    const deliveries: Parameters<Hooks['deliver']>[0][] = [];
     try {
       for (let next = queue.shift(); next; next = queue.shift()) {
         const [after, effects] = step(state, next, now());
@@ -105,7 +105,8 @@ export function createRuntime(
     arm();
     // The snapshot first: who hears an event reads it.
     hooks.changed(state);
-    deliveries.forEach(hooks.deliver);
+    // In this order, also where one of those who are told dispatches again.
+    for (let next = deliveries.shift(); next; next = deliveries.shift()) hooks.deliver(next);
   }
 
   function run(effect: Exclude<Effect, Parameters<Hooks['deliver']>[0]>): void {

@@ -210,7 +210,8 @@ function notReady(_req: http.IncomingMessage, res: http.ServerResponse): void {
 
 async function listen(handler: Handler, port: number): Promise<http.Server> {
   const server = http.createServer((req, res) => {
-    Promise.resolve(handler(req, res)).catch((error: unknown) => {
+    // What it throws at once as well: `//` is no URL, and would end the process.
+    (async () => handler(req, res))().catch((error: unknown) => {
       console.error(error);
       if (!res.headersSent) res.writeHead(500);
       res.end();

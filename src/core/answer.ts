@@ -23,6 +23,8 @@ export function answered(t: Turn, { tag, outcome, life }: Extract<Event, { type:
     const { version, attempt: number, sent } = attempt;
     const reason = outcome.kind === 'lost' ? 'invalid_grant' : 'version_conflict';
     emit(t, 'conflict', { version, attempt: number, reason, durationMs: now.mono - sent.mono });
+    // For monitors: one that does no harm has no other message, and its participant may be stopped before its next one.
+    post(t, { type: 'conflict' });
   }
   // A late refusal changes nothing: the journal is in doubt, and whoever asks next will hear it again.
   if (!flying) endAttempt(t, attempt);

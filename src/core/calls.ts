@@ -52,10 +52,14 @@ export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   // Nobody is signed in, as far as this tab heard: the store may know better.
   const unread = s.loaded && !isOpen(s.record);
   const until = now.mono + event.timeoutMs;
-  s.callers = [...s.callers, { ...event, key: audienceKey(event), until, unread }];
+  const key = audienceKey(event);
+  s.callers = [...s.callers, { ...event, key, until, unread }];
   if (unread) readFor(t, event.id);
-  // What waiting does not heal may have been healed by a person meanwhile: a forced call tries again.
-  if (event.force && s.pause?.until === Infinity) s.pause = undefined;
+  // What waiting does not heal may have been healed by a person meanwhile: a forced call tries again. And what was refused
+  // of a further audience says nothing of the sign-in's own.
+  const refused = s.record?.journal;
+  if (s.pause?.until === Infinity && (event.force || (!key && refused && audienceKey(refused))))
+    s.pause = undefined;
 }
 
 /** Lets a caller go. */
@@ -84,12 +88,12 @@ function readFor(t: Turn, id: number): void {
 export function settleCallers(t: Turn): void {
   const { s, now } = t;
   if (s.callers.length === 0) return;
-  // Whoever asks after `setSession` was called means the session that is about to begin.
+  // Whoever asks after `setSession` was called, while nobody is signed in, means the session that is about to begin.
   //
   //     load      read ───────────────────────────────▶ nobody
   //     sign-in        bind, write ──────────────────────────▶ somebody
   //     call              waits ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ served
-  const known = s.loaded && (s.signingIn === 0 || isOpen(s.record));
+  const known = s.loaded && (s.signingIn === 0 || (isOpen(s.record) && !s.record.ended));
   const waiting: Caller[] = [];
   for (let caller of s.callers) {
     // What is asked for is fixed when the store has been read: under which session, newer than which version.

@@ -73,7 +73,8 @@ export function proactiveDue(s: State, now: Now): number {
     ? Math.max(
         lifeLeft(s, '', now) - refreshLead(life, refreshBeforeMs, leads(s), s.jitter),
         // By a wall clock of its own, what another tab has just fetched may look old: then it would ask again, for ever.
-        s.advancedAt + life / 2 - now.mono,
+        // (Its two clocks may be wrong, but go on together, unless it sleeps.)
+        s.advanced ? life / 2 - Math.max(now.mono - s.advanced.mono, now.wall - s.advanced.wall) : -Infinity,
       )
     : Infinity;
 }
@@ -118,16 +119,19 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const advanced = replaced || before.version !== after.version;
   const { failure, by, term } = after.journal ?? {};
   const of = failureOf(after, after.journal);
-  if (!before || fingerprint(after) !== fingerprint(before)) s.movedAt = now.mono;
+  const moved = !before || fingerprint(after) !== fingerprint(before);
+  if (moved) s.movedAt = now.mono;
   // (One with a store and one without may both write the journal of a term.)
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;
-  s.advancedAt = replaced ? -Infinity : advanced ? now.mono : s.advancedAt;
+  s.advanced = replaced ? undefined : advanced ? now : s.advanced;
   // What was asked of others, or by others, has an outcome. An old failure, read again, is none.
   if (advanced || (failure && of !== s.pausedFor)) s.delegated = s.request = undefined;
 
-  if (!failure) s.pause = undefined;
-  else if (of !== s.pausedFor) {
+  if (!failure) {
+    // (To read again what is known is no news: an old bundle would not wait for the end of its pause, and read again, and so on.)
+    if (moved) s.pause = undefined;
+  } else if (of !== s.pausedFor) {
     const { at, retryInMs, error, fault } = failure;
     // News is a duration, on this tab's own clock. What is read is a while old by another tab's wall clock: believed for
     // no longer than the wait it asks for.

@@ -163,6 +163,8 @@ function load(t: Turn, real = false): void {
       }
       const starting = !s.loaded;
       s.loaded = true;
+      // A reload is a wake-up, too.
+      if (starting && s.pause?.until === Infinity) s.pause = undefined;
       if (starting && s.active) hello(turn);
       if (newer(record, s.record) !== record) s.saveAt = now.mono;
     },

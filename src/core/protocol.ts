@@ -26,6 +26,7 @@ export type Message = Position &
           | 'leader-pong'
           | 'reauth-required'
           | 'refresh-failed'
+          | 'conflict'
           | 'journal';
       }
     /** Of a starting or waking participant: holders of something newer answer, and so does the leader, if it lives. */
@@ -56,13 +57,14 @@ export function toEnvelope(message: Message, from: string): object {
 /** Reads what arrived; any script of the origin can post. Unknown, foreign and malformed messages are `undefined`. */
 export function parseMessage(data: unknown): Envelope | undefined {
   const message = Object(data) as Envelope & { readonly protocol: unknown };
-  const { protocol, from, type } = message;
+  const { protocol, from, type, resource, scope } = message as typeof message & Audience;
   const record = parseRecord((message as { readonly record?: unknown }).record);
   // A position is a record without tokens, so the same parser reads both.
   const sound =
     protocol === PROTOCOL &&
     typeof from === 'string' &&
     typeof type === 'string' &&
+    [resource ?? '', scope ?? ''].every((member) => typeof member === 'string') &&
     parseRecord({ ...message, schema: 0, startedAt: 0 }) &&
     (!('record' in message) || record?.sessionId === message.sessionId);
   return sound ? { ...message, ...(record && { record }) } : undefined;

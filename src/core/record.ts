@@ -220,14 +220,18 @@ export function parseRecord(value: unknown): SessionRecord | undefined {
     term,
     version,
     sessionId,
+    leader,
     accessTokens = {},
     spares = [],
     journal = { attempt: 0 } as Journal,
   } = record;
   const { attempt, failure } = Object(journal) as Journal;
   const sound =
-    [schema, startedAt, term, version, attempt, failure?.retryInMs ?? 0].every(Number.isFinite) &&
+    // (And can grow.)
+    [schema, startedAt, term, version, attempt].every((n) => Number.isFinite(n) && n! + 1 > n!) &&
+    (!failure || Number.isFinite(failure.at + failure.retryInMs)) &&
     typeof sessionId === 'string' &&
+    typeof (leader ?? '') === 'string' &&
     Array.isArray(spares) &&
     [
       ...Object.values(Object(accessTokens) as object),

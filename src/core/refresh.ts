@@ -86,9 +86,12 @@ function writeAhead(t: Turn, audience: Audience): void {
   const term = record.term + 1;
   const basis = fingerprint(record);
   // In doubt, by this failure or an earlier one: the server may be asked to replay its answer, which was for the audience
-  // of that attempt.
-  const doubts = (previous?.doubts ?? 0) + Number(previous !== undefined && !previous.failure?.unspent);
-  const { resource, scope } = doubts > 0 ? previous! : audience;
+  // of that attempt. Not so once it has said that it never grants that one (RFC 6749 §5.2, RFC 8707 §2): that would be asked for
+  // until the next sign-in, instead of what others need. An attempt that was refused in words had its answer.
+  const { failure } = previous ?? {};
+  const doubts = (previous?.doubts ?? 0) + Number(!!previous && !failure?.unspent && !failure?.error);
+  const isNever = failure?.error === 'invalid_scope' || failure?.error === 'invalid_target';
+  const { resource, scope } = doubts > 0 && !isNever ? previous! : audience;
   const journal: Journal = {
     attempt: (previous?.attempt ?? 0) + 1,
     by: s.me,

@@ -122,8 +122,8 @@ export interface State {
   readonly movedAt: number;
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
   readonly journalSeen: number;
-  /** When this tab saw the version at hand come, on the monotonic clock; `-Infinity` if it found it. */
-  readonly advancedAt: number;
+  /** When this tab saw the version at hand come; absent if it found it. */
+  readonly advanced?: Now | undefined;
   /** Drawn once per version; spreads timers. */
   readonly jitter: number;
   readonly callers: readonly Caller[];
@@ -287,7 +287,7 @@ export function stateOf(known: Pick<State, 'me' | 'options' | 'active' | 'visibl
     seen: {},
     movedAt: -Infinity,
     journalSeen: -Infinity,
-    advancedAt: -Infinity,
+    advanced: undefined,
     jitter: 0.5,
     callers: [],
     signingIn: 0,

@@ -95,6 +95,34 @@ describe('what any script of the origin may write or post', () => {
   });
 });
 
+const sound = {
+  schema: 1,
+  startedAt: 1,
+  term: 1,
+  version: 1,
+  sessionId: 'a',
+  accessTokens: {},
+  journal: { attempt: 1, by: 'a', term: 1, failure: { at: 1, retryInMs: 1 } },
+};
+
+test.each([
+  ['a failure that does not say when', { journal: { ...sound.journal, failure: {} } }],
+  ['a version that cannot grow', { version: 2 ** 53 }],
+  ['a leader that is no text', { leader: { toString: 1 } }],
+])('%s makes no record', (_, member) => {
+  expect(parseRecord(sound)).toEqual(sound);
+  expect(parseRecord({ ...sound, ...member })).toBeUndefined();
+});
+
+test('a question about an audience that is no text is none', () => {
+  const question = toEnvelope(
+    { type: 'refresh-request', sessionId: 'a', version: 1, term: 1, memory: false },
+    'b',
+  );
+  expect(parseMessage({ ...question, resource: 'https://api.example' })).toBeDefined();
+  expect(parseMessage({ ...question, scope: 5 })).toBeUndefined();
+});
+
 test('what was written or posted is read as it was', () => {
   const isTheSame = fc.property(record, message, (written, posted) => {
     const read = [parseRecord(written), parseMessage(posted)];

@@ -11,7 +11,7 @@ export type AllowedOrigin =
  *
  * @param list - default: the page's own origin; none on a server, or in a page without one (sandboxed, `file:`)
  * @returns a function: the token's selector for a URL of an allowed origin, `undefined` for any other
- * @throws `ERR_CONFIGURATION` if an entry is not an origin
+ * @throws `ERR_CONFIGURATION` if an entry is not an origin, or asks for a token by what is no text
  */
 export function readAllowedOrigins(
   list: readonly AllowedOrigin[] | undefined,
@@ -22,6 +22,10 @@ export function readAllowedOrigins(
     const { origin, resource, scope } =
       typeof entry === 'object' && entry !== null ? entry : { origin: entry };
     const normalized = readOrigin(origin);
+    for (const selected of [resource, scope]) {
+      if (!['string', 'undefined'].includes(typeof selected))
+        throw configurationError(`resource and scope of ${normalized} must be text.`);
+    }
     if (selectors.has(normalized)) throw configurationError(`${normalized} is listed twice; list it once.`);
     selectors.set(normalized, { resource, scope });
   }

@@ -209,6 +209,11 @@ describe('allowedOrigins', () => {
     );
   });
 
+  test('refuses a selector that is no text', () => {
+    const entry = { origin: api.origin, resource: new URL(api.origin) as never };
+    expect(() => createFetch(createFakeSession(), { allowedOrigins: [entry] })).toThrow(/must be text/);
+  });
+
   test('refuses an origin listed twice: which token would it get?', () => {
     const allowedOrigins = ['https://api.example', { origin: 'https://api.example/', scope: 'x' }];
     expect(() => createFetch(session, { allowedOrigins })).toThrow(/listed twice/);

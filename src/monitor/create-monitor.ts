@@ -70,6 +70,8 @@ export function createMonitor(coordinator: TokenCoordinator, options: MonitorOpt
 
   function take(observations: readonly Observation[]): void {
     if (observations.length === 0) return;
+    // The window may have passed since.
+    alerted &&= getMetrics().conflictRate >= conflictRateThreshold;
     seen = [...seen, ...observations];
     metrics = undefined;
     log.add(observations);
@@ -77,7 +79,8 @@ export function createMonitor(coordinator: TokenCoordinator, options: MonitorOpt
     const tooMany = now.conflictRate >= conflictRateThreshold;
     const alert = tooMany && !alerted;
     alerted = tooMany;
-    for (const subscriber of subscribers) guarded(subscriber);
+    // Of a copy: one may leave and come back meanwhile.
+    for (const subscriber of Array.from(subscribers)) guarded(subscriber);
     if (alert) guarded(() => onAlert?.(now));
   }
 

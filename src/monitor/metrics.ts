@@ -53,7 +53,9 @@ export function addUp(observations: readonly Observation[], since: number): Moni
     failovers: observations.filter(({ type }) => type === 'failover').length,
     inDoubt: count('in-doubt'),
     inDoubtRecoveries: recoveries(observations, successes),
-    sessionsLost: observations.filter(({ type }) => type === 'session-lost').length,
+    // Said by whoever found it, and by others to those who had not heard.
+    sessionsLost: new Set(observations.filter(({ type }) => type === 'session-lost').map(({ id }) => id))
+      .size,
   });
 }
 

@@ -26,6 +26,9 @@ export interface Observation {
   readonly durationMs?: number | undefined;
 }
 
+/** Of one version; nobody tries more often. */
+const MOST_ATTEMPTS = 10_000;
+
 const told: readonly string[] = [
   'refresh-started',
   'refresh-succeeded',
@@ -69,7 +72,8 @@ export function readEvents(events: unknown): Observation[] {
 function readEvent(event: unknown): Observation | undefined {
   const { type, at, sessionId, version, attempt, reason, durationMs } = Object(event) as CoordinatorEvent;
   if (!told.includes(type) || typeof sessionId !== 'string') return undefined;
-  if (![at, version, attempt, durationMs ?? 0].every(Number.isFinite)) return undefined;
+  if (![at, version, attempt, durationMs ?? 0].every(Number.isFinite) || attempt! > MOST_ATTEMPTS)
+    return undefined;
   const spent = type === 'refresh-succeeded' ? version! - 1 : version!;
   return {
     id: `${type}:${sessionId}.${spent}#${attempt}@${at}`,

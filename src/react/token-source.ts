@@ -98,7 +98,8 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
   };
 
   const notify = (): void => {
-    for (const listener of listeners) listener();
+    // Of a copy: one may leave and come back meanwhile.
+    for (const listener of Array.from(listeners)) listener();
   };
 
   /** The one timer: a token that expires is a change of state that the coordinator has no reason to announce. */

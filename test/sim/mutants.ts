@@ -124,7 +124,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ in doubt, a retry keeps the audience of the attempt that the server may replay',
     file: refresh,
-    anchor: 'doubts > 0 ? previous! : audience',
+    anchor: 'doubts > 0 && !isNever ? previous! : audience',
     replacement: 'audience',
     within: 5_000,
   },
@@ -341,7 +341,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'nobody refreshes ahead of expiry what it has just seen come',
     file: 'src/core/knowledge.ts',
-    anchor: '        s.advancedAt + life / 2 - now.mono,\n',
+    anchor:
+      '        s.advanced ? life / 2 - Math.max(now.mono - s.advanced.mono, now.wall - s.advanced.wall) : -Infinity,\n',
     replacement: '',
     within: 50_000,
   },
@@ -447,7 +448,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a call made while this tab signs in waits for it',
     file: 'src/core/calls.ts',
-    anchor: 's.loaded && (s.signingIn === 0 || isOpen(s.record))',
+    anchor: 's.loaded && (s.signingIn === 0 || (isOpen(s.record) && !s.record.ended))',
     replacement: 's.loaded',
     within: 50_000,
   },

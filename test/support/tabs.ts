@@ -14,6 +14,9 @@ export class Origin {
   record: SessionRecord | undefined;
   /** Fails the next so many store operations. */
   storeFailures = 0;
+  /** How long one takes, and how many there were. */
+  storeMs = 1;
+  operations = 0;
   /** What access tokens say of their own life; seconds. */
   claimedLife: number | undefined = 60;
   /** The platform serves no locks, as in an opaque origin. */
@@ -151,7 +154,8 @@ export class Origin {
   }
 
   private async operate(life: Life, run: () => void): Promise<void> {
-    await new Promise<void>((resolve) => setTimeout(() => life.alive && resolve(), 1));
+    this.operations++;
+    await new Promise<void>((resolve) => setTimeout(() => life.alive && resolve(), this.storeMs));
     if (this.storeFailures > 0) {
       this.storeFailures--;
       throw new Error('The store failed');
