@@ -10,8 +10,7 @@
  * `--json` writes the figures, and what came of each round, as one object. A fault that did not strike is counted as missed, and its
  * round as nothing.
  */
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBrowser } from './browsers.js';
@@ -27,6 +26,7 @@ import {
   type ServerKind,
   type WorldSettings,
 } from './chaos/world.js';
+import { commit, readNumber, writeJson } from './output.js';
 
 const { values } = parseArgs({
   options: {
@@ -91,11 +91,7 @@ if (figures.missed > 0) console.log(`missed (not counted): ${figures.missed}`);
 if (broken > 0) console.log(`not played: ${broken}`);
 console.log(`seed ${seed}: ${figures.violations} rounds with a violation in ${figures.rounds}`);
 
-if (values.json !== undefined) {
-  const run = { seed, mode, server, ...figures, verdicts };
-  mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify(run, null, 2)}\n`);
-}
+writeJson(values.json, { seed, mode, server, ...figures, verdicts });
 if (values.ledger !== undefined) {
   mkdirSync(path.dirname(values.ledger), { recursive: true });
   const { ledger: _, json: __, ...asked } = values;
@@ -162,20 +158,10 @@ function oneOf<T extends string>(name: keyof typeof values, ...allowed: T[]): T 
 }
 
 function numberOf(name: keyof typeof values): number {
-  const value = Number(values[name]);
-  if (!(value >= 0)) complain(`--${name} must be a number of at least 0`);
-  return value;
+  return readNumber(name, values[name]!);
 }
 
 function complain(message: string): never {
   console.error(message);
   process.exit(2);
-}
-
-function commit(): string {
-  const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
-  return (
-    git('rev-parse', '--short', 'HEAD') +
-    (git('status', '--porcelain', '--', 'src', 'demo', 'tools') ? '+' : '')
-  );
 }

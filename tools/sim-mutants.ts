@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
 import { file, regressions } from '../test/sim/regressions.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
+import { readNumber, writeJson } from './output.js';
 import { runCampaign } from './sim-jobs.js';
 
 const { values } = parseArgs({
@@ -37,12 +38,17 @@ interface Verdict {
 
 type Violation = Awaited<ReturnType<typeof runCampaign>>['violations'][number];
 
+if (chosen.length === 0) {
+  console.error(`--only ${values.only}: no guard is called that`);
+  process.exit(2);
+}
+const seed = readNumber('seed', values.seed);
 const queue = [...chosen];
 const verdicts: Verdict[] = [];
-await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+await Promise.all(Array.from({ length: readNumber('jobs', values.jobs, 1) }, work));
 const survivors = verdicts.filter(({ seed }) => seed === undefined);
 console.log(`${verdicts.length - survivors.length} of ${verdicts.length} mutants killed`);
-if (values.json) writeFileSync(values.json, JSON.stringify({ seed: Number(values.seed), verdicts }, null, 2));
+writeJson(values.json, { seed, verdicts });
 if (values.keep) {
   const kept = verdicts
     .filter(({ guard, seed }) => !regressions.some((one) => one.guard === guard && one.seed === seed))
@@ -66,7 +72,6 @@ async function work(): Promise<void> {
 }
 
 async function judge({ guard, within, profile = 'everything', ...patch }: Mutant): Promise<Verdict> {
-  const seed = Number(values.seed);
   try {
     const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch };
     let first: Violation | undefined;

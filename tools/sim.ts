@@ -4,7 +4,6 @@
  *     npm run sim -- --schedules 10000 --seed 1 --profile everything --json sim.json
  *     npm run sim -- --replay 1234 --profile everything [--whole] [--list]
  */
-import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Profile } from '../src/testing/simulator/plan.js';
@@ -13,6 +12,7 @@ import { shrink } from '../src/testing/simulator/shrink.js';
 import { report } from '../src/testing/simulator/summary.js';
 import { describePlan, lines, timeline } from '../src/testing/simulator/timeline.js';
 import { regressions } from '../test/sim/regressions.js';
+import { readNumber, writeJson } from './output.js';
 import { runCampaign } from './sim-jobs.js';
 
 const { values } = parseArgs({
@@ -43,22 +43,20 @@ if (!['no-faults', 'faults', 'everything', 'worker'].includes(profile)) {
   process.exit(2);
 }
 if (values.replay === undefined) await campaign();
-else process.exitCode = (await replay(Number(values.replay))) ? 1 : 0;
+else process.exitCode = (await replay(readNumber('replay', values.replay))) ? 1 : 0;
 
 async function campaign(): Promise<void> {
-  const jobs = Number(values.jobs);
-  const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
-  const schedules = Number(values.schedules);
-  const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+  const jobs = readNumber('jobs', values.jobs, 1);
+  const seed = readNumber('seed', values.seed ?? String(Math.floor(Date.now() / 1000)));
+  const schedules = readNumber('schedules', values.schedules, 1);
+  const seconds = values.seconds === undefined ? undefined : readNumber('seconds', values.seconds);
   const start = performance.now();
   const keepGoing = values['keep-going'];
   const summary = await runCampaign({ profile, seed, schedules, seconds, jobs, keepGoing });
   const took = (performance.now() - start) / 1000;
   console.log(report(summary, { profile, seed, seconds: took, jobs }));
-  if (values.json) {
-    const { stepsPerSchedule: _, expiriesPerSchedule: __, ...figures } = summary;
-    writeFileSync(values.json, JSON.stringify({ profile, seed, seconds: took, jobs, ...figures }, null, 2));
-  }
+  const { stepsPerSchedule: _, expiriesPerSchedule: __, ...figures } = summary;
+  writeJson(values.json, { profile, seed, seconds: took, jobs, ...figures });
   const [first] = summary.violations;
   if (!first) return;
   process.exitCode = 1;

@@ -5,12 +5,13 @@
  * reached; it fails nothing and is printed so that the ceiling is not mistaken for it. Chunks that only an `import()` loads are listed
  * apart, since most visitors never load them.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { entries } from './entries.js';
+import { writeJson } from './output.js';
 
 interface Bytes {
   minified: number;
@@ -144,7 +145,7 @@ for (const [name, entry] of Object.entries(report)) {
   if (aim !== undefined && entry.start.gzip > aim)
     missed.push(`${name}: ${entry.start.gzip} gzip, aim ${aim}`);
 }
-if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(report, null, 2) + '\n');
+writeJson(values.json, report);
 if (missed.length) console.log(`the aim is not reached: ${missed.join('; ')}`);
 if (over.length) console.error(`over the ceiling: ${over.join('; ')}`);
 const wrong = readmeFaults(report);

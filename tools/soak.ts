@@ -5,7 +5,6 @@
  * A tab that is closed with its request on the wire leaves a refresh in doubt: the next tab asks again, and the server, which forgives a
  * replay, answers again. Such repetitions are counted apart; every other request must be the only one of its version.
  */
-import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { chromium, type CDPSession, type Page } from 'playwright';
@@ -13,6 +12,7 @@ import { startDemoServer, type DemoServer } from '../demo/server/server.js';
 import { buildApp, servePages } from '../e2e/harness/app-pages.js';
 import { before } from '../e2e/harness/before-page.js';
 import { ensureBrowser } from './browsers.js';
+import { writeJson } from './output.js';
 import { seededRandom } from './war/network.js';
 
 const TABS = 10;
@@ -177,7 +177,7 @@ const report = {
   problems,
 };
 console.log(JSON.stringify(report, null, 2));
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+writeJson(values.json, report);
 await browser.close();
 await server.close();
 process.exitCode = problems.length > 0 ? 1 : 0;

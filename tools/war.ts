@@ -8,13 +8,13 @@
  * proportion: a token lives for a part of a second rather than for minutes, and the network takes its usual tens of milliseconds, which
  * makes collisions much more frequent than in the field. The rates compare the ways; they predict no site's.
  */
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
 import { ensureBrowser } from './browsers.js';
+import { commit, writeJson } from './output.js';
 import { measureAddedLatency } from './war/added-latency.js';
 import { campaign, type WarSettings } from './war/campaign.js';
 import { modes } from '../demo/src/rivals/modes.js';
@@ -123,7 +123,7 @@ const run = {
   addedLatencyMs: latency,
   results,
 };
-if (values.json !== undefined) write(values.json, `${JSON.stringify(run, null, 2)}\n`);
+writeJson(values.json, run);
 if (values.svg !== undefined) write(values.svg, picture(results, `npm run war · ${about}`));
 if (values.ledger !== undefined) {
   mkdirSync(path.dirname(values.ledger), { recursive: true });
@@ -143,16 +143,4 @@ process.exitCode = broken.length > 0 ? 1 : 0;
 function write(file: string, text: string): void {
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
   writeFileSync(file, text);
-}
-
-function commit(): string {
-  try {
-    const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
-    return (
-      git('rev-parse', '--short', 'HEAD') +
-      (git('status', '--porcelain', '--', 'src', 'demo', 'tools') ? '+' : '')
-    );
-  } catch {
-    return 'unknown';
-  }
 }

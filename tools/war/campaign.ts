@@ -76,6 +76,7 @@ export async function campaign(
 
     const expiries = () => figuresOf(server.log.entries, [], logins.count() - 1).expiries;
     while (expiries() < settings.expiries) {
+      if (!browser.isConnected()) throw new Error('The browser has gone');
       await sleep(100);
       progress(expiries());
     }
