@@ -2,7 +2,7 @@ import type { RefreshRequest } from 'one-refresh';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createFakeCoordinator } from '../test/support/fake-coordinator.js';
 import { json, startLoopbackServer, type LoopbackServer } from '../test/support/loopback-server.js';
-import { beginSession, refreshByCookie } from './cookie-backend.js';
+import { beginSession, endSession, refreshByCookie } from './cookie-backend.js';
 
 let backend: LoopbackServer;
 beforeAll(async () => {
@@ -45,4 +45,15 @@ test('a session begins without a refresh token', async () => {
   expect(setSession).toHaveBeenCalledWith(tokens);
   backend.answer(json(401, {}));
   await expect(beginSession(coordinator, backend.origin)).rejects.toThrow('401');
+});
+
+test('it ends in every tab and at the backend, or the next page would begin it again', async () => {
+  const coordinator = createFakeCoordinator();
+  const signOut = vi.spyOn(coordinator, 'signOut');
+  backend.answer(json(200, {}));
+  await endSession(coordinator, backend.origin);
+  expect(signOut).toHaveBeenCalledTimes(1);
+  expect(backend.received).toMatchObject([{ method: 'DELETE' }]);
+  backend.answer(json(500, {}));
+  await expect(endSession(coordinator, backend.origin)).rejects.toThrow('500');
 });

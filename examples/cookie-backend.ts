@@ -50,3 +50,14 @@ export async function beginSession(coordinator: TokenCoordinator, url: string): 
   if (!response.ok) throw new Error(`The backend has no session (${response.status})`);
   await coordinator.setSession((await response.json()) as TokenResponse);
 }
+
+/** Every tab is signed out at once; the cookie, which no script can reach, goes by the backend's hand. */
+export async function endSession(coordinator: TokenCoordinator, url: string): Promise<void> {
+  await coordinator.signOut();
+  const response = await fetch(url, {
+    method: 'DELETE',
+    credentials: 'include',
+    headers: { 'x-requested-with': 'one-refresh' },
+  });
+  if (!response.ok) throw new Error(`The backend still has the session (${response.status})`);
+}

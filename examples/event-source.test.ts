@@ -39,3 +39,26 @@ test('an ended session ends them', async () => {
   const events = serverEvents(server.origin, () => Promise.reject(signedOut));
   await expect(events.next()).rejects.toBe(signedOut);
 });
+
+test('whoever has had enough ends the response; no nonsense is waited for', async () => {
+  let closed = 0;
+  server.answer((_request, response) => {
+    response.on('close', () => closed++);
+    response.writeHead(200).write('retry: soon\n\ndata: x\n\n');
+  });
+  for await (const event of serverEvents(server.origin, fetch)) {
+    expect(event.data).toBe('x');
+    break;
+  }
+  await expect.poll(() => closed).toBe(1);
+});
+
+test('a signal ends the pause before a reconnect, without a complaint', async () => {
+  server.answer((_request, response) => void response.writeHead(200).end('data: x\n\n'));
+  const controller = new AbortController();
+  const events = serverEvents(server.origin, fetch, { signal: controller.signal, retryMs: 30 });
+  await events.next();
+  const next = events.next();
+  controller.abort();
+  expect(await next).toEqual({ done: true, value: undefined });
+});

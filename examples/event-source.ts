@@ -17,18 +17,19 @@ export async function* serverEvents(
   { signal = new AbortController().signal, retryMs = 3_000 }: { signal?: AbortSignal; retryMs?: number } = {},
 ): AsyncGenerator<ServerEvent> {
   let lastEventId = '';
-  for (;;) {
+  while (!signal.aborted) {
     const headers = { accept: 'text/event-stream', ...(lastEventId && { 'last-event-id': lastEventId }) };
     const response = await fetch(url, { headers, cache: 'no-store', signal }).catch((error: unknown) => {
       // Offline: that is what reconnecting is for. What the coordinator throws is final.
-      if (!(error instanceof TypeError)) throw error;
+      if (!(error instanceof TypeError) && !signal.aborted) throw error;
     });
     if (response && !response.ok) throw new Error(`No events (${response.status})`);
     for await (const fields of blocks(response?.body)) {
       const values = (name: string) =>
         fields.flatMap(([, field, value]) => (field === name ? [value ?? ''] : []));
       lastEventId = values('id').at(-1) ?? lastEventId;
-      retryMs = Number(values('retry').at(-1) ?? retryMs);
+      // Digits only, says the specification; anything else is ignored.
+      retryMs = Number(values('retry').findLast((value) => /^\d+$/.test(value)) ?? retryMs);
       const data = values('data');
       if (data.length > 0) yield { type: values('event').at(-1) ?? 'message', data: data.join('\n') };
     }
@@ -42,11 +43,17 @@ async function* blocks(body: ReadableStream<Uint8Array<ArrayBuffer>> | null | un
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;
   let rest = '';
-  for (;;) {
-    const { done, value = '' } = await reader.read().catch(() => ({ done: true, value: '' }));
-    if (done) return;
-    const complete = (rest + value).split(/\r?\n\r?\n/);
-    rest = complete.pop() ?? '';
-    for (const block of complete) yield block.split(/\r?\n/).map((line) => /^(\w*): ?(.*)$/.exec(line) ?? []);
+  try {
+    for (;;) {
+      const { done, value = '' } = await reader.read().catch(() => ({ done: true, value: '' }));
+      if (done) return;
+      const complete = (rest + value).split(/\r?\n\r?\n/);
+      rest = complete.pop() ?? '';
+      for (const block of complete)
+        yield block.split(/\r?\n/).map((line) => /^(\w*): ?(.*)$/.exec(line) ?? []);
+    }
+  } finally {
+    // Whoever breaks out of the loop ends the response as well.
+    await reader.cancel().catch(() => {});
   }
 }

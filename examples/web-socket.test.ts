@@ -52,3 +52,13 @@ test('without a token there is no socket', async () => {
   coordinator.set({ version: 2 });
   await vi.waitFor(() => expect(socket.closed).toBe(4401));
 });
+
+test('a server that does not wait for the token leaves nothing behind', async () => {
+  const coordinator = createFakeCoordinator({}, 'access-1');
+  const socket = new FakeSocket();
+  coordinator.answer = () => Promise.resolve(socket.close(1008)).then(() => 'access-1');
+  const connecting = connect('wss://api.example/', coordinator, () => socket as unknown as WebSocket);
+  socket.dispatchEvent(new Event('open'));
+  await connecting;
+  expect(coordinator.subscribers()).toBe(0);
+});

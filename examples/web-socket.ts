@@ -24,16 +24,23 @@ export async function connect(
       socket.close(4401, 'no token');
     }
   };
+  let closed = false;
+  let stop = (): void => {};
+  socket.addEventListener('close', () => {
+    closed = true;
+    stop();
+  });
   await authenticate();
   const { sessionId } = coordinator.getSnapshot();
   let { version } = coordinator.getSnapshot();
-  const stop = coordinator.subscribe(() => {
+  // The server may not have waited for the token.
+  if (closed) return socket;
+  stop = coordinator.subscribe(() => {
     const now = coordinator.getSnapshot();
     if (now.sessionId !== sessionId) return socket.close(4401, 'another session');
     if (now.version === version) return;
     version = now.version;
     void authenticate();
   });
-  socket.addEventListener('close', stop);
   return socket;
 }

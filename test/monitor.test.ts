@@ -144,6 +144,55 @@ test('an alert is given when the rate reaches the threshold, and again only afte
   expect(onAlert).toHaveBeenCalledTimes(2);
 });
 
+test('an alert is given anew when the rate fell because the window passed', async () => {
+  const acting = participant(script(new RefreshConflictError({}), 0, new RefreshConflictError({}), 0));
+  const onAlert = vi.fn<(metrics: MonitorMetrics) => void>();
+  const { getMetrics } = monitor(acting, { windowMs: 1_500, conflictRateThreshold: 0.25, onAlert });
+  await acting.setSession(tokens(1));
+  await refreshed(acting);
+  await expect.poll(() => onAlert.mock.calls.length).toBe(1);
+  await expect.poll(() => getMetrics().attempts, { timeout: 5_000 }).toBe(0);
+  await refreshed(acting);
+  await expect.poll(() => onAlert.mock.calls.length).toBe(2);
+});
+
+test('a loss that several participants tell of is one', async () => {
+  const channel = new NodeBroadcastChannel(`one-refresh:${name}`);
+  open.push(channel);
+  const { getMetrics } = monitor(participant(script()));
+  const position = { sessionId: 's', version: 1, term: 1, ended: { kind: 'reauth-required' } };
+  const message = { protocol: 1, type: 'reauth-required', ...position };
+  for (const from of ['x', 'y', 'z']) channel.postMessage({ ...message, from });
+  channel.postMessage({ ...message, from: 'x', version: 2 });
+  await expect.poll(() => getMetrics().sessionsLost).toBe(2);
+});
+
+test('the log is what this tab heard where the database hangs', async () => {
+  const channel = new NodeBroadcastChannel(`one-refresh:${name}`);
+  open.push(channel);
+  const acting = participant(script());
+  vi.spyOn(indexedDB, 'open').mockImplementation(() => ({}) as IDBOpenDBRequest);
+  const { getMetrics, exportLog } = monitor(acting);
+  const event = { type: 'conflict', at: Date.now(), sessionId: 's', version: 1, attempt: 1 };
+  const message = { protocol: 1, from: 'x', type: 'leader-pong', sessionId: 's', version: 1, term: 1 };
+  channel.postMessage({ ...message, events: [event] });
+  await expect.poll(() => getMetrics().conflicts).toBe(1);
+  expect(await exportLog()).toHaveLength(1);
+  vi.restoreAllMocks();
+});
+
+test('where no channel can be opened the monitor sees its own tab', async () => {
+  const acting = participant(script(0));
+  vi.stubGlobal('BroadcastChannel', function () {
+    throw new DOMException('opaque', 'SecurityError');
+  });
+  const { getMetrics } = monitor(acting);
+  await acting.setSession(tokens(1));
+  await refreshed(acting);
+  expect(getMetrics()).toMatchObject({ attempts: 1, successes: 1 });
+  vi.stubGlobal('BroadcastChannel', NodeBroadcastChannel);
+});
+
 test('what is older than the window does not count', async () => {
   const acting = participant(script());
   const { getMetrics } = monitor(acting, { windowMs: 300 });
@@ -194,6 +243,7 @@ test('what is no message of a participant changes nothing', async () => {
     [{ ...good, at: 'now' }],
     [{ ...good, attempt: undefined }],
     [{ ...good, type: 'made-up' }],
+    [{ ...good, type: 'refresh-succeeded', attempt: 2 ** 33 }],
   ]) {
     channel.postMessage({ ...message, events });
   }

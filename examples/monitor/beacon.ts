@@ -10,8 +10,14 @@ export function reportConflicts(coordinator: TokenCoordinator, url: string): Mon
     windowMs: 10 * 60_000,
     conflictRateThreshold: 0.003,
     onAlert(metrics) {
-      // Every tab is told; the leader tells the backend.
-      if (coordinator.getSnapshot().role === 'leader') void send(metrics);
+      // Every tab is told at the same time; the first tells the backend. (Not the leader: after a loss there may be none for a moment.)
+      void navigator.locks.request(
+        `conflict-alert:${coordinator.name}`,
+        { ifAvailable: true },
+        async (lock) => {
+          if (lock) await send(metrics);
+        },
+      );
     },
   });
 

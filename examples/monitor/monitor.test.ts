@@ -28,7 +28,8 @@ afterEach(() => coordinator.close());
 
 test('an alert goes to the backend with the metrics and the log, and without a token', async () => {
   const sendBeacon = vi.fn<(url: string, body: Blob) => boolean>(() => true);
-  vi.stubGlobal('navigator', { sendBeacon });
+  const request = (_: string, __: object, then: (lock: object | null) => unknown): unknown => then({});
+  vi.stubGlobal('navigator', { sendBeacon, locks: { request } });
   const monitor = reportConflicts(coordinator, '/alerts');
   await coordinator.getAccessToken({ forceRefresh: true });
 

@@ -13,6 +13,8 @@ const logged: readonly ObservationType[] = [
   'session-lost',
 ];
 const LIMIT = 500;
+/** Safari can leave an open hanging for good; milliseconds. */
+const LIMIT_MS = 3_000;
 
 export interface ConflictLog {
   readonly add: (observations: readonly Observation[]) => void;
@@ -41,16 +43,20 @@ export function conflictLog(name: string): ConflictLog {
         .catch(() => {});
     },
     async read(): Promise<LogEntry[]> {
-      await writing;
-      let stored: Stored = [];
-      try {
-        stored = (await get<Stored>(name, store())) ?? [];
-      } catch {
-        // Blocked storage: what this tab heard has to do.
-      }
-      return merge(stored, heard).map(([, entry]) => entry);
+      // Where storage is blocked, or hangs, what this tab heard has to do.
+      const stored = await inTime(writing.then(() => get<Stored>(name, store())));
+      return merge(stored ?? [], heard).map(([, entry]) => entry);
     },
   };
+}
+
+/** What comes of it, unless it fails or takes too long. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), LIMIT_MS);
+  });
+  return Promise.race([work.catch(() => undefined), limit]).finally(() => clearTimeout(timer));
 }
 
 /** Oldest first, each once, the newest of them. */

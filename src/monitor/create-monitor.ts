@@ -103,21 +103,14 @@ function listen(
   take: (observations: readonly Observation[]) => void,
   read: ReturnType<typeof createReader>,
 ): () => void {
-  if (typeof BroadcastChannel === 'undefined') {
-    const types: EventType[] = [
-      'refresh-started',
-      'refresh-succeeded',
-      'refresh-failed',
-      'conflict',
-      'in-doubt',
-    ];
-    const stops = types.map((type) => on(type, (event) => take(readEvents([event]))));
-    return () => stops.forEach((stop) => stop());
-  }
+  if (typeof BroadcastChannel === 'undefined') return listenToOwn(on, take);
   let channel: BroadcastChannel | undefined;
+  let stopOwn: (() => void) | undefined;
   const close = (): void => {
     channel?.close();
     channel = undefined;
+    stopOwn?.();
+    stopOwn = undefined;
   };
   // The coordinator's own channel: a second object of that name hears this tab as well as the others.
   const open = (): void => {
@@ -125,7 +118,9 @@ function listen(
     try {
       channel = new BroadcastChannel(`one-refresh:${name}`);
     } catch {
-      return; // An opaque origin: there is nobody to hear.
+      // An opaque origin: there is nobody else to hear.
+      stopOwn = listenToOwn(on, take);
+      return;
     }
     channel.onmessage = ({ data }) => take(read(data, Date.now()));
     (channel as { unref?(): void }).unref?.();
@@ -139,6 +134,22 @@ function listen(
     globalThis.removeEventListener?.('pageshow', open);
     close();
   };
+}
+
+/** What this tab sees of its own token requests. */
+function listenToOwn(
+  on: TokenCoordinator['on'],
+  take: (observations: readonly Observation[]) => void,
+): () => void {
+  const types: EventType[] = [
+    'refresh-started',
+    'refresh-succeeded',
+    'refresh-failed',
+    'conflict',
+    'in-doubt',
+  ];
+  const stops = types.map((type) => on(type, (event) => take(readEvents([event]))));
+  return () => stops.forEach((stop) => stop());
 }
 
 function check(option: keyof MonitorOptions, sound: boolean, expected: string): void {
