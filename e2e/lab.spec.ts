@@ -164,11 +164,17 @@ test('every other control does what it says', async ({ page, context, demo }) =>
   await settled(page);
 });
 
-test('the session table saves the session of a tab that was lost mid-refresh', async ({ page }) => {
+test('the session table saves the session of a tab that was lost mid-refresh; it goes with the page', async ({
+  page,
+  demo,
+}) => {
   await choose(page, 'one-refresh + all');
   await press(page, 'Lose a tab mid-refresh');
   expect(await scoreOf(page, 'one-refresh + all')).toMatchObject({ conflicts: '0.0 %', logins: '0' });
   await expect(page.getByText('3 tabs, one login')).toBeVisible();
+  expect(demo.settings.sessionTableMs).toBeGreaterThan(0);
+  await page.goto(demo.url);
+  await expect.poll(() => demo.settings.sessionTableMs).toBe(0);
 });
 
 test('every tab shows its version, one of them a crown, and a countdown that ends in a new version', async ({

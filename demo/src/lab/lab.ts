@@ -2,7 +2,7 @@
 import { modes, type Mode } from '../rivals/modes.js';
 import { openLine, type TabState } from './messages.js';
 import { noScore, outcomeOf, scoreOf, type Score } from './score.js';
-import { addFault, clearFaults, prepare, readLog, type LabRequest } from './server.js';
+import { addFault, clearFaults, prepare, putBack, readLog, type LabRequest } from './server.js';
 
 export interface LabState {
   mode: Mode;
@@ -94,6 +94,10 @@ export function createLab(): Lab {
     for (let waited = 0; waited < ms && !met(); waited += 20) await new Promise((go) => setTimeout(go, 20));
     return met();
   };
+
+  addEventListener('pagehide', putBack);
+  // Out of the back/forward cache: the server is no longer what this page has made of it.
+  addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 
   const line = openLine((message) => {
     if (message.type === 'state') {

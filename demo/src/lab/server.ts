@@ -36,7 +36,12 @@ export const LIFE_S = 120;
 /** The loopback network is too good: a little way there and back, so that requests can overlap. */
 const WAY: FaultRule = { times: 'always', delayMs: 30, answerDelayMs: 30 };
 
+/** The settings that this page found. */
+let found: object | undefined;
+
 export async function prepare(mode: Mode): Promise<void> {
+  const log = await fetch('/__lab/log');
+  found ??= ((await log.json()) as { settings: object }).settings;
   await post('/__lab/settings', {
     sessionTableMs: mode.sessionTable ? 10_000 : 0,
     versionCheck: mode.versionCheck,
@@ -44,6 +49,14 @@ export async function prepare(mode: Mode): Promise<void> {
   });
   await clearFaults();
   await fetch('/__lab/log', { method: 'DELETE' });
+}
+
+/** As it was found: the demo's other page says what the server does, and is to be right. */
+export function putBack(): void {
+  if (!found) return;
+  const body = JSON.stringify(found);
+  void fetch('/__lab/settings', { method: 'POST', body, keepalive: true }).catch(() => {});
+  void fetch('/__lab/faults', { method: 'DELETE', keepalive: true }).catch(() => {});
 }
 
 export async function clearFaults(): Promise<void> {
