@@ -66,9 +66,10 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (earlier.outcome === 'tokens' && sender.closed && truth.storeHurt()) return 'page gone';
     if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';
-    // Heard, and revoked, since the session had been signed out; of which nothing tells any more.
-    if (earlier.outcome === 'tokens' && truth.signedOut.has(sessionId) && truth.storeReset())
-      return 'forgotten';
+    // Heard, and revoked, since the session had been signed out, or replaced; of which nothing tells any more.
+    const given = earlier.answer?.kind === 'tokens' ? earlier.answer.tokens.refresh_token : undefined;
+    const revoked = truth.signedOut.has(sessionId) || truth.revoked.has(given ?? '');
+    if (earlier.outcome === 'tokens' && revoked && truth.storeReset()) return 'forgotten';
     // (Without locks the journal is a lease: it counts from when it was written, which may be T/2 before the send.)
     const since = plan.locks ? earlier.sentAt : (noted.get(earlier) ?? earlier.sentAt);
     if (now() - since >= T - SLACK_MS || belated.has(earlier)) return 'overdue';
