@@ -31,12 +31,14 @@ export function createCalls(
     // (A worker has no user's code.)
     if (!by.tab.running() || by.closed || by.serve) return;
     const { sessionId, version, status } = by.coordinator.getSnapshot();
+    // It means the session that is about to begin.
+    const isEarly = status === 'reauth-required' && (by.state()?.signingIn ?? 0) > 0;
     const call: Call = {
       number: ++total,
       by,
       kind,
       options,
-      session: status === 'loading' ? undefined : sessionId,
+      session: status === 'loading' || isEarly ? undefined : sessionId,
       version,
       held: status === 'loading' ? undefined : by.coordinator.peekAccessToken(options),
       unread: status === 'loading' ? storedBefore(by) : undefined,
