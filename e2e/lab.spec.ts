@@ -100,7 +100,7 @@ for (const [mode, conflicts] of [
   ['one-refresh', '0.0 %'],
   ['one-refresh + all', '0.0 %'],
 ] as const) {
-  const tag = mode === 'version check' ? '@slow' : [];
+  const tag = ['session table', 'version check'].includes(mode) ? '@slow' : [];
   test(`${mode}: nobody has to sign in`, { tag }, async ({ page }) => {
     await choose(page, mode);
     for (let n = 0; n < 4; n++) await press(page, 'Expire now');

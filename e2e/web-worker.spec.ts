@@ -4,32 +4,28 @@ import { expect, test, type Tab } from './fixtures.js';
 const ask = (tab: Tab, request?: { forceRefresh: boolean }) =>
   tab.evaluate((asked) => window.lab.getInWebWorker(asked), request);
 
-test(
-  'a coordinator in a web worker is a participant like any tab',
-  { tag: '@core' },
-  async ({ server, newTabs }) => {
-    const tabs = await newTabs(2, { proactive: 'never' });
-    await signIn(tabs);
-    const token = await get(tabs[0] as Tab);
-    expect(await ask(tabs[0] as Tab)).toMatchObject({ tokenId: 'tokenId' in token && token.tokenId });
-    expectPeace(server, 0);
+test('a coordinator in a web worker is a participant like any tab', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2, { proactive: 'never' });
+  await signIn(tabs);
+  const token = await get(tabs[0] as Tab);
+  expect(await ask(tabs[0] as Tab)).toMatchObject({ tokenId: 'tokenId' in token && token.tokenId });
+  expectPeace(server, 0);
 
-    await ask(tabs[0] as Tab, { forceRefresh: true });
-    await expectInEveryTab(tabs, { version: 2 });
-    expect(server.log.refreshes().at(-1)?.debug['x_tab']).toBe('web-worker');
+  await ask(tabs[0] as Tab, { forceRefresh: true });
+  await expectInEveryTab(tabs, { version: 2 });
+  expect(server.log.refreshes().at(-1)?.debug['x_tab']).toBe('web-worker');
 
-    const request = server.faults.hold('before');
-    const answers = [
-      ask(tabs[0] as Tab, { forceRefresh: true }),
-      ...tabs.map((tab) => get(tab, { forceRefresh: true })),
-    ];
-    await request.arrived;
-    request.release();
-    const given = (await Promise.all(answers)).map((answer) => 'tokenId' in answer && answer.tokenId);
-    expect(new Set(given).size, JSON.stringify(await Promise.all(answers))).toBe(1);
-    expectPeace(server, 2);
+  const request = server.faults.hold('before');
+  const answers = [
+    ask(tabs[0] as Tab, { forceRefresh: true }),
+    ...tabs.map((tab) => get(tab, { forceRefresh: true })),
+  ];
+  await request.arrived;
+  request.release();
+  const given = (await Promise.all(answers)).map((answer) => 'tokenId' in answer && answer.tokenId);
+  expect(new Set(given).size, JSON.stringify(await Promise.all(answers))).toBe(1);
+  expectPeace(server, 2);
 
-    await tabs[1]?.evaluate(() => window.lab.coordinator.signOut());
-    expect(await ask(tabs[0] as Tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
-  },
-);
+  await tabs[1]?.evaluate(() => window.lab.coordinator.signOut());
+  expect(await ask(tabs[0] as Tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+});
