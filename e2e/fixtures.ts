@@ -1,6 +1,7 @@
 // What a test gets: a server of its own, and tabs of one browser that share its storage. A tab is used through {evaluate, goto, close}
 // only, so that engines which Playwright cannot drive fit in as well.
 import { writeFile } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test as base, expect, type Page } from '@playwright/test';
 import { startDemoServer, type DemoServer, type DemoServerOptions } from '../demo/server/server.js';
@@ -38,7 +39,19 @@ export interface LabServer extends DemoServer {
   readonly greetings: readonly Greeting[];
   /** Runs a script in a tab that no driver is attached to and that waits for its orders (before-page.ts). */
   order(tab: string, script: string): void;
+  /** Questions that a tab took seconds to answer; a browser that stands still looks like this. */
+  readonly slowAnswers: SlowAnswer[];
 }
+
+interface SlowAnswer {
+  tab: string;
+  question: string;
+  /** When it was asked, epoch milliseconds. */
+  at: number;
+  ms: number;
+}
+
+const SLOW_MS = 2_000;
 
 interface TestFixtures {
   serverOptions: Omit<DemoServerOptions, 'pages' | 'port'>;
@@ -67,6 +80,25 @@ export function pageOf(tab: Tab): Page {
   const page = pages.get(tab);
   if (page === undefined) throw new Error('This tab is not driven by Playwright');
   return page;
+}
+
+/** The same tab, whose slow answers are written down. */
+function watched(tab: EngineTab, id: string, slow: SlowAnswer[]): EngineTab {
+  return {
+    ...tab,
+    async evaluate<Result, Argument>(
+      ask: (argument: Argument) => Result | Promise<Result>,
+      argument?: Argument,
+    ): Promise<Result> {
+      const at = Date.now();
+      try {
+        return await tab.evaluate(ask, argument as Argument);
+      } finally {
+        const ms = Date.now() - at;
+        if (ms > SLOW_MS) slow.push({ tab: id, question: String(ask).slice(0, 100), at, ms });
+      }
+    },
+  };
 }
 
 /** A tab of the test page out of an empty one. */
@@ -137,6 +169,9 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   server: async ({ app, serverOptions, complaints }, use, testInfo) => {
     const events: LabEvent[] = [];
     const greetings: Greeting[] = [];
+    const slowAnswers: SlowAnswer[] = [];
+    const loop = monitorEventLoopDelay();
+    loop.enable();
     const followers = new Map<string, (order: string) => void>();
     const server: DemoServer = await startDemoServer({
       // One fetch is one request: see TokenEndpointHandlerOptions.
@@ -159,13 +194,16 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       ...server,
       events,
       greetings,
+      slowAnswers,
       order: (tab, script) => followers.get(tab)?.(script),
     });
     if (testInfo.status !== testInfo.expectedStatus) {
-      // A race that shows once in a hundred runs leaves its traces here.
-      const evidence = JSON.stringify({ requests: server.log.entries, events }, null, 2);
-      await writeFile(testInfo.outputPath('evidence.json'), evidence);
+      // A race that shows once in a hundred runs leaves its traces here; and whether this process, or the browser, stood still.
+      const stood = { eventLoopDelayMs: loop.max / 1e6, slowAnswers };
+      const evidence = { ...stood, requests: server.log.entries, events };
+      await writeFile(testInfo.outputPath('evidence.json'), JSON.stringify(evidence, null, 2));
     }
+    loop.disable();
     await server.close();
   },
 
@@ -179,7 +217,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     let opened = 0;
     await use(async (options) => {
       const id = `tab-${++opened}`;
-      return openTab(await partition.newTab(), server.url, id, { ...tabOptions, ...options });
+      const empty = watched(await partition.newTab(), id, server.slowAnswers);
+      return openTab(empty, server.url, id, { ...tabOptions, ...options });
     });
   },
 

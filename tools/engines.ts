@@ -44,6 +44,7 @@ const files = [
   'switch-user',
   'dying-leader',
   'worker',
+  'web-worker',
 ];
 
 /** What keeps a situation out of an engine, or how it was tried there, by the tag of its test. */

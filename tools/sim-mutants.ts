@@ -5,8 +5,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { Plan } from '../src/testing/simulator/plan.js';
 import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
 import { file, regressions } from '../test/sim/regressions.js';
+import { scenarios } from '../test/sim/scenarios.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { readNumber, writeJson } from './output.js';
 import { runCampaign } from './sim-jobs.js';
@@ -33,6 +35,8 @@ interface Verdict {
   readonly within: number;
   /** The schedule that killed it; absent if no violation was found. */
   readonly seed: number | undefined;
+  /** In the world that is made by hand for it. */
+  readonly made: boolean;
   readonly violation: string | undefined;
 }
 
@@ -51,7 +55,10 @@ console.log(`${verdicts.length - survivors.length} of ${verdicts.length} mutants
 writeJson(values.json, { seed, verdicts });
 if (values.keep) {
   const kept = verdicts
-    .filter(({ guard, seed }) => !regressions.some((one) => one.guard === guard && one.seed === seed))
+    .filter(
+      ({ guard, seed, made }) =>
+        !made && !regressions.some((one) => one.guard === guard && one.seed === seed),
+    )
     .flatMap(({ guard, seed }) => {
       const { profile = 'everything' } = mutants.find((mutant) => mutant.guard === guard)!;
       return seed === undefined ? [] : { guard, profile, seed };
@@ -65,33 +72,41 @@ async function work(): Promise<void> {
   for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
     const verdict = await judge(mutant);
     verdicts.push(verdict);
-    const { seed, violation, guard } = verdict;
-    const found = seed === undefined ? 'SURVIVED' : `killed by schedule ${seed}`;
-    console.log(`${found.padEnd(26)} ${guard}${violation ? `\n${' '.repeat(27)}${violation}` : ''}`);
+    const { seed, made, violation, guard } = verdict;
+    const found = seed === undefined ? 'SURVIVED' : `killed by ${made ? 'scenario' : 'schedule'} ${seed}`;
+    console.log(`${found.padEnd(28)} ${guard}${violation ? `\n${' '.repeat(29)}${violation}` : ''}`);
   }
 }
 
 async function judge({ guard, within, profile = 'everything', ...patch }: Mutant): Promise<Verdict> {
+  const search = async (
+    from: number,
+    schedules: number,
+    plan?: Partial<Plan>,
+  ): Promise<Violation | undefined> => {
+    for (let next = from; next < from + schedules;) {
+      const rest = { seed: next, schedules: from + schedules - next, plan };
+      const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch, ...rest };
+      const [first] = (await runCampaign(campaign)).violations;
+      // What the core does wrong anyway kills no mutant.
+      if (!first || !(await runSchedule(first.seed, profile, { plan })).violation) return first;
+      next = first.seed + 1;
+    }
+    return undefined;
+  };
   try {
-    const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch };
     let first: Violation | undefined;
     // Schedules that are known to show what happens without this guard are tried first.
-    for (const known of regressions.filter((one) => one.guard === guard)) {
-      const kept = { seed: known.seed, schedules: 1, plan: known.plan };
-      if (!first) [first] = (await runCampaign({ ...campaign, ...kept })).violations;
-    }
-    for (let from = seed; !first && from < seed + within;) {
-      [first] = (await runCampaign({ ...campaign, seed: from, schedules: seed + within - from })).violations;
-      // What the core does wrong anyway kills no mutant.
-      if (!first || !(await runSchedule(first.seed, profile)).violation) break;
-      from = first.seed + 1;
-      first = undefined;
-    }
+    for (const known of regressions) if (known.guard === guard) first ??= await search(known.seed, 1);
+    const scenario = first ? undefined : scenarios.find((one) => one.guard === guard);
+    if (scenario) first = await search(1, scenario.within, scenario.plan);
+    const made = first !== undefined && scenario !== undefined;
+    first ??= await search(seed, within);
     const violation = first && `${first.invariant}: ${first.message}`;
-    return { guard, within, seed: first?.seed, violation };
+    return { guard, within: made ? scenario.within : within, seed: first?.seed, made, violation };
   } catch (error) {
     // A core that throws where nobody catches is found out, too; a patch that does not fit is a fault of the list.
     if (!(error as Error).message.includes('the job ended')) throw error;
-    return { guard, within, seed, violation: 'an exception that nobody caught' };
+    return { guard, within, seed, made: false, violation: 'an exception that nobody caught' };
   }
 }

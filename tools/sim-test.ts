@@ -1,15 +1,16 @@
 /**
  * `npm run sim:test`: what `npm test` asks of the simulator, in about the time given (--seconds, default 75).
- * Schedules that once broke an invariant, or do so when a guard is missing; fresh schedules, whose seed it prints, without faults, with
+ * Schedules that once broke an invariant, or do so when a guard is missing; worlds made by hand; fresh schedules, whose seed it prints, without faults, with
  * everything, and beside a refresh worker; and three mutants, to see that the simulator still sees.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Profile } from '../src/testing/simulator/plan.js';
+import type { Plan, Profile } from '../src/testing/simulator/plan.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { report } from '../src/testing/simulator/summary.js';
 import { regressions } from '../test/sim/regressions.js';
+import { scenarios } from '../test/sim/scenarios.js';
 import { runCampaign } from './sim-jobs.js';
 
 const { values } = parseArgs({
@@ -17,16 +18,17 @@ const { values } = parseArgs({
 });
 const seconds = Number(values.seconds);
 const seed = Number(values.seed ?? Math.floor(Date.now() / 1000));
+/** So many seeds of each world that is made by hand. */
+const EACH = 20;
 const root = path.join(import.meta.dirname, '..');
 
 let failed = false;
-for (const { guard, profile, seed, plan } of regressions) {
-  const { violation } = await runSchedule(seed, profile, { plan });
-  if (!violation) continue;
-  failed = true;
-  console.log(`seed ${seed}, ${profile} (${guard}): ${violation.invariant} ${violation.message}`);
-}
+for (const { guard, profile, seed } of regressions) await tryOne(guard, profile, seed);
 console.log(`${regressions.length} schedules in which a guard once was missed`);
+for (const { guard, plan } of scenarios) {
+  for (let n = 0; n < EACH; n++) await tryOne(guard, 'everything', seed + n, plan);
+}
+console.log(`${scenarios.length} worlds made by hand, seeds ${seed} to ${seed + EACH - 1}`);
 
 await campaign('no-faults', 0.15);
 await campaign('everything', 0.65);
@@ -42,6 +44,14 @@ if (!failed) {
   failed = status !== 0;
 }
 process.exitCode = failed ? 1 : 0;
+
+/** One schedule in which this guard is needed; with it nothing is to happen. */
+async function tryOne(guard: string, profile: Profile, seed: number, plan?: Partial<Plan>): Promise<void> {
+  const { violation } = await runSchedule(seed, profile, { plan });
+  if (!violation) return;
+  failed = true;
+  console.log(`seed ${seed}, ${profile} (${guard}): ${violation.invariant} ${violation.message}`);
+}
 
 /** Fresh schedules for a part of the time. */
 async function campaign(profile: Profile, part: number): Promise<void> {

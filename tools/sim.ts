@@ -2,7 +2,7 @@
  * `npm run sim`: runs schedules of the simulated world until one breaks an invariant.
  *
  *     npm run sim -- --schedules 10000 --seed 1 --profile everything --json sim.json
- *     npm run sim -- --replay 1234 --profile everything [--whole] [--list]
+ *     npm run sim -- --replay 1234 --profile everything [--scenario WORDS] [--whole] [--list]
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -11,7 +11,7 @@ import { runSchedule } from '../src/testing/simulator/run.js';
 import { shrink } from '../src/testing/simulator/shrink.js';
 import { report } from '../src/testing/simulator/summary.js';
 import { describePlan, lines, timeline } from '../src/testing/simulator/timeline.js';
-import { regressions } from '../test/sim/regressions.js';
+import { scenarios } from '../test/sim/scenarios.js';
 import { readNumber, writeJson } from './output.js';
 import { runCampaign } from './sim-jobs.js';
 
@@ -29,7 +29,9 @@ const { values } = parseArgs({
     json: { type: 'string' },
     /** Goes on after a violation, and counts. */
     'keep-going': { type: 'boolean', default: false },
-    /** Shows the schedule of this seed, shrunk to what its violation needs; of one that is kept, with what is made by hand of it. */
+    /** Part of a guard's name: the world that is made by hand for it (test/sim/scenarios.ts), and the rest from the seed. */
+    scenario: { type: 'string' },
+    /** Shows the schedule of this seed, shrunk to what its violation needs. */
     replay: { type: 'string' },
     /** Does not shrink it. */
     whole: { type: 'boolean', default: false },
@@ -42,6 +44,13 @@ if (!['no-faults', 'faults', 'everything', 'worker'].includes(profile)) {
   console.error('--profile must be no-faults, faults, everything or worker');
   process.exit(2);
 }
+const { scenario } = values;
+const made = scenario === undefined ? undefined : scenarios.find(({ guard }) => guard.includes(scenario));
+if (scenario !== undefined && !made) {
+  console.error(`--scenario ${scenario}: none is called that`);
+  process.exit(2);
+}
+const plan = made?.plan;
 if (values.replay === undefined) await campaign();
 else process.exitCode = (await replay(readNumber('replay', values.replay))) ? 1 : 0;
 
@@ -52,7 +61,7 @@ async function campaign(): Promise<void> {
   const seconds = values.seconds === undefined ? undefined : readNumber('seconds', values.seconds);
   const start = performance.now();
   const keepGoing = values['keep-going'];
-  const summary = await runCampaign({ profile, seed, schedules, seconds, jobs, keepGoing });
+  const summary = await runCampaign({ profile, seed, schedules, seconds, jobs, keepGoing, plan });
   const took = (performance.now() - start) / 1000;
   console.log(report(summary, { profile, seed, seconds: took, jobs }));
   const { stepsPerSchedule: _, expiriesPerSchedule: __, ...figures } = summary;
@@ -65,7 +74,6 @@ async function campaign(): Promise<void> {
 
 /** Whether it broke an invariant. */
 async function replay(seed: number): Promise<boolean> {
-  const plan = regressions.find((one) => one.seed === seed && one.profile === profile)?.plan;
   const found = await runSchedule(seed, profile, { plan });
   const spared = found.violation && !values.whole ? await shrink(seed, profile, found) : new Set<string>();
   const { notes, violation, injected } = await runSchedule(seed, profile, { spared, plan, trace: true });

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { runSchedule } from '../../src/testing/simulator/run.js';
 import { regressions } from './regressions.js';
+import { scenarios } from './scenarios.js';
 
 test.each([
   ['no-faults', 500],
@@ -16,8 +17,15 @@ test.each([
 });
 
 test('schedules in which a guard was missed', async () => {
-  for (const { profile, seed, plan } of regressions) {
-    const { violation } = await runSchedule(seed, profile, { plan });
+  for (const { profile, seed } of regressions) {
+    const { violation } = await runSchedule(seed, profile);
+    expect(violation, `seed ${seed}`).toBeUndefined();
+  }
+});
+
+test.each(scenarios.map(({ guard, plan }) => [guard, plan] as const))('made by hand: %s', async (_, plan) => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const { violation } = await runSchedule(seed, 'everything', { plan });
     expect(violation, `seed ${seed}`).toBeUndefined();
   }
 });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { apply } from '../../tools/sim-jobs.js';
 import { canary, mutants } from './mutants.js';
+import { scenarios } from './scenarios.js';
 
 const root = path.join(import.meta.dirname, '../..');
 
@@ -12,9 +13,10 @@ describe('the mutation list', () => {
     expect(apply(code, mutant)).not.toBe(code);
   });
 
-  test('names no guard twice, and its canary is part of it', () => {
+  test('names no guard twice, and all those of the canary and of the scenarios', () => {
     const guards = mutants.map(({ guard }) => guard);
     expect(new Set(guards).size).toBe(guards.length);
-    expect(canary.every((guard) => guards.includes(guard))).toBe(true);
+    const known = [...canary, ...scenarios.map(({ guard }) => guard)];
+    expect(known.filter((guard) => !guards.includes(guard))).toEqual([]);
   });
 });

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Plan, Profile } from '../../src/testing/simulator/plan.js';
+import type { Profile } from '../../src/testing/simulator/plan.js';
 
 /** A schedule that once broke an invariant, or does so without a guard; with all guards in place it has to pass. */
 export interface Regression {
   readonly guard: string;
   readonly profile: Profile;
   readonly seed: number;
-  /** What of its plan is made by hand, where hardly any seed draws what it takes. */
-  readonly plan?: Partial<Plan>;
 }
 
 /** Where they are kept, in the order of their seeds. */

@@ -1,4 +1,4 @@
-import { attemptLock } from '../../core/record.js';
+import { attemptLock, idempotencyKey, type SessionRecord } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
@@ -37,6 +37,19 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const askedBy = new Map<Participant, Map<string, number>>();
   /** When each participant last answered any such question. */
   const spoke = new Map<Participant, number>();
+  /** The attempts that each participant knows, or knew, a journal of. */
+  const heardOf = new Map<Participant, Set<string>>();
+
+  const attemptOf = (by: string, of: Pick<SessionRecord, 'sessionId' | 'version'>, attempt: number): string =>
+    [by, idempotencyKey(of), attempt].join();
+
+  /** A journal that no store keeps was said, but not heard: this participant cannot know of the request. */
+  function unheard(one: Exchange, by: Participant): boolean {
+    const sender = participants[one.tab.index]!.state()!.me;
+    const isLost = world.stats.faults['message: lost'] !== undefined;
+    const attempt = attemptOf(sender, one.request, one.request.attempt);
+    return unstored.has(one) && isLost && heardOf.get(by)?.has(attempt) !== true;
+  }
 
   /** The sender was there, was asked in time, and did not say a word: no misfortune, but a fault. */
   function ignored(sender: Participant, by: Participant): boolean {
@@ -88,6 +101,10 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       }
       const was = before?.flight?.phase;
       const { flight, record, storage } = after;
+      if (record?.journal && record.journal !== before?.record?.journal) {
+        const { by: sender, attempt } = record.journal;
+        heardOf.set(by, (heardOf.get(by) ?? new Set()).add(attemptOf(sender, record, attempt)));
+      }
       if (was === 'probing' && flight?.phase !== was) cleared.set(by, now());
       if (flight?.phase === 'asking' && was !== 'asking') asked.set(by, { at: now(), flight: flight.tag });
       if (event.type === 'message' && event.message.type === 'refresh-request') {
@@ -153,7 +170,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         const reason = over(one, by);
         // Without locks nothing arbitrates between a tab that writes its journal and one that can only say it; but it has to say it.
         const apart = [exchange, ...earlier].some((any) => unstored.has(any));
-        const excused = unstored.has(exchange) || (!plan.locks && apart);
+        const excused = unstored.has(exchange) || (!plan.locks && apart) || unheard(one, by);
         const blind = excused && !ignored(participants[one.tab.index]!, by);
         if (reason === undefined && !blind && !fooled) {
           violate(

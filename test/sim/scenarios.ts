@@ -1,0 +1,405 @@
+import type { Action, ActionKind, Plan } from '../../src/testing/simulator/plan.js';
+import type { ServerKind } from '../../src/testing/simulator/server.js';
+
+/**
+ * A world made by hand for one guard that hardly any schedule of chance shows to be needed. Only what has to happen is said; how long
+ * everything takes, who sees what first, and which request or store operation meets a fault is drawn from the seed.
+ */
+export interface Scenario {
+  readonly guard: string;
+  /** So many seeds from 1 on show what happens without the guard. */
+  readonly within: number;
+  readonly plan: Partial<Plan>;
+}
+
+/** What happens, when, to whom, for how long (milliseconds). */
+type Act = readonly [kind: ActionKind, at: Action['at'], who: number, forMs?: number, chance?: number];
+
+interface Given {
+  readonly tabs: number;
+  readonly options?: Plan['options'];
+  readonly server?: ServerKind;
+  readonly locks?: boolean;
+  /** Of an access token, seconds. */
+  readonly life?: number;
+  readonly lengthMs?: number;
+  /** The part of messages that is lost. */
+  readonly lost?: number;
+  /** The part of requests, or of store operations, that meets one of these faults. */
+  readonly requests?: readonly [rate: number, ...faults: Plan['requestFaults']];
+  readonly store?: readonly [rate: number, ...faults: Plan['storeFaults']];
+  readonly acts: readonly Act[];
+}
+
+const [A, B, C, D] = [0, 1, 2, 3];
+/** Whose phase it is. */
+const WHOSE = -1;
+
+function when(phase: string, nth = 1): Action['at'] {
+  return { phase, nth, after: 0 };
+}
+
+function world(given: Given): Partial<Plan> {
+  const { tabs, options, server = 'strict', locks = true, life = 600, lengthMs = 90_000, lost = 0 } = given;
+  const [request = 0, ...requestFaults] = given.requests ?? [];
+  const [store = 0, ...storeFaults] = given.store ?? [];
+  return {
+    participants: tabs,
+    options: {
+      refreshTimeoutMs: 10_000,
+      leaderTimeoutMs: 3_000,
+      refreshBeforeMs: undefined,
+      minValidityMs: undefined,
+      proactive: 'never',
+      broadcast: 'pair',
+      ...options,
+    },
+    server,
+    graceMs: 60_000,
+    life,
+    locks,
+    storeBlocks: false,
+    lengthMs,
+    rates: { message: lost, store, request },
+    // (A kind is drawn also where the rate is 0.)
+    requestFaults: request > 0 ? requestFaults : ['slow-answer'],
+    storeFaults: store > 0 ? storeFaults : ['hung'],
+    actions: given.acts.map(([kind, at, who, forMs = 0, chance = 0.5], index) => ({
+      id: `a${index}`,
+      kind,
+      at,
+      who,
+      for: forMs,
+      chance,
+    })),
+  };
+}
+
+export const scenarios: readonly Scenario[] = [
+  //     A (holder)  ██ suspended ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B              T + R of silence ─▶ claim ✓ ░░ suspended ░░░░░░░░░░░ knows of it: steals, from C
+  //     C                                      claim ✗ ── T + R ─▶ claim ✓ ─ steals ─ refresh …
+  {
+    guard: 'a claim that was won long ago steals nothing',
+    within: 100,
+    plan: world({
+      tabs: 3,
+      options: { refreshTimeoutMs: 5_000, proactive: 'always' },
+      life: 60,
+      lengthMs: 150_000,
+      acts: [
+        ['suspend', when('sending'), WHOSE, 100_000],
+        // The sign-in, the journal, the claim.
+        ['suspend', when('written', 3), WHOSE, 13_000],
+      ],
+    }),
+  },
+  //     A  sends ─ closed ─ cached ░░░░░░ returns ░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B                            sends ✗ ──────── sends, while A's request is answered
+  {
+    guard: 'attempt lock: taken again also by a page whose coordinator was closed',
+    within: 500,
+    plan: world({
+      tabs: 2,
+      options: { refreshTimeoutMs: 30_000 },
+      requests: [0.9, 'hung-answer', 'lost-request'],
+      acts: [
+        ['force', 10_000, A],
+        ['close', 12_000, A],
+        ['force', 13_000, B],
+        ['cache', 14_000, A, 2_000],
+      ],
+    }),
+  },
+  //     A  sends ░░░░░░░░░ suspended ░░░░░░░░░░░░░░░░░░░░░░░░░▶ answer: a pair
+  //     B                  its lease is over: sends ─ refused: lost
+  {
+    guard: '⚑ after invalid_grant: another attempt that may still be answered is waited for',
+    within: 1_000,
+    plan: world({
+      tabs: 2,
+      locks: false,
+      requests: [0.5, 'slow-answer'],
+      acts: [
+        ['force', 10_000, A],
+        ['force', 10_100, B],
+        ['suspend', 15_000, A, 5_150],
+      ],
+    }),
+  },
+  //     A  journal 1, its write hangs ─ frozen ░ returns ─ journal 2 of the same term ✓ ─ sends ░░░░░░ 1 failed: notes it in 2 ░░░░
+  //     B                                                                                    reads of a failure, does not wait: sends
+  {
+    guard: 'an attempt that was never written does not fail the next one of the same term',
+    within: 300,
+    plan: world({
+      tabs: 2,
+      locks: false,
+      requests: [1, 'slow-answer'],
+      store: [0.25, 'hung'],
+      acts: [
+        ['force', 10_000, B],
+        ['freeze', when('journaling'), WHOSE, 50],
+        ['force', 13_300, A],
+        ['force', 15_000, A],
+        ['force', 17_000, A],
+      ],
+    }),
+  },
+  //     A  spends r1, unheard ─ again: refused ─ waits for others ─ writes the loss: the store hangs ░░░░ fails: waits ½ s instead, sends
+  //     B                                            its lease is over: sends ─ 429, wait 30 s ─▶ A hears it
+  {
+    guard: 'a store that fails ends no longer wait',
+    within: 5_000,
+    plan: world({
+      tabs: 2,
+      options: { refreshTimeoutMs: 5_000 },
+      locks: false,
+      requests: [0.6, 'error-answer', 'rate-limited'],
+      store: [0.15, 'hung'],
+      acts: [
+        ['force', 10_000, B],
+        ['force', 10_300, A],
+      ],
+    }),
+  },
+  //     A  spends r1 ───────── T ──────────────────────▶ pair: its write hangs ░░░░░░ fails: a spare, again: the same spare
+  //     B                        spends r1: pair ✓
+  //     …  refused: the spare becomes the pair ─ refused: the same one once more
+  {
+    guard: 'a spare whose first write was reported as failed is kept once',
+    within: 1_000,
+    plan: world({
+      tabs: 2,
+      options: { refreshTimeoutMs: 2_000, proactive: 'visible' },
+      server: 'grace-new',
+      locks: false,
+      requests: [0.3, 'slow-answer'],
+      store: [0.1, 'hung'],
+      acts: [
+        ['force', 10_000, A],
+        ['force', 10_500, A],
+        ['get', 12_500, A],
+        ['revoke', 30_000, A],
+        ['force', 40_000, A],
+        ['force', 50_000, A],
+      ],
+    }),
+  },
+  //     A  journal, term 2: sends ─ crashes
+  //     C  reads it                                                      waits for B's lock: 2T since A's journal, or B's?
+  //     B (no store, never heard)      journal, term 2: sends ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  {
+    guard: 'two journals of one term, by a tab with a store and by one without, are two',
+    within: 100,
+    plan: world({
+      tabs: 3,
+      lost: 0.3,
+      requests: [1, 'hung-answer'],
+      acts: [
+        ['store-down', 5_000, A, 200],
+        ['focus', 5_100, B],
+        ['force', 10_000, A],
+        ['focus', 10_100, C],
+        ['crash', 11_000, A],
+        ['store-down', 21_990, A, 400],
+        ['force', 22_000, B],
+        ['freeze', 22_600, B, 60_000],
+        ['force', 23_000, C],
+      ],
+    }),
+  },
+  //     B  spends r1 ──────── T ─────────────────────▶ pair: a spare, in the store
+  //     C                       spends r1: pair ✓           closes: term + 1
+  //     A                                                     hears of it ─ elected: writes what it knows
+  {
+    guard: 'a spare is not forgotten by who has only heard of a later term',
+    within: 500,
+    plan: world({
+      tabs: 3,
+      options: { refreshTimeoutMs: 5_000 },
+      server: 'grace-new',
+      requests: [0.5, 'slow-request', 'slow-answer'],
+      acts: [
+        ['force', 10_000, B],
+        ['force', 12_000, C],
+        ['close', 28_000, C],
+      ],
+    }),
+  },
+  //     A  spends r1: r2, its write hangs ─ suspended ░░░░░░░░░░ hears the later term: writes r2 ─ sends r2: refused, lost ─ resigns
+  //     B                       spends r1: r3 ─ resigns, elected                     has r3, hears of the loss ─ elected: writes r3 as lost
+  {
+    guard: 'of two pairs of one version the one that loses is kept as a spare',
+    within: 2_000,
+    plan: world({
+      tabs: 2,
+      server: 'grace-latest',
+      locks: false,
+      lost: 0.4,
+      store: [0.2, 'hung', 'refused'],
+      acts: [
+        ['force', 10_000, A],
+        ['suspend', when('committing'), WHOSE, 16_000],
+        ['force', 12_000, B],
+        ['freeze', 23_000, B, 1_000],
+        ['force', 40_000, A],
+        ['freeze', 55_000, A, 1_000],
+      ],
+    }),
+  },
+  // The same, but A's spare is r3; who was given r3's access token in B refuses it there, and gets it again.
+  {
+    guard: 'the access token of a pair that lost is not handed out again',
+    within: 2_000,
+    plan: world({
+      tabs: 2,
+      server: 'grace-latest',
+      locks: false,
+      lost: 0.4,
+      store: [0.2, 'hung', 'refused'],
+      acts: [
+        ['force', 10_000, A],
+        ['suspend', when('committing'), WHOSE, 16_000],
+        ['force', 12_000, B],
+        ['freeze', 23_000, B, 1_000],
+        ['force', 40_000, A],
+        ['force', 60_000, B],
+      ],
+    }),
+  },
+  //     A  spends r1: r2 ─ (wiped)                                          refuses r2's access token
+  //     B              spends r1: r3 ─ (wiped)           writes r3 as a spare    (the server ends them all)
+  //     C                             spends r1: r4, stored                    r4 refused: r3 is next ─ refused: r2 is next
+  {
+    guard: 'what is not to be used is not served, however new it is',
+    within: 500,
+    plan: world({
+      tabs: 3,
+      server: 'grace-new',
+      lost: 0.9,
+      acts: [
+        ['force', 10_000, A],
+        ['wipe', 11_000, A],
+        ['force', 12_000, B],
+        ['wipe', 13_000, A],
+        ['force', 14_000, C],
+        ['focus', 20_000, B],
+        ['revoke', 25_000, A],
+        ['force', 30_000, A],
+      ],
+    }),
+  },
+  //     B  signs out: buried
+  //     A                      hears of it, wakes: says so
+  //     C (no store)             hears only that: over, its tokens still there ─ says so ─▶ B
+  {
+    guard: 'a session that was signed out has no spares',
+    within: 1_000,
+    plan: world({
+      tabs: 3,
+      lost: 0.3,
+      store: [0.25, 'unopened'],
+      acts: [
+        ['hide', 5_000, C, 100],
+        ['hide', 6_000, B, 100],
+        ['sign-out', 20_000, B],
+        ['hide', 20_200, A, 100],
+        ['hide', 20_400, B, 100],
+        ['hide', 20_600, C, 100],
+      ],
+    }),
+  },
+  //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair of the first one: counts
+  {
+    guard: 'who is closed takes any answer as long as it waits for one',
+    within: 500,
+    plan: world({
+      tabs: 1,
+      options: { refreshTimeoutMs: 30_000, proactive: 'always' },
+      server: 'grace-new',
+      life: 60,
+      lengthMs: 130_000,
+      requests: [1, 'slow-answer', 'hung-request'],
+      acts: [
+        ['force', 10_000, A],
+        ['close', 72_000, A],
+      ],
+    }),
+  },
+  //     A  sends ░░░░░░ signs out, not stored ─ closed: gone ░░░░░░░░░░░░ its request ends
+  //     B                                              opens: goes on with the session
+  {
+    guard: 'who is gone writes nothing any more, since it can tell nobody',
+    within: 100,
+    plan: world({
+      tabs: 1,
+      options: { refreshTimeoutMs: 5_000 },
+      lengthMs: 60_000,
+      requests: [1, 'hung-answer'],
+      acts: [
+        ['force', 10_000, A],
+        ['store-down', 21_000, A, 20_000],
+        ['sign-out', 22_000, A],
+        ['close', 24_000, A],
+        ['open', 45_000, A],
+      ],
+    }),
+  },
+  //     A  sends ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ just before the deadline, whoever has asked since is let go
+  {
+    guard: 'who is let go is served a token that lives',
+    within: 100,
+    plan: world({
+      tabs: 1,
+      options: { refreshTimeoutMs: 30_000 },
+      requests: [1, 'hung-request'],
+      acts: [
+        ['force', 10_000, A],
+        // For nearly the whole life of a token.
+        ['get-fresh', 20_000, A, 0, 0.99],
+      ],
+    }),
+  },
+  //     A  attempts, all refused: the last one failed long ago
+  //     B  missed the last of them ─ (wiped) ─ writes back what it knows ─ sends ─ frozen ░░░░░░░░░
+  //     C  knows of all                                                     waits for B's lock
+  {
+    guard: 'a journal that failed long ago says nothing of who has the attempt lock now',
+    within: 500,
+    plan: world({
+      tabs: 3,
+      options: { refreshTimeoutMs: 2_000 },
+      lost: 0.3,
+      requests: [0.7, 'error-request', 'oauth-error'],
+      acts: [
+        ['force', 10_000, A],
+        ['wipe', 30_000, A],
+        ['force', 40_000, B],
+        ['freeze', 40_030, B, 10_000],
+        ['force', 40_035, C],
+      ],
+    }),
+  },
+  //     B  missed r2 ──── spends r1: r3, the store has it
+  //     A  spends r1: r2 ─ (wiped)                       (a server that gives a further pair, of which only the newest lives)
+  //     C  heard r2, and r3, which is a spare ────────── spends r2: refused ─ frozen ░░░░░░░░░░░░ takes the spare: which is r2 by now
+  //     D  has r3, hears that C resigns ─────────────────────────────────────── elects itself: in the store r3 counts, r2 is the spare
+  {
+    guard: 'a session ends only with the very token that was refused',
+    within: 4_000,
+    plan: world({
+      tabs: 5,
+      server: 'grace-latest',
+      life: 60,
+      lost: 0.4,
+      acts: [
+        ['force', 10_000, B],
+        ['wipe', 12_000, A],
+        ['force', 14_000, C],
+        ['force', 20_000, D],
+        ['freeze', when('reconciling'), WHOSE, 8_000],
+      ],
+    }),
+  },
+];
