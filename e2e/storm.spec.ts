@@ -1,5 +1,5 @@
 // The token war: every tab finds the same token expired in the same moment. One request, one new pair, everywhere.
-import { everyTab, expectInEveryTab, expectPeace, signIn, snapshotOf } from './harness/ask.js';
+import { everyTab, expectInEveryTab, expectPeace, getAtExpiry, signIn, snapshotOf } from './harness/ask.js';
 import { expect, test } from './fixtures.js';
 
 const LIFE_SECONDS = 2;
@@ -21,8 +21,8 @@ for (const { tabs: count, expiries } of [
       await signIn(tabs);
 
       for (let expiry = 1; expiry <= expiries; expiry++) {
-        const answers = await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.getAtExpiry(2)));
-        const tokens = answers.flat().map((answer) => ('tokenId' in answer ? answer.tokenId : answer));
+        const answers = await getAtExpiry(server, tabs, 2);
+        const tokens = answers.map((answer) => ('tokenId' in answer ? answer.tokenId : answer));
         expect(new Set(tokens).size, JSON.stringify(answers)).toBe(1);
         expect(tokens[0]).toEqual(expect.any(String));
 

@@ -6,6 +6,7 @@ import {
   expectOneLeader,
   expectPeace,
   get,
+  getAtExpiry,
   signIn,
   snapshotOf,
 } from './harness/ask.js';
@@ -122,7 +123,7 @@ test.describe('at expiry', () => {
     // Whom a tab does not see it does not ask, and each process of a browser learns of it by itself.
     await everyTab(tabs, (tab) => installed(tab));
     await signIn(tabs);
-    const answers = (await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.getAtExpiry(3)))).flat();
+    const answers = await getAtExpiry(server, tabs, 3);
     expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
     await expectInEveryTab(tabs, { version: 2, refreshStatus: 'idle' });
     expect(senders(server)).toEqual(['worker']);

@@ -18,22 +18,43 @@ export function get(tab: Tab, options: TokenRequestOptions = {}) {
   return tab.evaluate((request) => window.lab.get(request), options);
 }
 
-/** The same from all tabs at the same time: none has its answer before all have asked, however slowly the driver asks them. */
-export async function getTogether(
+/** The same from all tabs at the same time. */
+export function getTogether(
   server: LabServer,
   tabs: readonly Tab[],
 ): Promise<Awaited<ReturnType<typeof get>>[]> {
-  const request = server.faults.hold('before');
-  await everyTab(tabs, (tab) =>
+  return together(server, tabs, (tab) =>
     tab.evaluate(() => void (window.asked = window.lab.get({ forceRefresh: true }))),
   );
+}
+
+/** So often from each tab, when the token that all have expires. */
+export async function getAtExpiry(
+  server: LabServer,
+  tabs: readonly Tab[],
+  times: number,
+): Promise<Awaited<ReturnType<Lab['getAtExpiry']>>> {
+  const answers = await together<Awaited<ReturnType<Lab['getAtExpiry']>>>(server, tabs, (tab) =>
+    tab.evaluate((often) => void (window.asked = window.lab.getAtExpiry(often)), times),
+  );
+  return answers.flat();
+}
+
+/** No tab has its answer before all have asked, however slowly the driver asks them. */
+async function together<Answer>(
+  server: LabServer,
+  tabs: readonly Tab[],
+  ask: (tab: Tab) => Promise<void>,
+): Promise<Answer[]> {
+  const request = server.faults.hold('before');
+  await everyTab(tabs, ask);
   request.release();
-  return everyTab(tabs, (tab) => tab.evaluate(() => window.asked!));
+  return everyTab(tabs, (tab) => tab.evaluate(() => window.asked as Promise<Answer>));
 }
 
 declare global {
   interface Window {
-    asked?: ReturnType<Lab['get']>;
+    asked?: Promise<unknown>;
   }
 }
 

@@ -25,8 +25,8 @@ export function registerWorker(
   };
 
   /**
-   * The worker of exactly this scope: a page without it would be given the one that controls it. What was found is
-   * kept from the garbage collector: Firefox (ESR 153) may later give the page an object for it that has no workers.
+   * The worker of exactly this scope: a page without it would be given the one that controls it. What was found, or made,
+   * is kept from the garbage collector: Firefox (ESR 153) may later give the page an object for it that has no workers.
    */
   async function find(): Promise<ServiceWorkerRegistration | undefined> {
     port.registration = await serviceWorker.getRegistration(scope);
@@ -38,7 +38,7 @@ export function registerWorker(
     const script = known?.waiting ?? known?.installing ?? known?.active;
     // An app's own worker keeps the type it was registered with.
     if (known && script?.scriptURL === url.href) await known.update();
-    else await serviceWorker.register(url, { type: 'module', scope });
+    else port.registration = await serviceWorker.register(url, { type: 'module', scope });
   }
 
   // Without it the pages go on by themselves; the browser says in its console what it disliked.
