@@ -75,6 +75,30 @@ function world(given: Given): Partial<Plan> {
   };
 }
 
+/**
+ * Two pairs of one version, in a store that fails; then something more.
+ *
+ *     A  spends r1: r2, its write hangs ─ suspended ░░░░░░░░░░ hears the later term: writes r2 ─ sends r2: refused
+ *     B                       spends r1: r3 ─ resigns, elected                     has r3
+ */
+function twoPairs(more: Act): Partial<Plan> {
+  return world({
+    tabs: 2,
+    server: 'grace-latest',
+    locks: false,
+    lost: 0.4,
+    store: [0.2, 'hung', 'refused'],
+    acts: [
+      ['force', 10_000, A],
+      ['suspend', when('committing'), WHOSE, 16_000],
+      ['force', 12_000, B],
+      ['freeze', 23_000, B, 1_000],
+      ['force', 40_000, A],
+      more,
+    ],
+  });
+}
+
 export const scenarios: readonly Scenario[] = [
   //     A (holder)  ██ suspended ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
   //     B              T + R of silence ─▶ claim ✓ ░░ suspended ░░░░░░░░░░░ knows of it: steals, from C
@@ -227,46 +251,19 @@ export const scenarios: readonly Scenario[] = [
       ],
     }),
   },
-  //     A  spends r1: r2, its write hangs ─ suspended ░░░░░░░░░░ hears the later term: writes r2 ─ sends r2: refused, lost ─ resigns
-  //     B                       spends r1: r3 ─ resigns, elected                     has r3, hears of the loss ─ elected: writes r3 as lost
+  //     A  … refused: lost ─ resigns
+  //     B                      has r3, hears of the loss ─ elected: writes r3 as lost
   {
     guard: 'of two pairs of one version the one that loses is kept as a spare',
     within: 2_000,
-    plan: world({
-      tabs: 2,
-      server: 'grace-latest',
-      locks: false,
-      lost: 0.4,
-      store: [0.2, 'hung', 'refused'],
-      acts: [
-        ['force', 10_000, A],
-        ['suspend', when('committing'), WHOSE, 16_000],
-        ['force', 12_000, B],
-        ['freeze', 23_000, B, 1_000],
-        ['force', 40_000, A],
-        ['freeze', 55_000, A, 1_000],
-      ],
-    }),
+    plan: twoPairs(['freeze', 55_000, A, 1_000]),
   },
-  // The same, but A's spare is r3; who was given r3's access token in B refuses it there, and gets it again.
+  //     A  … refused: r3, the spare, is the pair
+  //     B                                         refuses r3's access token
   {
     guard: 'the access token of a pair that lost is not handed out again',
     within: 2_000,
-    plan: world({
-      tabs: 2,
-      server: 'grace-latest',
-      locks: false,
-      lost: 0.4,
-      store: [0.2, 'hung', 'refused'],
-      acts: [
-        ['force', 10_000, A],
-        ['suspend', when('committing'), WHOSE, 16_000],
-        ['force', 12_000, B],
-        ['freeze', 23_000, B, 1_000],
-        ['force', 40_000, A],
-        ['force', 60_000, B],
-      ],
-    }),
+    plan: twoPairs(['force', 60_000, B]),
   },
   //     A  spends r1: r2 ─ (wiped)                                          refuses r2's access token
   //     B              spends r1: r3 ─ (wiped)           writes r3 as a spare    (the server ends them all)
@@ -401,5 +398,92 @@ export const scenarios: readonly Scenario[] = [
         ['freeze', when('reconciling'), WHOSE, 8_000],
       ],
     }),
+  },
+  //     A  resigns: term 2, no leader ─▶ C hears it
+  //     B  (never heard) T + R ─▶ claims from term 1: term 2, led by B ─ steals from D, who stands still
+  //     C                T + R ─▶ term 2, as it knows: claims, steals from B?
+  {
+    guard: 'a claim of the same term, by a tab that missed a resignation, is a sign of life',
+    within: 500,
+    plan: world({
+      tabs: 4,
+      options: { refreshTimeoutMs: 5_000, proactive: 'always' },
+      life: 20,
+      lengthMs: 60_000,
+      lost: 0.4,
+      acts: [
+        ['force', 10_000, D],
+        ['suspend', when('journaling'), WHOSE, 100_000],
+        ['freeze', 19_500, A, 100_000],
+      ],
+    }),
+  },
+  //     A  spends r1 ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ answer: r2, too
+  //     B               spends r1: the same r2 ─ (the server ends it) ─ refused: lost
+  //     C                                                   refuses r2's access token, never hears of the loss
+  {
+    guard: 'commit: a late answer that repeats what was lost brings nothing back',
+    within: 200,
+    plan: world({
+      tabs: 3,
+      options: { refreshTimeoutMs: 30_000 },
+      server: 'grace-same',
+      locks: false,
+      lost: 0.5,
+      acts: [
+        ['force', 10_000, A],
+        ['freeze', when('sending'), WHOSE, 60_000],
+        ['force', 11_000, B],
+        ['revoke', 45_000, A],
+        ['force', 50_000, B],
+        ['force', 50_020, C],
+      ],
+    }),
+  },
+  //     B  signs out: on its way to the store ░░░░░░░ asks for a token
+  {
+    guard: 'sign-out is final in this tab before the store answers',
+    within: 100,
+    plan: world({
+      tabs: 2,
+      store: [0.5, 'slow'],
+      acts: [
+        ['sign-out', 20_000, B],
+        ['get', 20_030, B],
+        ['get', 20_200, B],
+      ],
+    }),
+  },
+  //     A  signs in: f1 ✓ ······ hangs ····················· failed: tries again
+  //     B          spends f1's r1: version 2    signs in: f2 ✓
+  {
+    guard: 'a sign-in that was written but reported as failed is not written over one that came after it',
+    within: 200,
+    plan: world({
+      tabs: 2,
+      store: [0.3, 'hung-written'],
+      acts: [
+        ['force', 2_200, B],
+        ['sign-in', 2_600, B],
+        ['force', 10_000, A],
+      ],
+    }),
+  },
+  //     A  … refused: lost ─ resigns
+  //     B                      has r3, hears of the loss: r3 lost, and r2 its spare?
+  {
+    guard: 'a session with a spare has not ended',
+    within: 2_000,
+    plan: twoPairs(['freeze', 55_000, A, 1_000]),
+  },
+  {
+    guard: 'a sign-out in a tab that has only just been opened waits for the first read',
+    within: 100,
+    plan: world({ tabs: 2, acts: [['sign-out-page', 20_000, A]] }),
+  },
+  {
+    guard: 'a sign-out in a tab that could not read the store has ended nothing, and says so',
+    within: 100,
+    plan: world({ tabs: 1, lost: 0.9, store: [0.6, 'refused'], acts: [['sign-out-page', 20_000, A]] }),
   },
 ];
