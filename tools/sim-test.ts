@@ -1,7 +1,7 @@
 /**
  * `npm run sim:test`: what `npm test` asks of the simulator, in about the time given (--seconds, default 75).
- * Schedules that once broke an invariant, or do so when a guard is missing; worlds made by hand; fresh schedules, whose seed it prints, without faults, with
- * everything, and beside a refresh worker; and three mutants, to see that the simulator still sees.
+ * Schedules that once broke an invariant, or do so when a guard is missing; worlds made by hand; fresh schedules, whose seed it prints,
+ * without faults, with everything, and beside a refresh worker; and three mutants, to see that the simulator still sees.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';

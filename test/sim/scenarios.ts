@@ -476,11 +476,15 @@ export const scenarios: readonly Scenario[] = [
     within: 2_000,
     plan: twoPairs(['freeze', 55_000, A, 1_000]),
   },
+  //     A  signed in
+  //     B            opens: reads ░░░ signs out: of whom?
   {
     guard: 'a sign-out in a tab that has only just been opened waits for the first read',
     within: 100,
     plan: world({ tabs: 2, acts: [['sign-out-page', 20_000, A]] }),
   },
+  //     A  signed in
+  //     B            opens: reads ✗ ✗ ✗, hears nobody ─ signs out: nobody, as far as it knows
   {
     guard: 'a sign-out in a tab that could not read the store has ended nothing, and says so',
     within: 100,

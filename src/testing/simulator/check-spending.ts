@@ -43,7 +43,13 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const attemptOf = (by: string, of: Pick<SessionRecord, 'sessionId' | 'version'>, attempt: number): string =>
     [by, idempotencyKey(of), attempt].join();
 
-  /** A journal that no store keeps was said, but not heard: this participant cannot know of the request. */
+  /**
+   * A journal that no store keeps was said, but not heard: this participant cannot know of the request.
+   *
+   *     A  journal: sends ─ crashes
+   *     B (no store)                journal: said ─ sends ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░
+   *     C  knows A's                   (lost)                 waits 2T since A's ─ sends
+   */
   function unheard(one: Exchange, by: Participant): boolean {
     const sender = participants[one.tab.index]!.state()!.me;
     const isLost = world.stats.faults['message: lost'] !== undefined;
