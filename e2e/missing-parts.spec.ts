@@ -163,6 +163,8 @@ for (const [what, change] of [
       await expectOneRequestPerRace(server, tabs, 3);
 
       const late = await newTab();
+      // Told by the others, not at once: a store that can be read and takes nothing says that nobody is signed in.
+      await expectInEveryTab([late], { status: 'signed-in' });
       expect(await get(late), 'a tab that comes later is told').toMatchObject({ subject: 'alice' });
       await expectInEveryTab([late], { version: 4 });
       expectPeace(server, 3);
