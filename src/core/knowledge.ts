@@ -118,7 +118,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
   const advanced = replaced || before.version !== after.version;
   const { failure, by, term } = after.journal ?? {};
-  const of = failureOf(after, after.journal);
+  const of = failure ? failureOf(after, after.journal) : '';
   const moved = !before || fingerprint(after) !== fingerprint(before);
   if (moved) s.movedAt = now.mono;
   // (One with a store and one without may both write the journal of a term.)

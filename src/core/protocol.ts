@@ -1,5 +1,5 @@
 import type { Audience, SessionRecord } from './record.js';
-import { parseRecord } from './record.js';
+import { isPosition, parseRecord } from './record.js';
 
 /** Messages of another protocol version are ignored; with a store nothing is lost by it. */
 const PROTOCOL = 1;
@@ -59,13 +59,14 @@ export function parseMessage(data: unknown): Envelope | undefined {
   const message = Object(data) as Envelope & { readonly protocol: unknown };
   const { protocol, from, type, resource, scope } = message as typeof message & Audience;
   const record = parseRecord((message as { readonly record?: unknown }).record);
-  // A position is a record without tokens, so the same parser reads both.
   const sound =
     protocol === PROTOCOL &&
     typeof from === 'string' &&
     typeof type === 'string' &&
-    [resource ?? '', scope ?? ''].every((member) => typeof member === 'string') &&
-    parseRecord({ ...message, schema: 0, startedAt: 0 }) &&
+    typeof (resource ?? '') === 'string' &&
+    typeof (scope ?? '') === 'string' &&
+    isPosition(message) &&
     (!('record' in message) || record?.sessionId === message.sessionId);
-  return sound ? { ...message, ...(record && { record }) } : undefined;
+  if (!sound) return undefined;
+  return record ? ({ ...message, record } as Envelope) : message;
 }

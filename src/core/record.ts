@@ -149,7 +149,10 @@ export function newer(
   const { refreshToken, spares = [] } = other;
   const { '': token } = other.accessTokens;
   // Its access token was in use: it may be the one that a caller has just refused.
-  const pairs = token ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
+  const pairs =
+    token && refreshToken !== known.refreshToken
+      ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }]
+      : [];
   const joined = [...pairs, ...spares].reduce(withSpare, known);
   // Whoever called it lost had not heard of them all.
   return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;
@@ -211,31 +214,34 @@ export function toAccessToken(
   };
 }
 
+/** A number that can grow. */
+function isCount(n: unknown): boolean {
+  return Number.isFinite(n) && (n as number) + 1 > (n as number);
+}
+
+/** Whether this tells where a record stands: its sender may be any script of the origin, or another version of the app. */
+export function isPosition(value: object): boolean {
+  const { term, version, sessionId, leader, journal = { attempt: 0 } } = value as Partial<SessionRecord>;
+  const { attempt, failure } = Object(journal) as Journal;
+  return (
+    [term, version, attempt].every(isCount) &&
+    (!failure || Number.isFinite(failure.at + failure.retryInMs)) &&
+    typeof sessionId === 'string' &&
+    typeof (leader ?? '') === 'string'
+  );
+}
+
 /** Reads a record that any script of the origin, or another version of the app, may have written. Malformed is absent. */
 export function parseRecord(value: unknown): SessionRecord | undefined {
   const record = Object(value) as Partial<SessionRecord>;
-  const {
-    schema,
-    startedAt,
-    term,
-    version,
-    sessionId,
-    leader,
-    accessTokens = {},
-    spares = [],
-    journal = { attempt: 0 } as Journal,
-  } = record;
-  const { attempt, failure } = Object(journal) as Journal;
+  const { schema, startedAt, spares = [] } = record;
+  const accessTokens = Object(record.accessTokens) as SessionRecord['accessTokens'];
+  const isToken = (token: unknown): boolean => typeof Object(token).token === 'string';
   const sound =
-    // (And can grow.)
-    [schema, startedAt, term, version, attempt].every((n) => Number.isFinite(n) && n! + 1 > n!) &&
-    (!failure || Number.isFinite(failure.at + failure.retryInMs)) &&
-    typeof sessionId === 'string' &&
-    typeof (leader ?? '') === 'string' &&
+    [schema, startedAt].every(isCount) &&
+    isPosition(record) &&
+    Object.values(accessTokens).every(isToken) &&
     Array.isArray(spares) &&
-    [
-      ...Object.values(Object(accessTokens) as object),
-      ...spares.map((spare) => Object(spare).accessToken),
-    ].every((token: unknown) => typeof Object(token).token === 'string');
-  return sound ? ({ ...record, accessTokens: Object(accessTokens) } as SessionRecord) : undefined;
+    spares.every((spare) => isToken(Object(spare).accessToken));
+  return sound ? ({ ...record, accessTokens } as SessionRecord) : undefined;
 }

@@ -2,13 +2,12 @@ import { expect, test } from 'vitest';
 import { createScheduler } from './scheduler.js';
 
 test('runs tasks by time, then by entry, and only up to the given instant', async () => {
-  const { at, run, now } = createScheduler();
+  const { at, cancel, run, now } = createScheduler();
   const seen: string[] = [];
   at(20, () => seen.push(`late ${now()}`));
   at(10, () => seen.push(`first ${now()}`));
   at(10, () => seen.push(`second ${now()}`));
-  const cancel = at(5, () => seen.push('never'));
-  cancel();
+  cancel(at(5, () => seen.push('never')));
   await run(15, () => false);
   expect(seen).toEqual(['first 10', 'second 10']);
   await run(100, () => false);

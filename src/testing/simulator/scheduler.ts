@@ -1,8 +1,10 @@
 /** Virtual time: nothing happens but what was put here, in order of time, then of entry. */
 export interface Scheduler {
   readonly now: () => number;
-  /** Runs `task` once, `delayMs` from now. The returned function cancels. */
-  readonly at: (delayMs: number, task: () => void) => () => void;
+  /** Runs `task` once, `delayMs` from now. */
+  readonly at: (delayMs: number, task: () => void) => Task;
+  /** What has not run yet never will. */
+  readonly cancel: (task: Task) => void;
   /** Runs everything up to `until`, or until `stop()` says so. Resolves with what is left to run. */
   readonly run: (until: number, stop: () => boolean) => Promise<void>;
   /** Promises were settled: their reactions run before the next task does. */
@@ -10,14 +12,15 @@ export interface Scheduler {
   readonly pending: () => number;
 }
 
-/** Awaited, one turn of the microtask queue. */
-const aTurn = Promise.resolve();
-
-interface Task {
+/** An entry of the scheduler's queue; `run` goes when it has run, or never will. */
+export interface Task {
   readonly time: number;
   readonly order: number;
   run: (() => void) | undefined;
 }
+
+/** Awaited, one turn of the microtask queue. */
+const aTurn = Promise.resolve();
 
 /**
  * More turns of the microtask queue than the longest chain of reactions takes (the runtime's `await` of a store
@@ -73,11 +76,12 @@ export function createScheduler(): Scheduler {
       const task: Task = { time: time + Math.max(0, delayMs), order: order++, run };
       push(task);
       live++;
-      return () => {
-        if (!task.run) return;
-        task.run = undefined;
-        live--;
-      };
+      return task;
+    },
+    cancel(task) {
+      if (!task.run) return;
+      task.run = undefined;
+      live--;
     },
     async run(until, stop) {
       // What was set going before the first task.

@@ -1,6 +1,6 @@
 import type { ClockPort, LifecycleChange, LifecyclePort } from '../../core/ports.js';
 import type { Random } from './random.js';
-import type { Scheduler } from './scheduler.js';
+import type { Scheduler, Task } from './scheduler.js';
 
 /** One simulated page: its life, its clocks, and everything that waits while it stands still. */
 export interface Tab {
@@ -38,12 +38,19 @@ export interface Tab {
   readonly timers: () => number;
 }
 
+/** A timer of the page. */
+interface Timer {
+  readonly due: number;
+  readonly ring: () => void;
+  task: Task | undefined;
+}
+
 /** What virtual time 0 is on the wall. */
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export function createTab(
   index: number,
-  { now, at }: Scheduler,
+  { now, at, cancel }: Scheduler,
   random: Random,
   start: { readonly active: boolean; readonly visible: boolean; readonly skew: number },
 ): Tab {
@@ -62,8 +69,7 @@ export function createTab(
   let interval = 0;
   let released = { at: -Infinity, interval: 0 };
   let ids = 0;
-  let timers = 0;
-  const waiting = new Set<() => void>();
+  const timers = new Set<Timer>();
 
   const stopped = (): boolean => stoppedAt !== undefined;
   const standing = (): number => (stoppedAt === undefined ? 0 : now() - stoppedAt);
@@ -75,44 +81,34 @@ export function createTab(
     else task();
   }
 
+  function wait(timer: Timer, delay = timer.due - monotonic()): void {
+    const exact = now() + Math.ceil(delay);
+    const late = interval > 0 ? Math.ceil(exact / interval) * interval : exact + random.next();
+    timer.task = at(late - now(), () => run(timer.ring));
+  }
+
   const clock: ClockPort = {
     wall: () => EPOCH + skew + Math.floor(now()),
     monotonic,
     random: random.next,
     id: () => `t${index}.${ids++}.${Math.floor(random.next() * 2 ** 20).toString(36)}`,
     setTimer(delayMs, callback) {
-      timers++;
-      const due = monotonic() + delayMs;
-      let cancel = (): void => {};
-      let over = false;
-      const again = (): void => {
-        cancel();
-        wait(due - monotonic());
+      const timer: Timer = {
+        due: monotonic() + delayMs,
+        ring() {
+          if (!timers.has(timer)) return;
+          // The monotonic clock stood still meanwhile.
+          if (timer.due > monotonic()) return wait(timer);
+          timers.delete(timer);
+          callback();
+        },
+        task: undefined,
       };
-      const end = (): void => {
-        if (!over) timers--;
-        over = true;
-        waiting.delete(again);
-      };
-      waiting.add(again);
-      const wait = (delay: number): void => {
-        const exact = now() + Math.ceil(delay);
-        const late = interval > 0 ? Math.ceil(exact / interval) * interval : exact + random.next();
-        cancel = at(late - now(), () =>
-          run(() => {
-            if (over) return;
-            const rest = due - monotonic();
-            // The monotonic clock stood still meanwhile.
-            if (rest > 0) return wait(rest);
-            end();
-            callback();
-          }),
-        );
-      };
-      wait(delayMs);
+      timers.add(timer);
+      wait(timer, delayMs);
       return () => {
-        end();
-        cancel();
+        timers.delete(timer);
+        cancel(timer.task!);
       };
     },
   };
@@ -165,18 +161,20 @@ export function createTab(
     throttle(milliseconds) {
       if (interval > 0) released = { at: now(), interval };
       interval = milliseconds;
-      const woken = [...waiting];
-      for (const again of woken) again();
+      for (const timer of timers) {
+        cancel(timer.task!);
+        wait(timer);
+      }
     },
     throttled: () => Math.max(interval, now() - released.at < 100 ? released.interval : 0),
     kill() {
       if (!alive) return;
       alive = false;
-      timers = 0;
+      timers.clear();
       backlog.length = 0;
       for (const end of ends) end();
     },
     onKill: (then) => ends.push(then),
-    timers: () => timers,
+    timers: () => timers.size,
   };
 }
