@@ -1,5 +1,5 @@
 import { mayFly } from '../../core/flight.js';
-import type { Event } from '../../core/state.js';
+import type { State } from '../../core/state.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
 import { beginsJournal } from './check-conduct.js';
@@ -14,6 +14,11 @@ const SLACK_MS = 50;
 interface Knowledge {
   record: SessionRecord | undefined;
   readonly since: number;
+}
+
+interface Question {
+  readonly from: string;
+  readonly version: string;
 }
 
 type Position = Pick<SessionRecord, 'sessionId' | 'version'>;
@@ -35,10 +40,8 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   const known = new Map<Participant, Knowledge>();
   /** What it knew, and for how long, when it began to write its own. */
   const basis = new Map<Participant, { readonly record: SessionRecord; readonly waited: number }>();
-  /** Store operations that each participant waits for. */
-  const pending = new Map<Participant, number>();
-  /** Who asked each participant since it was last heard or had the time to answer, about which version. */
-  const questions = new Map<Participant, Map<string, string>>();
+  /** The question that each read of the store is to answer: who asked, about which version. */
+  const questions = new Map<unknown, Question>();
   /** Who waits for an answer to its question: until it has sent, or its turn is over. */
   const asking = new Set<string>();
   /** What was kept from each asker, and by whom: that this version is lost. */
@@ -61,21 +64,19 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
     else known.set(by, { record, since: now() });
   }
 
-  /** Who is asked for a refresh, and knows that the session is lost, says so, or a dead token is sent once more. */
-  function answer(by: Participant, event: Event, record: SessionRecord | undefined, speaks: boolean): void {
-    if (event.type === 'message' && event.message.type === 'refresh-request') {
-      const asked = questions.get(by) ?? new Map<string, string>();
-      questions.set(by, asked.set(event.message.from, idempotencyKey(event.message)));
-    }
-    const asked = questions.get(by);
-    // It asks the store first.
-    if (!asked || (!speaks && pending.get(by)! > 0)) return;
-    questions.delete(by);
-    const knows = record?.ended && mayFly(by.state()!) ? idempotencyKey(record) : undefined;
-    for (const [from, version] of asked) {
-      // A page that was frozen hears the question when whoever asked has long gone on.
-      if (!speaks && version === knows && asking.has(from)) silenced.set(from, { version, by });
-    }
+  /**
+   * Who is asked for a refresh, and knows that the session is lost, says so, or a dead token is sent once more. What counts is what it
+   * knows when the store has answered, or not; afterwards it hears of a loss like everybody else:
+   *
+   *     A (no store)  asks ─╮                              ╭╳ (lost)        sends
+   *     B                   ╰────▶ hears, says that it is lost
+   *     C                   ╰▶ hears, knows of no loss     ╰▶ hears of it
+   */
+  function answered({ from, version }: Question, by: Participant, after: State, speaks: boolean): void {
+    const { record } = after;
+    const knows = record?.ended && mayFly(after) ? idempotencyKey(record) : undefined;
+    // A page that was frozen hears the question when whoever asked has long gone on.
+    if (!speaks && version === knows && asking.has(from)) silenced.set(from, { version, by });
   }
 
   return {
@@ -88,19 +89,19 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       }
       if (record && beginsJournal(before, after))
         basis.set(by, { record, waited: now() - known.get(by)!.since });
-      let begun = 0;
-      let speaks = false;
-      for (const { type } of effects) {
-        if (type === 'store') begun++;
-        else if (type === 'post') speaks = true;
-      }
-      const ended = Number(event.type === 'stored');
-      if (begun !== ended) pending.set(by, (pending.get(by) ?? 0) + begun - ended);
+      const read = effects.find((effect) => effect.type === 'store');
+      const speaks = effects.some(({ type }) => type === 'post');
       if (!after.flight) asking.delete(after.me);
       else if (after.flight.phase === 'asking') asking.add(after.me);
-      answer(by, event, record, speaks);
+      if (event.type === 'message' && event.message.type === 'refresh-request') {
+        const question = { from: event.message.from, version: idempotencyKey(event.message) };
+        if (read) questions.set(read.then, question);
+        else answered(question, by, after, speaks);
+      }
+      const question = event.type === 'stored' && questions.get(event.then);
+      if (question) answered(question, by, after, speaks);
 
-      if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed && begun === 0)
+      if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed && !read)
         violate('I2', `${by.tab.name} throws away the pair of an answer that it waited for`);
     },
 
