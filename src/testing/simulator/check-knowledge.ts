@@ -16,9 +16,15 @@ interface Knowledge {
   readonly since: number;
 }
 
+/** Who asked for a refresh of which version, and what became of it. */
 interface Question {
   readonly from: string;
   readonly version: string;
+  /** Reads of the store that were begun when it was heard, and have not ended. */
+  left: number;
+  /** When the first had ended: that this version is lost. */
+  knew: boolean | undefined;
+  spoke: boolean;
 }
 
 type Position = Pick<SessionRecord, 'sessionId' | 'version'>;
@@ -40,7 +46,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   const known = new Map<Participant, Knowledge>();
   /** What it knew, and for how long, when it began to write its own. */
   const basis = new Map<Participant, { readonly record: SessionRecord; readonly waited: number }>();
-  /** The question that each read of the store is to answer: who asked, about which version. */
+  /** The question that each read of the store is to answer. */
   const questions = new Map<unknown, Question>();
   /** Who waits for an answer to its question: until it has sent, or its turn is over. */
   const asking = new Set<string>();
@@ -72,11 +78,15 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
    *     B                   ╰────▶ hears, says that it is lost
    *     C                   ╰▶ hears, knows of no loss     ╰▶ hears of it
    */
-  function answered({ from, version }: Question, by: Participant, after: State, speaks: boolean): void {
+  function consider(question: Question, by: Participant, after: State, speaks: boolean): void {
+    const { from, version } = question;
     const { record } = after;
-    const knows = record?.ended && mayFly(after) ? idempotencyKey(record) : undefined;
+    question.knew ??= !!record?.ended && mayFly(after) && idempotencyKey(record) === version;
+    question.spoke ||= speaks;
+    question.left--;
     // A page that was frozen hears the question when whoever asked has long gone on.
-    if (!speaks && version === knows && asking.has(from)) silenced.set(from, { version, by });
+    if (question.left <= 0 && question.knew && !question.spoke && asking.has(from))
+      silenced.set(from, { version, by });
   }
 
   return {
@@ -89,20 +99,24 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       }
       if (record && beginsJournal(before, after))
         basis.set(by, { record, waited: now() - known.get(by)!.since });
-      const read = effects.find((effect) => effect.type === 'store');
       const speaks = effects.some(({ type }) => type === 'post');
       if (!after.flight) asking.delete(after.me);
       else if (after.flight.phase === 'asking') asking.add(after.me);
       if (event.type === 'message' && event.message.type === 'refresh-request') {
-        const question = { from: event.message.from, version: idempotencyKey(event.message) };
-        if (read) questions.set(read.then, question);
-        else answered(question, by, after, speaks);
+        const { from } = event.message;
+        const reads = effects.filter((effect) => effect.type === 'store');
+        const version = idempotencyKey(event.message);
+        const asked: Question = { from, version, left: reads.length, knew: undefined, spoke: speaks };
+        for (const { then } of reads) questions.set(then, asked);
+        if (!reads[0]) consider(asked, by, after, speaks);
       }
       const question = event.type === 'stored' && questions.get(event.then);
-      if (question) answered(question, by, after, speaks);
+      if (question) consider(question, by, after, speaks);
 
-      if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed && !read)
-        violate('I2', `${by.tab.name} throws away the pair of an answer that it waited for`);
+      if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed) {
+        if (!effects.some(({ type }) => type === 'store'))
+          violate('I2', `${by.tab.name} throws away the pair of an answer that it waited for`);
+      }
     },
 
     written: (by, before, after) => compare(`what ${by.tab.name} writes`, before, after),
