@@ -149,10 +149,7 @@ export function newer(
   const { refreshToken, spares = [] } = other;
   const { '': token } = other.accessTokens;
   // Its access token was in use: it may be the one that a caller has just refused.
-  const pairs =
-    token && refreshToken !== known.refreshToken
-      ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }]
-      : [];
+  const pairs = token ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
   const joined = [...pairs, ...spares].reduce(withSpare, known);
   // Whoever called it lost had not heard of them all.
   return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;

@@ -1,5 +1,5 @@
 import { mayFly } from '../../core/flight.js';
-import type { State } from '../../core/state.js';
+import type { Effect, State } from '../../core/state.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
 import { beginsJournal } from './check-conduct.js';
@@ -78,11 +78,11 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
    *     B                   ╰────▶ hears, says that it is lost
    *     C                   ╰▶ hears, knows of no loss     ╰▶ hears of it
    */
-  function consider(question: Question, by: Participant, after: State, speaks: boolean): void {
+  function consider(question: Question, by: Participant, after: State, effects: readonly Effect[]): void {
     const { from, version } = question;
     const { record } = after;
     question.knew ??= !!record?.ended && mayFly(after) && idempotencyKey(record) === version;
-    question.spoke ||= speaks;
+    question.spoke ||= effects.some(({ type }) => type === 'post');
     question.left--;
     // A page that was frozen hears the question when whoever asked has long gone on.
     if (question.left <= 0 && question.knew && !question.spoke && asking.has(from))
@@ -99,24 +99,23 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       }
       if (record && beginsJournal(before, after))
         basis.set(by, { record, waited: now() - known.get(by)!.since });
-      const speaks = effects.some(({ type }) => type === 'post');
       if (!after.flight) asking.delete(after.me);
       else if (after.flight.phase === 'asking') asking.add(after.me);
       if (event.type === 'message' && event.message.type === 'refresh-request') {
         const { from } = event.message;
         const reads = effects.filter((effect) => effect.type === 'store');
         const version = idempotencyKey(event.message);
-        const asked: Question = { from, version, left: reads.length, knew: undefined, spoke: speaks };
+        const spoke = effects.some(({ type }) => type === 'post');
+        const asked: Question = { from, version, left: reads.length, knew: undefined, spoke };
         for (const { then } of reads) questions.set(then, asked);
-        if (!reads[0]) consider(asked, by, after, speaks);
+        if (!reads[0]) consider(asked, by, after, effects);
       }
       const question = event.type === 'stored' && questions.get(event.then);
-      if (question) consider(question, by, after, speaks);
+      if (question) consider(question, by, after, effects);
 
-      if (event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed) {
-        if (!effects.some(({ type }) => type === 'store'))
-          violate('I2', `${by.tab.name} throws away the pair of an answer that it waited for`);
-      }
+      const isPair = event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed;
+      if (isPair && !effects.some(({ type }) => type === 'store'))
+        violate('I2', `${by.tab.name} throws away the pair of an answer that it waited for`);
     },
 
     written: (by, before, after) => compare(`what ${by.tab.name} writes`, before, after),
