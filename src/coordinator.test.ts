@@ -1158,7 +1158,6 @@ describe('without parts of the platform', () => {
     // Its finder was gone before it could say it.
     const { record } = origin;
     origin.record = { ...record!, term: 2, ended: { kind: 'reauth-required', reason: 'refresh_rejected' } };
-    origin.storeFailures = 1;
     const call = watch(blind.getAccessToken({ forceRefresh: true }));
     await pass(1_000);
     expect(call.outcome()).toBe('ERR_REAUTH_REQUIRED');

@@ -13,7 +13,7 @@ import { parseMessage, toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
 import { newer, parseRecord } from './core/record.js';
 import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
-import { stateOf } from './core/state.js';
+import { initialState } from './core/state.js';
 import type { CoordinatorEvent } from './core/types.js';
 
 /** The world, as the runtime knows it. */
@@ -59,7 +59,7 @@ export function createRuntime(
   const untold: CoordinatorEvent[] = [];
   const deliveries: Parameters<Hooks['deliver']>[0][] = [];
   let running = false;
-  let state: State = stateOf({
+  let state: State = initialState({
     me: clock.id(),
     options: { ...options, locks: !!locks, worker: !!worker },
     ...lifecycle.state(),
@@ -126,7 +126,7 @@ export function createRuntime(
       case 'send':
         return hooks.send(effect);
       case 'post':
-        return channel.post({ ...toEnvelope(effect.message, state.me), events: untold.splice(0) });
+        return channel.post(toEnvelope(effect.message, state.me, untold.splice(0)));
       case 'ask': {
         const { message, then } = effect;
         return void worker!.ask(toEnvelope(message, state.me)).then((reached) => {

@@ -1,8 +1,9 @@
 import { settleCallers } from './calls.js';
 import { tell } from './commit.js';
 import { begin, finish, mayFly, whileFlying } from './flight.js';
-import { access, failureOf, positionOf, post } from './knowledge.js';
+import { access, messageOf, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
+import { attemptOf } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import type { Continuation, Flight, Turn } from './state.js';
 
@@ -39,7 +40,7 @@ export function askWorker(t: Turn): void {
       const memory = storage === 'memory';
       turn.effects.push({
         type: 'ask',
-        message: { ...positionOf(record), type: 'refresh-request', resource, scope, memory },
+        message: messageOf(record, { type: 'refresh-request', resource, scope, memory }),
         then: whileFlying(turn, goOn('silent')),
       });
     }),
@@ -93,7 +94,7 @@ function accept(
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
   if (blind) return;
   if (pause) {
-    const known = journal?.failure && failureOf({ sessionId, version }, journal);
+    const known = journal?.failure && attemptOf({ sessionId, version }, journal);
     // It asked before it heard of the failure. All wait as one.
     if (known !== s.pausedFor) return pause.failure && post(t, { type: 'refresh-failed' });
     // Told by a person to go on; and a worker has no clock of its own, it has pages.

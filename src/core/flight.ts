@@ -42,7 +42,16 @@ export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> 
   };
 }
 
-/** Queues for the refresh lock; `then` is what its holder does; `worker`, if a refresh worker was asked before. */
+/**
+ * Queues for the refresh lock; `then` is what its holder does; `worker`, if a refresh worker was asked before. A broadcast may
+ * have been missed, and no journal is broadcast. Who is granted the lock at once finds out by comparing before it writes; who
+ * waits for it reads, or it would not know of what it sees stand still:
+ *
+ *     A  journal ─ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+ *     B     queues ── 300 ms ─▶ reads of the journal ── T + R ─▶ claim ✓  (else ✗, and T + R once more)
+ *
+ * Not at once: that would be as many reads as tabs, before the journal.
+ */
 export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): void {
   const { s } = t;
   if (!s.options.locks) {
@@ -50,8 +59,12 @@ export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): v
     return then(t);
   }
   const tag = lock(t, 'refresh', 'wait', onRefreshLock(then));
-  s.flight = { tag, phase: 'queued', until: Infinity, seen: '', worker };
-  requeue(t, then);
+  const until = t.now.mono + ARRIVAL_MS;
+  const expire: Continuation = (turn) => {
+    access(turn, undefined, undefined, true);
+    requeue(turn, then);
+  };
+  s.flight = { tag, phase: 'queued', until, expire, seen: '', worker };
 }
 
 function onRefreshLock(then: Continuation): Continuation<LockOutcome> {

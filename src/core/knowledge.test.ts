@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import type { Now } from './expiry.js';
 import { adopt, proactiveDue } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { stateOf, type Turn } from './state.js';
+import { initialState, type Turn } from './state.js';
 
 const LIFE = 60_000;
 const HOUR = 3_600_000;
 
-const state = stateOf({
+const state = initialState({
   me: 'me',
   options: {
     proactive: 'always',

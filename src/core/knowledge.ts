@@ -1,8 +1,8 @@
 import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
-import type { AccessToken, Failure, Journal, SessionRecord } from './record.js';
-import { fingerprint, isOpen, newer } from './record.js';
+import type { AccessToken, Failure, SessionRecord } from './record.js';
+import { attemptOf, fingerprint, isOpen, newer } from './record.js';
 import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
 import type { CoordinatorEvent, EventType } from './types.js';
 
@@ -12,17 +12,17 @@ export function emit(t: Turn, type: EventType, details: Partial<CoordinatorEvent
   t.effects.push({ type: 'emit', event: { type, at: t.now.wall, sessionId, version, term, ...details } });
 }
 
-/** Where a record stands. */
-export function positionOf(record: SessionRecord | undefined): Position {
+type Content<M> = M extends Message ? Omit<M, keyof Position> : never;
+
+/** A message that tells where a record stands. */
+export function messageOf(record: SessionRecord | undefined, content: Content<Message>): Message {
   const { sessionId = '', version = 0, term = 0, leader, journal, ended } = record ?? {};
-  return { sessionId, version, term, leader, journal, ended };
+  return { ...content, sessionId, version, term, leader, journal, ended };
 }
 
-type Content<M> = M extends Message ? Omit<M, keyof Position> & Partial<Position> : never;
-
 /** Broadcasts a message about the session at hand. */
-export function post(t: Turn, message: Content<Message>): void {
-  t.effects.push({ type: 'post', message: { ...positionOf(t.s.record), ...message } as Message });
+export function post(t: Turn, content: Content<Message>): void {
+  t.effects.push({ type: 'post', message: messageOf(t.s.record, content) });
 }
 
 /** One atomic operation on the store; without a change it only reads. What comes back is adopted first. */
@@ -79,19 +79,6 @@ export function proactiveDue(s: State, now: Now): number {
     : Infinity;
 }
 
-/**
- * Names one failure, the same in every tab. Tabs without a store may all make the same attempt, and hear its end at once:
- *
- *     A  attempt 5 ✗ wait 3 s ─╮
- *     B  attempt 5 ✗ wait 7 s ─┴▶ everybody ends with B's record, and is to wait for as long as it says; A, too
- */
-export function failureOf(
-  { sessionId, version }: Pick<Position, 'sessionId' | 'version'>,
-  journal: Journal | undefined,
-): string {
-  return [sessionId, version, journal?.attempt, journal?.by].join();
-}
-
 /** Stops sending for a while. */
 export function pause(t: Turn, of: string, forMs: number, code: Pause['code'], failure?: Failure): void {
   t.s.pausedFor = of;
@@ -118,7 +105,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
   const advanced = replaced || before.version !== after.version;
   const { failure, by, term } = after.journal ?? {};
-  const of = failure ? failureOf(after, after.journal) : '';
+  const of = failure ? attemptOf(after, after.journal) : '';
   const moved = !before || fingerprint(after) !== fingerprint(before);
   if (moved) s.movedAt = now.mono;
   // (One with a store and one without may both write the journal of a term.)

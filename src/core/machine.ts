@@ -98,11 +98,7 @@ function conclude(t: Turn): void {
   if (!s.flight && mayFly(s)) {
     const needs = wanted(t);
     if (needs && s.options.worker) askWorker(t);
-    else if (needs || electionDue(t)) {
-      // A broadcast may have been missed: read while queueing.
-      if (needs) load(t, true);
-      begin(t, proceed);
-    }
+    else if (needs || electionDue(t)) begin(t, proceed);
   }
   if (due(s.saveAt)) save(t);
   // Who is closed waits no longer for an answer than its lock was to be held, even if that is gone; but all of them count
@@ -215,7 +211,7 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
   } else if (s.storeFailures >= STORE_FAILURES || failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
   // What only memory has is lost with this tab: the store may work again, and is tried less and less often.
-  if (s.storage === 'memory' && won) s.saveAt ??= now.mono + saveAgainMs(s);
+  if (s.storage === 'memory' && s.record) s.saveAt ??= now.mono + saveAgainMs(s);
   then(t, result);
 }
 

@@ -1,5 +1,6 @@
 import type { Audience, SessionRecord } from './record.js';
 import { isPosition, parseRecord } from './record.js';
+import type { CoordinatorEvent } from './types.js';
 
 /** Messages of another protocol version are ignored; with a store nothing is lost by it. */
 const PROTOCOL = 1;
@@ -49,16 +50,15 @@ export type Message = Position &
 /** A message as it arrives: who sent it. */
 export type Envelope = Message & { readonly from: string };
 
-/** Puts a message into its envelope. */
-export function toEnvelope(message: Message, from: string): object {
-  return { ...message, protocol: PROTOCOL, from };
+/** Puts a message into its envelope; `events` are what only its sender saw of its token requests, for a monitor. */
+export function toEnvelope(message: Message, from: string, events?: readonly CoordinatorEvent[]): object {
+  return { ...message, protocol: PROTOCOL, from, events };
 }
 
 /** Reads what arrived; any script of the origin can post. Unknown, foreign and malformed messages are `undefined`. */
 export function parseMessage(data: unknown): Envelope | undefined {
-  const message = Object(data) as Envelope & { readonly protocol: unknown };
+  const message = Object(data) as Envelope & { readonly protocol: unknown; readonly record?: unknown };
   const { protocol, from, type, resource, scope } = message as typeof message & Audience;
-  const record = parseRecord((message as { readonly record?: unknown }).record);
   const sound =
     protocol === PROTOCOL &&
     typeof from === 'string' &&
@@ -66,7 +66,6 @@ export function parseMessage(data: unknown): Envelope | undefined {
     typeof (resource ?? '') === 'string' &&
     typeof (scope ?? '') === 'string' &&
     isPosition(message) &&
-    (!('record' in message) || record?.sessionId === message.sessionId);
-  if (!sound) return undefined;
-  return record ? ({ ...message, record } as Envelope) : message;
+    (!('record' in message) || parseRecord(message.record)?.sessionId === message.sessionId);
+  return sound ? message : undefined;
 }

@@ -182,15 +182,32 @@ export function withSpare(record: SessionRecord, spare: Spare): SessionRecord {
 }
 
 /**
+ * Names one attempt, the same in every tab. Tabs without a common store may all make the same one, and hear its end at once:
+ *
+ *     A  attempt 5 ✗ wait 3 s ─╮
+ *     B  attempt 5 ✗ wait 7 s ─┴▶ everybody ends with B's record, and is to wait for as long as it says; A, too
+ */
+export function attemptOf(
+  of: Pick<SessionRecord, 'sessionId' | 'version'>,
+  journal: Journal | undefined,
+): string {
+  return `${idempotencyKey(of)}.${journal?.attempt}.${journal?.by}`;
+}
+
+/**
  * Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over.
  *
  *     A  leads, resigns: term 7, no leader ──▶ C hears it
  *     B  (never heard) claims from term 6: term 7, leader B ─ steals ─ …
  *     C                                       term 7 as before, but led by B: a sign of life
+ *
+ *     A (no store)  attempt 2 of term 4: sent ─▶ C hears of it, and waits T
+ *     B (no store)  attempt 2 of term 4: sent, and soon in the store
+ *     C                                        … reads of it before the end: waits T for that one, too
  */
 export function fingerprint(record: SessionRecord): string {
-  const { sessionId, version, term, leader, journal } = record;
-  return [sessionId, version, term, leader, journal?.attempt, journal?.failure?.at].join();
+  const { term, leader, journal } = record;
+  return `${attemptOf(record, journal)}.${term}.${leader}.${journal?.failure?.at}`;
 }
 
 /** The access token of a response. `at` is when its request was sent; `life`, from its claims, counts only without `expires_in`. */
@@ -237,8 +254,9 @@ export function parseRecord(value: unknown): SessionRecord | undefined {
   const sound =
     [schema, startedAt].every(isCount) &&
     isPosition(record) &&
+    record.accessTokens === accessTokens &&
     Object.values(accessTokens).every(isToken) &&
     Array.isArray(spares) &&
     spares.every((spare) => isToken(Object(spare).accessToken));
-  return sound ? ({ ...record, accessTokens } as SessionRecord) : undefined;
+  return sound ? (record as SessionRecord) : undefined;
 }

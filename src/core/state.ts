@@ -271,13 +271,9 @@ export interface Turn {
   readonly effects: Effect[];
 }
 
-/**
- * A copy of what a participant knows, or its beginning. All members at once, and numbers that will be fractions as such: one
- * shape for all states, or engines copy them slowly.
- */
-export function stateOf(known: Pick<State, 'me' | 'options' | 'active' | 'visible'>): Turn['s'] {
-  return {
-    record: undefined,
+/** What a participant knows at its beginning. */
+export function initialState(given: Pick<State, 'me' | 'options' | 'active' | 'visible'>): State {
+  return stateOf({
     loaded: false,
     closed: false,
     storage: 'indexeddb',
@@ -287,23 +283,49 @@ export function stateOf(known: Pick<State, 'me' | 'options' | 'active' | 'visibl
     seen: {},
     movedAt: -Infinity,
     journalSeen: -Infinity,
-    advanced: undefined,
     jitter: 0.5,
     callers: [],
     signingIn: 0,
-    flight: undefined,
     attempts: [],
-    pause: undefined,
-    pausedFor: undefined,
-    elect: undefined,
-    request: undefined,
-    delegated: undefined,
-    saveAt: undefined,
-    helloUntil: undefined,
-    announced: undefined,
     nextTag: 1,
     disposed: false,
-    ...known,
+    ...given,
+  });
+}
+
+/** A copy for the next step. Member by member, and all of them: one shape for all states, or engines copy them slowly. */
+export function stateOf(known: State): { -readonly [K in keyof Required<State>]: State[K] } {
+  return {
+    me: known.me,
+    options: known.options,
+    record: known.record,
+    loaded: known.loaded,
+    closed: known.closed,
+    active: known.active,
+    visible: known.visible,
+    storage: known.storage,
+    storeFailures: known.storeFailures,
+    unwritable: known.unwritable,
+    unread: known.unread,
+    seen: known.seen,
+    movedAt: known.movedAt,
+    journalSeen: known.journalSeen,
+    advanced: known.advanced,
+    jitter: known.jitter,
+    callers: known.callers,
+    signingIn: known.signingIn,
+    flight: known.flight,
+    attempts: known.attempts,
+    pause: known.pause,
+    pausedFor: known.pausedFor,
+    elect: known.elect,
+    request: known.request,
+    delegated: known.delegated,
+    saveAt: known.saveAt,
+    helloUntil: known.helloUntil,
+    announced: known.announced,
     received: undefined,
+    nextTag: known.nextTag,
+    disposed: known.disposed,
   };
 }

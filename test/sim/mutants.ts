@@ -275,6 +275,13 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'a tab in memory mode goes back to the store, though it has nothing to write',
+    file: machine,
+    anchor: "s.storage === 'memory' && s.record",
+    replacement: "s.storage === 'memory' && won",
+    within: 5_000,
+  },
+  {
     guard: 'per-resource version: done means that this very token was renewed',
     file: 'src/core/calls.ts',
     anchor: 'version: tokenOf(s, caller.key)?.version ?? 0 };',
@@ -462,8 +469,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a claim of the same term, by a tab that missed a resignation, is a sign of life',
     file: record,
-    anchor: 'version, term, leader, journal?.attempt',
-    replacement: 'version, term, void leader, journal?.attempt',
+    anchor: '.${term}.${leader}.',
+    replacement: '.${term}.',
     within: 100_000,
   },
   {
@@ -483,9 +490,16 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'two failures of the same attempt, by a tab with a store and by one without, are two',
     file: 'src/core/knowledge.ts',
-    anchor: 'journal?.attempt, journal?.by].join()',
-    replacement: 'journal?.attempt].join()',
+    anchor: 'failure ? attemptOf(after, after.journal)',
+    replacement: "failure ? attemptOf(after, { ...after.journal!, by: '' })",
     within: 20_000,
+  },
+  {
+    guard: 'of two journals of one term, by two tabs without a store, each is waited for',
+    file: record,
+    anchor: '`${attemptOf(record, journal)}.${term}',
+    replacement: "`${attemptOf(record, { ...journal!, by: '' })}.${term}",
+    within: 200_000,
   },
   {
     guard: 'what still looks dead after a second refresh does so by a clock of its own',

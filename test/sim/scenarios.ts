@@ -118,6 +118,103 @@ export const scenarios: readonly Scenario[] = [
       ],
     }),
   },
+  //     A (holder)  ██ suspended ░░░░░░░░░░░░░░░ dies
+  //     B              T + R of silence ─▶ claim ░░░░░░░░░░░░░░░ ✓: has the lock already, steals nothing
+  //                                                granted ─ journal …
+  {
+    guard: 'a claim that comes back after the lock was granted steals nothing',
+    within: 500,
+    plan: world({
+      tabs: 3,
+      options: { refreshTimeoutMs: 5_000, proactive: 'always' },
+      life: 60,
+      lengthMs: 150_000,
+      store: [0.3, 'slow'],
+      acts: [
+        ['suspend', when('sending'), WHOSE, 100_000],
+        ['crash', when('claiming'), A],
+        ['crash', when('claiming'), B],
+      ],
+    }),
+  },
+  //     A (no store)  sends ─ pair P1: said, and the locks let go at once ─╮
+  //     B (store)     queues ░░░░░░░░░░░░░░░░░ granted: journal ✓ ─ sends ✗ ╰▶ hears P1
+  {
+    guard: 'what no store tells is heard before the locks go',
+    within: 500,
+    plan: world({
+      tabs: 2,
+      store: [0.5, 'refused'],
+      lengthMs: 120_000,
+      acts: [
+        ...[10_000, 12_000, 14_000, 16_000, 20_000, 30_000, 45_000, 60_000].map((at): Act => [
+          'force',
+          at,
+          A,
+        ]),
+        ...[1, 2, 3, 4, 5, 6].map((nth): Act => ['force', when('sending', nth), B]),
+      ],
+    }),
+  },
+  //     A (leads)  cached: term 7, without a leader (not heard) ░░░░░░░ returns ─ reads of B: is not elected
+  //     B                           hello, no answer ─ elected: term 7
+  {
+    guard: 'no election once a leader is known, be it of the same term',
+    within: 500,
+    plan: world({
+      tabs: 2,
+      lost: 0.4,
+      acts: [
+        ['cache', 10_000, A, 20_000],
+        ['hide', 12_000, B, 2_000],
+      ],
+    }),
+  },
+  //     A                                   accepts ─ pair v2 ─╮      accepts ─ pair v3 ─╮
+  //     B (no store, an hour ahead)  asks ─────────────────────╰▶ dead: asks ────────────╰▶ dead, and served all the same
+  {
+    guard: 'what still looks dead after a second refresh does so by a clock of its own',
+    within: 100,
+    plan: world({
+      tabs: 10,
+      lengthMs: 120_000,
+      acts: [
+        ['jump', 4_000, B, 0, 0.98],
+        // B alone looks at it, so often that it then leaves it alone for a minute.
+        ['store-down', 5_000, A, 20_000],
+        ...[6_000, 7_000, 8_000, 10_000, 20_000].map((at): Act => ['focus', at, B]),
+        ['get', 26_000, B],
+        ['get', 52_000, B],
+      ],
+    }),
+  },
+  //     A (no store, no locks)  attempt 1: sends ─ cached, resigns ─▶ C hears of it, and waits T
+  //     B (no store, no locks)  attempt 1: sends ─ frozen, resigns ─▶ D hears of it ─ has its store again: writes it
+  //     C                                                                                 reads of it ── T is over ✗
+  {
+    guard: 'of two journals of one term, by two tabs without a store, each is waited for',
+    within: 1_000,
+    plan: world({
+      tabs: 4,
+      locks: false,
+      lost: 0.4,
+      requests: [1, 'hung-answer'],
+      acts: [
+        ['store-down', 5_000, A, 3_500],
+        ...[6_000, 7_000].flatMap((at) => [A, B, D].map((who): Act => ['focus', at, who])),
+        ['suspend', 9_800, C, 600],
+        ['suspend', 9_800, D, 600],
+        ['force', 10_000, A],
+        ['force', 10_000, B],
+        ['cache', 10_350, A, 60_000],
+        ['freeze', 10_350, B, 60_000],
+        // (Who waits elects nobody.)
+        ['force', 10_401, C],
+        ['force', 10_401, D],
+        ['focus', 18_000, C],
+      ],
+    }),
+  },
   //     A  sends ─ closed ─ cached ░░░░░░ returns ░░░░░░░░░░░░░░░░░░░░░░░░░
   //     B                            sends ✗ ──────── sends, while A's request is answered
   {
@@ -221,8 +318,8 @@ export const scenarios: readonly Scenario[] = [
       lost: 0.3,
       requests: [1, 'hung-answer'],
       acts: [
-        ['store-down', 5_000, A, 200],
-        ['focus', 5_100, B],
+        ['store-down', 5_000, A, 3_500],
+        ...[6_000, 6_500, 7_000, 7_500].map((at): Act => ['focus', at, B]),
         ['force', 10_000, A],
         ['focus', 10_100, C],
         ['crash', 11_000, A],

@@ -34,6 +34,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   const outran = new Map<Participant, string>();
   /** When each was robbed of a lock. */
   const robbed = new Map<Participant, number>();
+  /** When each learned of who leads. */
+  const learned = new Map<Participant, number>();
   /** The wait that each participant heard of, by the failure it belongs to. */
   const waits = new Map<Participant, { version: string; until: number; failure: string }>();
   /** The version that each participant wanted to spend when it wrote its journal. */
@@ -81,6 +83,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);
       }
+      if (after.record?.leader !== before?.record?.leader) learned.set(by, now());
+      if (after.flight?.phase === 'electing' && before?.flight?.phase !== 'electing') electing(by, after);
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'electing') won(by, after);
       for (const effect of effects) {
         if (effect.type === 'lock' && effect.mode === 'steal') stolen(by, after);
@@ -158,6 +162,16 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   function termOf(position: Pick<SessionRecord, 'sessionId' | 'version' | 'term'>): string {
     return `${idempotencyKey(position)} n${position.term}`;
+  }
+
+  /** I3: who has just learned of a leader does not stand against it, be its plan for a term without one as old as it may. */
+  function electing(by: Participant, { record, me, options }: State): void {
+    const known = now() - learned.get(by)!;
+    if (record?.leader && record.leader !== me && known < options.leaderTimeoutMs)
+      violate(
+        'I3',
+        `${by.tab.name} is to be elected ${Math.round(known)} ms after it learned of ${record.leader}`,
+      );
   }
 
   /**

@@ -24,6 +24,8 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   for (const { tab, state } of live) {
     const record = state()?.record;
+    // It has worked for minutes.
+    if (record && state()?.storage === 'memory') violate('I3', `${tab.name} ends without the store`);
     // Signed out is signed out, whether there is a tombstone or nothing.
     if (!isOpen(record) && !isOpen(stored)) continue;
     if (record?.sessionId !== stored?.sessionId || record?.version !== stored?.version) {
