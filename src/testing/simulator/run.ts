@@ -46,7 +46,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
   const notes: Note[] = [];
   const injected: string[] = [];
   const phases = new Map<string, number>();
-  const armed = new Map<string, Action[]>();
+  const armed = new Map<string, (Action & { readonly at: Exclude<Action['at'], number> })[]>();
   let checker: Checker;
 
   const note = !trace
@@ -58,10 +58,10 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     phase(by, phase) {
       const nth = (phases.get(phase) ?? 0) + 1;
       phases.set(phase, nth);
-      for (const action of armed.get(`${phase}#${nth}`) ?? []) {
-        const { after } = action.at as { after: number };
+      for (const action of armed.get(phase) ?? []) {
+        if (action.at.nth !== nth) continue;
         // Never in the middle of a step: its effects are under way.
-        world.scheduler.at(after, () => perform(action, action.who === -1 ? by : undefined));
+        world.scheduler.at(action.at.after, () => perform(action, action.who === -1 ? by : undefined));
       }
     },
   });
@@ -86,10 +86,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
   for (const action of plan.actions) {
     const { at } = action;
     if (typeof at === 'number') scheduler.at(at, () => perform(action));
-    else {
-      const key = `${at.phase}#${at.nth}`;
-      armed.set(key, [...(armed.get(key) ?? []), action]);
-    }
+    else armed.set(at.phase, [...(armed.get(at.phase) ?? []), { ...action, at }]);
   }
   for (let n = 0; n < plan.participants; n++) {
     const visible = n === 0 || world.random.chance(0.5);

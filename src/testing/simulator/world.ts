@@ -224,7 +224,7 @@ export function createWorld(
       if (isRead || effects.some(({ type }) => type === 'settle')) scheduler.settling();
       const from = before?.flight?.phase ?? 'idle';
       const to = after.flight?.phase ?? 'idle';
-      if (from !== to) count(stats.transitions, `${from} → ${to}`);
+      if (from !== to) count(stats.transitions, arrow(from, to));
       hooks.note?.(by, () => describeStep(event, before, after, effects));
       checker.step(by, event, before, after, effects);
       if (from !== to) hooks.phase(by, to);
@@ -261,6 +261,13 @@ export function createWorld(
   };
   const checker = checkerOf(world);
   return world;
+}
+
+const arrows: Record<string, Record<string, string>> = {};
+
+/** Made once: a new string for each of a million steps takes longer than the count. */
+function arrow(from: string, to: string): string {
+  return ((arrows[from] ??= {})[to] ??= `${from} → ${to}`);
 }
 
 export function count(counts: Record<string, number>, key: string): void {
