@@ -1,4 +1,5 @@
 import type { SessionRecord } from '../../core/record.js';
+import { idempotencyKey } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Participant } from './participant.js';
 import type { RefreshToken } from './server.js';
@@ -110,8 +111,15 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
 
   /** Participants that had no store for a while. */
   const storeless = new Set<Participant>();
-  /** When one without a store last led. */
-  let ledBlindly = -Infinity;
+  /**
+   * The versions in which one without a store has led. Its term is in no store, so who reads that and who heard of it follow
+   * another leader each:
+   *
+   *     A (no store)  elected: term 8, announces the loss ─▶ C hears of it ─ A is gone
+   *     B                              opens, reads term 6 ─ elected: term 7, announces
+   *     C                                                       asks A, no answer ─ elected: term 9, announces
+   */
+  const ledBlindly = new Set<string>();
   /** Losses that were declared although another attempt was about to be answered. */
   const early = new Map<string, number>();
   const T = plan.options.refreshTimeoutMs ?? 30_000;
@@ -141,7 +149,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       const was = before?.record;
       if (after.storage === 'memory') {
         storeless.add(by);
-        if (record?.leader === after.me) ledBlindly = world.scheduler.now();
+        if (record?.leader === after.me) ledBlindly.add(idempotencyKey(record));
       }
       if (event.type === 'sign-out' && was) end(by, was.sessionId);
       if (event.type === 'message' && event.message.type === 'reauth-required' && record && !record.ended) {
@@ -200,8 +208,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         const message = `the loss of ${version} is announced by ${last.by.tab.name} and by ${by.tab.name}`;
         // A leader whose sign of life was lost counts as gone: then there is no telling whether it has said it.
         const unheard = world.stats.faults['message: lost'] !== undefined;
-        // A leader without a store is none for those who have one; and who leads after it does not know who led before.
-        const apart = storeless.has(last.by) || storeless.has(by) || ledBlindly > last.at;
+        // A leader without a store is none for those who have one.
+        const apart = storeless.has(last.by) || storeless.has(by) || ledBlindly.has(version);
         // Two won the same term, one before and one after the store forgot.
         const forgotten = truth.storeReset();
         // It won the word, stood still before it could say it, and was replaced.
