@@ -210,7 +210,8 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
     adopt(t, record);
   } else if (s.storeFailures >= STORE_FAILURES || failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
-  // What only memory has is lost with this tab: the store may work again, and is tried less and less often.
+  // The store may work again, and is tried less and less often: what only memory has is lost with this tab, and who has nothing to
+  // write, but no store to read, asks everybody else for what it misses.
   if (s.storage === 'memory' && s.record) s.saveAt ??= now.mono + saveAgainMs(s);
   then(t, result);
 }
