@@ -191,13 +191,17 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     const term = termOf(record!);
     elected = { by, at: now(), term };
     if (!last || last.by === by || last.term !== term || !options.locks || outran.get(by) === term) return;
-    if (robbed.get(last.by)! >= last.at) return;
     const heard = [by, last.by].every(
       ({ tab, closed, left, returnedAt }) =>
         tab.alive() && !closed && !left && Math.max(tab.lastStill(), returnedAt) < last.at - SLACK_MS,
     );
-    if (heard && by.tab.age() > now() - last.at + SLACK_MS && stats.faults['message: lost'] === undefined)
-      violate('I3', `${by.tab.name} wins ${term}, which ${last.by.tab.name} has won`);
+    if (!heard || by.tab.age() <= now() - last.at + SLACK_MS || stats.faults['message: lost'] !== undefined)
+      return;
+    // That it was robbed of the lock may still be on its way to it.
+    at(20, () => {
+      if (!(robbed.get(last.by)! >= last.at))
+        violate('I3', `${by.tab.name} wins ${term}, which ${last.by.tab.name} has won`);
+    });
   }
 
   /** I3: a silent holder is replaced by one waiter, not by all of them in turn. */
