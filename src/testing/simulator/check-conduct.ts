@@ -10,6 +10,8 @@ import type { World } from './world.js';
 
 /** Milliseconds that pipes and timers may take. */
 const SLACK_MS = 50;
+/** A moment for what is on its way between a page and the browser process, milliseconds. */
+const PIPE_MS = 20;
 
 /** Whether this step begins to write a journal; perhaps in place of one that was written in vain. */
 export function beginsJournal(before: State | undefined, { flight }: State): boolean {
@@ -144,8 +146,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     },
 
     retired(by) {
-      // A moment for the words on their way to the browser process.
-      at(20, () => {
+      at(PIPE_MS, () => {
         const { tab } = by;
         if (!tab.alive() || tab.running()) return;
         for (const { tab: owner, name, held } of locks.list()) {
@@ -198,8 +199,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     if (!heard || by.tab.age() <= now() - last.at + SLACK_MS || stats.faults['message: lost'] !== undefined)
       return;
     // That it was robbed of the lock may still be on its way to it.
-    at(20, () => {
-      if (!(robbed.get(last.by)! >= last.at))
+    at(PIPE_MS, () => {
+      if ((robbed.get(last.by) ?? -Infinity) < last.at)
         violate('I3', `${by.tab.name} wins ${term}, which ${last.by.tab.name} has won`);
     });
   }
