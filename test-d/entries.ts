@@ -15,6 +15,9 @@ createFetch(coordinator, {
 });
 // @ts-expect-error origins come as a list
 createFetch(coordinator, { allowedOrigins: 'https://a.example' });
+createFetch(coordinator, { optional: true, unauthorized: ({ status }) => status === 403, waitMs: 5_000 });
+// @ts-expect-error Decided at once; the body is not there yet.
+createFetch(coordinator, { unauthorized: async ({ status }) => status === 403 });
 
 // A client for the coordinator.
 const client: TokenClient = refreshTokenGrant({ issuer: 'https://id.example', clientId: 'app' });

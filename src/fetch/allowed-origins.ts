@@ -1,4 +1,5 @@
 import { TokenCoordinatorError } from '../core/errors.js';
+import { isConfidential, LOOPBACK } from '../loopback.js';
 import type { TokenSelector } from '../types.js';
 
 /** An origin that may see the token; with which access token, where an app has several. */
@@ -9,9 +10,9 @@ export type AllowedOrigin =
 /**
  * Reads the list once, and answers for each URL which token may go there.
  *
- * @param list - default: the page's own origin; none on a server, or in a page without one (sandboxed, `file:`)
+ * @param list - default: the page's own origin; none where no server is reached there, or only in the clear
  * @returns a function: the token's selector for a URL of an allowed origin, `undefined` for any other
- * @throws `ERR_CONFIGURATION` if an entry is not an origin, or asks for a token by what is no text
+ * @throws `ERR_CONFIGURATION` if an entry is not an origin, is plain `http:` other than on loopback, or asks for a token by what is no text
  */
 export function readAllowedOrigins(
   list: readonly AllowedOrigin[] | undefined,
@@ -33,9 +34,10 @@ export function readAllowedOrigins(
   return (url) => (/^https?:$/.test(url.protocol) ? selectors.get(url.origin) : undefined);
 }
 
+/** None on a server, in a page without an origin (sandboxed, `file:`), in one of an app (`capacitor:`, `chrome-extension:`), or on plain `http:`. */
 function ownOrigin(): string[] {
-  const { origin } = (globalThis as { location?: { origin?: string } }).location ?? {};
-  return origin === undefined || origin === 'null' ? [] : [origin];
+  const { origin = '' } = (globalThis as { location?: { origin?: string } }).location ?? {};
+  return /^https?:/.test(origin) && isConfidential(new URL(origin)) ? [origin] : [];
 }
 
 function readOrigin(value: unknown): string {
@@ -50,9 +52,14 @@ function readOrigin(value: unknown): string {
       `allowedOrigins must list origins such as https://api.example.com, without a path or a wildcard; ${JSON.stringify(value)} is none.`,
     );
   }
+  if (!isConfidential(url)) {
+    throw configurationError(
+      `${url.origin} must use https: (plain http: is possible on ${LOOPBACK.join(', ')} only).`,
+    );
+  }
   return url.origin;
 }
 
-function configurationError(message: string): TokenCoordinatorError {
+export function configurationError(message: string): TokenCoordinatorError {
   return new TokenCoordinatorError('ERR_CONFIGURATION', `createFetch: ${message}`);
 }

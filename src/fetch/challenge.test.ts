@@ -25,6 +25,17 @@ test.each([
       ['bearer', {}],
     ],
   ],
+  // Servers that forget the comma.
+  ['Bearer scope="x" error="insufficient_scope"', [['bearer', { scope: 'x', error: 'insufficient_scope' }]]],
+  ['OAuth "Facebook Platform" "invalid_token"', [['oauth', {}]]],
+  [
+    'Basic realm=, Bearer',
+    [
+      ['basic', { realm: '' }],
+      ['bearer', {}],
+    ],
+  ],
+  ['Bearer realm="say \\"', [['bearer', { realm: '"say \\"' }]]],
   [', ,', []],
   ['', []],
   ['Bearer realm="never closed', [['bearer', { realm: '"never closed' }]]],
@@ -53,4 +64,21 @@ test.each([
   ['Bearer, DPoP error="use_dpop_nonce", algs="ES256"', 'proof'],
 ])('a 401 with %s is about: %s', (header, expected) => {
   expect(readRefusal(new Headers(header ? { 'www-authenticate': header } : {}))).toBe(expected);
+});
+
+// 250 KB of each; what is read twice for every character takes minutes.
+test.each([
+  ['spaces', `Bearer a=b${' '.repeat(250_000)}c`],
+  ['tabs before "="', `Bearer a${'\t'.repeat(250_000)}=b`],
+  ['quotes', `Bearer a=${'"'.repeat(250_000)}`],
+  ['escapes', `Bearer a="${'\\"'.repeat(125_000)}`],
+  ['one long word', `${'a'.repeat(250_000)}=`],
+  ['commas', ','.repeat(250_000)],
+  ['equals signs', `Bearer ${'='.repeat(250_000)}`],
+  ['parameters', `Bearer ${'a=b,'.repeat(62_500)}`],
+  ['parameters without a value', `Bearer ${'a= ,'.repeat(62_500)}`],
+])('reads a header of many %s in linear time', (_name, header) => {
+  const start = performance.now();
+  parseChallenges(header);
+  expect(performance.now() - start).toBeLessThan(2_000);
 });

@@ -39,20 +39,34 @@ export function readRefusal(headers: Headers): Refusal {
   return errors.some((error) => !NOT_THE_TOKEN.includes(error)) ? 'token' : 'other';
 }
 
-/** Splits a header with one or more challenges; what cannot be read is left out. */
+/**
+ * Every part of the grammar (RFC 9110 §11.2): space, a separator, a quoted string, a word. Each begins with another character and nothing is
+ * ever tried twice, so that the time to read a header grows with its length only, whatever is in it.
+ */
+const PARTS = /[ \t]+|[,=]|"(?:[^"\\]|\\.)*"?|[^ \t,="]+/gs;
+
+/** Splits a header with one or more challenges. Text that fits nowhere is left out, as is a comma that a server forgot. */
 export function parseChallenges(header: string): Challenge[] {
+  const parts = (header.match(PARTS) ?? []).filter((part) => part.trim());
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
-  // Commas separate challenges as well as the parameters of one, but not within a quoted string.
-  for (const [item] of header.matchAll(/(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g)) {
-    // A name that "=" follows is a parameter; a name with anything else after it begins a challenge.
-    const start = /^\s*([\w!#$%&'*+.^`|~-]+)(?!\s*=)(?:\s+|$)/.exec(item);
-    if (start?.[1]) challenges.push({ scheme: start[1].toLowerCase(), parameters: new Map() });
-    const rest = item.slice(start?.[0].length ?? 0);
-    const parameter = /^\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*("?)(.*?)\2\s*$/.exec(rest);
-    if (parameter?.[1]) {
-      const value = parameter[2] ? parameter[3]?.replaceAll(/\\(.)/g, '$1') : parameter[3];
-      challenges.at(-1)?.parameters.set(parameter[1].toLowerCase(), value ?? '');
+  let parameters: Map<string, string> | undefined;
+  for (let i = 0; i < parts.length; i++) {
+    const name = parts[i] ?? '';
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) continue;
+    // A name that "=" follows is a parameter. Any other begins a challenge, if a comma is before it: else it is the challenge's token68.
+    if (parts[i + 1] === '=') {
+      const value = parts[i + 2] ?? ',';
+      parameters?.set(name.toLowerCase(), value === ',' ? '' : unquote(value));
+      i += value === ',' ? 1 : 2;
+    } else if (i === 0 || parts[i - 1] === ',') {
+      parameters = new Map();
+      challenges.push({ scheme: name.toLowerCase(), parameters });
     }
   }
   return challenges;
+}
+
+/** A quoted string's content; other text, and a quoted string without an end, as it is. */
+function unquote(text: string): string {
+  return /^"((?:[^"\\]|\\.)*)"$/s.exec(text)?.[1]?.replaceAll(/\\(.)/gs, '$1') ?? text;
 }

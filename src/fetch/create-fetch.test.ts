@@ -107,6 +107,40 @@ describe('an ordinary request', () => {
     });
   });
 
+  test.each([
+    ['null', null],
+    ['signal', { signal: null }],
+    ['body', { body: null }],
+    ['headers', { headers: undefined }],
+    ['method', { method: undefined }],
+  ])('may be given nothing: %s', async (_name, init) => {
+    api.answer(json(200, {}));
+    expect((await authFetch(api.origin, init as RequestInit)).status).toBe(200);
+    expect((await authFetch(new Request(api.origin), init as RequestInit)).status).toBe(200);
+    expect(authorizations()).toEqual(['Bearer first-1', 'Bearer first-1']);
+  });
+
+  // As an iframe's are: of the same interface, but no instance of ours.
+  test('may be given as a Request of another realm', async () => {
+    const sent: unknown[] = [];
+    const fetch = (...given: unknown[]) => (sent.push(given), Promise.resolve(new Response()));
+    const foreign = {
+      url: 'https://other.example/y',
+      headers: { authorization: 'Basic eA==' },
+      [Symbol.toStringTag]: 'Request',
+    };
+    vi.stubGlobal('location', new URL('https://app.example/'));
+    await createFetch(session, { fetch })(foreign as unknown as Request);
+    await createFetch(session, { fetch, allowedOrigins: ['https://other.example'] })(
+      foreign as unknown as Request,
+    );
+    vi.unstubAllGlobals();
+    expect(sent).toEqual([
+      [foreign, undefined],
+      [foreign, undefined],
+    ]);
+  });
+
   test('fails as fetch does', async () => {
     await expect(authFetch('no url')).rejects.toBeInstanceOf(TypeError);
     await expect(authFetch(api.origin, { headers: { 'no header': '' } })).rejects.toBeInstanceOf(TypeError);
@@ -122,6 +156,25 @@ describe('an ordinary request', () => {
     expect(api.received).toEqual([]);
   });
 
+  test('without a session is sent without a token where that is optional', async () => {
+    api.answer(json(401, {}));
+    session.start(undefined);
+    const optional = createFetch(session, { allowedOrigins: [api.origin], optional: true });
+    expect((await optional(api.origin, { method: 'POST', body: 'x' })).status).toBe(401);
+    session.start('first');
+    expect((await optional(api.origin)).status).toBe(401);
+    expect(authorizations()).toEqual([undefined, 'Bearer first-1', 'Bearer first-2']);
+  });
+
+  test('is not sent without a token for any other fault', async () => {
+    api.answer(json(200, {}));
+    const failed = new TokenCoordinatorError('ERR_REAUTH_REQUIRED', 'as the test wants it');
+    vi.spyOn(session, 'getAuthorizationHeaders').mockRejectedValue(failed);
+    const optional = createFetch(session, { allowedOrigins: [api.origin], optional: true });
+    await expect(optional(api.origin)).rejects.toBe(failed);
+    expect(api.received).toEqual([]);
+  });
+
   test('with an Authorization header of its own is not touched, whatever the answer', async () => {
     session.start(undefined);
     api.answer(json(401, {}));
@@ -130,6 +183,170 @@ describe('an ordinary request', () => {
     expect((await authFetch(new Request(api.origin, { headers }))).status).toBe(401);
     expect(authorizations()).toEqual(['Basic eA==', 'Basic eA==']);
   });
+});
+
+// A proof takes its time: the key, the nonce, the signature.
+describe('a request belongs to the session in which it was made', () => {
+  /** What happens while the headers are made. */
+  const meanwhile = (happens: () => void): void => {
+    vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
+      const headers = { Authorization: `Bearer ${await session.getAccessToken()}` };
+      await Promise.resolve();
+      happens();
+      return headers;
+    });
+    api.answer(json(200, {}));
+  };
+  const rejected = { code: 'ERR_SIGNED_OUT' };
+
+  test.each([
+    ['signed out', undefined],
+    ['signed out, and another user in', 'second'],
+  ])('it does not leave once that is %s', async (_name, next) => {
+    meanwhile(() => session.start(next));
+    await expect(authFetch(api.origin)).rejects.toMatchObject(rejected);
+    expect(api.received).toEqual([]);
+  });
+
+  test('it leaves if that has been refreshed', async () => {
+    meanwhile(() => session.advance());
+    expect((await authFetch(api.origin)).status).toBe(200);
+    expect(authorizations()).toEqual(['Bearer first-1']);
+  });
+
+  test('made by nobody, it does not leave with the token of the next user', async () => {
+    session.start(undefined);
+    vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(() => {
+      session.start('second');
+      return Promise.resolve({ Authorization: 'Bearer second-1' });
+    });
+    api.answer(json(200, {}));
+    await expect(authFetch(api.origin)).rejects.toMatchObject(rejected);
+    expect(api.received).toEqual([]);
+    session.start(undefined);
+    await createFetch(session, { allowedOrigins: [api.origin], optional: true })(api.origin);
+    expect(authorizations()).toEqual([undefined]);
+  });
+
+  test('made by nobody, nor if that user has left again', async () => {
+    session.start(undefined);
+    vi.spyOn(session, 'getAuthorizationHeaders').mockResolvedValue({ Authorization: 'Bearer second-1' });
+    api.answer(json(200, {}));
+    await expect(authFetch(api.origin)).rejects.toMatchObject(rejected);
+    expect(api.received).toEqual([]);
+  });
+
+  test('in a tab just opened, that is the session which the store holds', async () => {
+    const { getSnapshot } = session;
+    let loaded = false;
+    vi.spyOn(session, 'getSnapshot').mockImplementation(() =>
+      loaded ? getSnapshot() : { ...getSnapshot(), status: 'loading', sessionId: undefined },
+    );
+    vi.spyOn(session, 'getAccessToken').mockImplementation(() => {
+      loaded = true;
+      return Promise.resolve(session.token() ?? '');
+    });
+    meanwhile(() => undefined);
+    expect((await authFetch(api.origin)).status).toBe(200);
+    loaded = false;
+    meanwhile(() => session.start('second'));
+    await expect(authFetch(api.origin)).rejects.toMatchObject(rejected);
+    expect(api.received).toEqual([]);
+  });
+
+  test('its token ends with it, though the retry was prepared before', async () => {
+    let asked = 0;
+    meanwhile(() => {
+      if (++asked === 2) session.start(undefined);
+    });
+    api.answer(accepting('never'));
+    expect((await authFetch(api.origin)).status).toBe(401);
+    expect(api.received).toHaveLength(1);
+  });
+});
+
+describe('waitMs', () => {
+  const patient = (waitMs: number): typeof fetch =>
+    createFetch(session, { allowedOrigins: [api.origin], waitMs });
+
+  test('limits the wait for a token', async () => {
+    vi.spyOn(session, 'getAuthorizationHeaders').mockReturnValue(new Promise(() => undefined));
+    api.answer(json(200, {}));
+    await expect(patient(5)(api.origin)).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    expect(api.received).toEqual([]);
+  });
+
+  test('limits that for a newer one, too: then the 401 is the answer', async () => {
+    session.beforeRefresh = () => new Promise(() => undefined);
+    api.answer(accepting('never'));
+    expect((await patient(5)(api.origin)).status).toBe(401);
+    expect(api.received).toHaveLength(1);
+  });
+
+  test('of 0 ms sends with the token at hand', async () => {
+    api.answer(json(200, {}));
+    expect((await patient(0)(api.origin)).status).toBe(200);
+  });
+
+  // A timer set to these ends at once.
+  test.each([2 ** 40, Infinity])('of %d ms does not end at once', async (waitMs) => {
+    vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      return { Authorization: 'Bearer first-1' };
+    });
+    api.answer(json(200, {}));
+    expect((await patient(waitMs)(api.origin)).status).toBe(200);
+  });
+});
+
+describe('unauthorized', () => {
+  const deciding = (unauthorized: (response: Response) => boolean): typeof fetch =>
+    createFetch(session, { allowedOrigins: [api.origin], unauthorized });
+  const isForbidden = ({ status }: Response): boolean => status === 403;
+
+  test('decides which answers a newer token may change', async () => {
+    api.answer((request, response) =>
+      json(request.headers.authorization === 'Bearer first-2' ? 200 : 403, {})(request, response),
+    );
+    expect((await deciding(isForbidden)(api.origin)).status).toBe(200);
+    api.answer(json(401, {}));
+    expect((await deciding(isForbidden)(api.origin)).status).toBe(401);
+    expect(api.received).toHaveLength(1);
+    expect(session.refreshes).toBe(1);
+  });
+
+  test('that is true of every answer still ends in a pause', async () => {
+    api.answer(json(403, {}));
+    const deciding403 = deciding(isForbidden);
+    for (let i = 0; i < 5; i++) expect((await deciding403(api.origin)).status).toBe(403);
+    expect(session.refreshes).toBe(1);
+  });
+
+  test('is not asked about another origin, nor obeyed if it promises', async () => {
+    const stranger = await startLoopbackServer('localhost');
+    stranger.answer(json(403, {}));
+    api.answer((_request, response) => void response.writeHead(302, { location: stranger.origin }).end());
+    const asked = vi.fn<typeof isForbidden>(isForbidden);
+    expect((await deciding(asked)(api.origin)).status).toBe(403);
+    expect(asked).not.toHaveBeenCalled();
+    await stranger.close();
+    api.answer(json(403, {}));
+    const promising = (async () => Promise.resolve(true)) as unknown as typeof isForbidden;
+    expect((await deciding(promising)(api.origin)).status).toBe(403);
+    expect(session.refreshes).toBe(0);
+  });
+});
+
+test.each([
+  { optional: 'yes' },
+  { unauthorized: [401] },
+  { waitMs: -1 },
+  { waitMs: NaN },
+  { waitMs: '5' },
+  { allowedOrigins: 'https://api.example' },
+])('refuses %j', (options) => {
+  const create = (): unknown => createFetch(session, options as never);
+  expect(create).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }) as Error);
 });
 
 describe('after a 401', () => {
@@ -211,29 +428,6 @@ describe('after a 401', () => {
     },
   );
 
-  // A proof takes its time: the key, the nonce, the signature.
-  test.each([
-    ['', 'first'],
-    [', its tab just opened', undefined],
-  ])('nor for one who signs in while its headers are made%s', async (_, shown) => {
-    const signIn = async (): Promise<void> => {
-      await Promise.resolve();
-      session.start('second');
-    };
-    const { getSnapshot } = session;
-    let sessionId = shown;
-    vi.spyOn(session, 'getSnapshot').mockImplementation(() => ({ ...getSnapshot(), sessionId }));
-    vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
-      const headers = { Authorization: `Bearer ${await session.getAccessToken()}` };
-      if (session.token() === 'first-1') await signIn();
-      sessionId = 'second';
-      return headers;
-    });
-    api.answer(accepting('never'));
-    expect((await authFetch(api.origin)).status).toBe(401);
-    expect(authorizations()).toEqual(['Bearer first-1']);
-  });
-
   test.each([
     'Bearer error="insufficient_scope"',
     'Bearer error="insufficient_user_authentication"',
@@ -298,9 +492,41 @@ describe('bodies', () => {
     expect(api.received.map((request) => request.body)).toEqual(['part 1 part 2 part 3 ']);
     expect(session.refreshes).toBe(0);
   });
+
+  // In Safari these are not even iterable.
+  test('so is a stream of another realm', async () => {
+    const body = { [Symbol.toStringTag]: 'ReadableStream' } as unknown as ReadableStream;
+    const fetch = vi.fn<typeof globalThis.fetch>().mockResolvedValue(new Response('', { status: 401 }));
+    await createFetch(session, { allowedOrigins: [api.origin], fetch })(api.origin, { method: 'POST', body });
+    expect(fetch).toHaveBeenCalledTimes(1);
+    expect(fetch.mock.calls[0]?.[1]?.body).toBe(body);
+  });
 });
 
 describe('signals', () => {
+  // Safari 15, Chrome 94.
+  test('in a browser without throwIfAborted and reason', async () => {
+    api.answer(json(200, {}));
+    const old = (signal: AbortSignal): AbortSignal =>
+      new Proxy(signal, {
+        has: (target, key) => key !== 'reason' && key in target,
+        get: (target, key) => {
+          if (key === 'throwIfAborted' || key === 'reason') return undefined;
+          const value: unknown = Reflect.get(target, key, target);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+    const controller = new AbortController();
+    const signal = old(controller.signal);
+    const sending = createFetch(session, {
+      allowedOrigins: [api.origin],
+      fetch: (input, init) => fetch(input, { ...init, signal: null }),
+    });
+    expect((await sending(api.origin, { signal })).status).toBe(200);
+    controller.abort();
+    await expect(sending(api.origin, { signal })).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
   test('aborted before: nothing is asked for', async () => {
     api.answer(json(200, {}));
     const asked = vi.spyOn(session, 'getAuthorizationHeaders');
@@ -384,8 +610,8 @@ describe('an API that refuses every token', () => {
     api.answer(accepting('never'));
     const forced = vi.fn<() => Promise<void>>().mockRejectedValue(new Error('offline'));
     session.beforeRefresh = forced;
-    for (let i = 0; i < 3; i++) await authFetch(api.origin);
-    expect(forced).toHaveBeenCalledTimes(3);
+    for (let i = 0; i < 10; i++) await authFetch(api.origin);
+    expect(forced).toHaveBeenCalledTimes(10);
   });
 
   test('is forgiven as soon as a newer token helps', async () => {
@@ -401,6 +627,34 @@ describe('an API that refuses every token', () => {
     api.answer(accepting('first-4'));
     expect((await authFetch(api.origin)).status).toBe(200);
     expect(session.refreshes).toBe(2);
+  });
+
+  // It answers 401 to the second use of each token: every refresh helps, once.
+  test('but each once causes five, and then one every 30 s', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const used = new Set<unknown>();
+    api.answer((request, response) => {
+      const { authorization } = request.headers;
+      const isNew = !used.has(authorization);
+      used.add(authorization);
+      return json(isNew ? 200 : 401, {})(request, response);
+    });
+    const statuses = async (): Promise<number[]> => {
+      const all = [];
+      for (let i = 0; i < 20; i++) all.push((await authFetch(api.origin)).status);
+      return all;
+    };
+    expect(await statuses()).toEqual(Array.from({ length: 20 }, (_, i) => (i < 6 ? 200 : 401)));
+    expect(session.refreshes).toBe(5);
+    vi.advanceTimersByTime(29_000);
+    await statuses();
+    expect(session.refreshes).toBe(5);
+    vi.advanceTimersByTime(1_000);
+    await statuses();
+    expect(session.refreshes).toBe(6);
+    vi.advanceTimersByTime(3_600_000);
+    await statuses();
+    expect(session.refreshes).toBe(11);
   });
 
   test('does not stop another origin', async () => {

@@ -116,13 +116,43 @@ test('a refusal that was not answered tells the time of then, not of now', async
   expect(Math.abs(Number(iat) * 1000 - (Date.now() + 3_600_000))).toBeLessThan(60_000);
 });
 
-test('a nonce of another origin, reached by a redirect, is not taken for one of this', async () => {
+test.each([301, 302, 303, 307, 308])('a proof does not follow a %i, to whatever origin', async (status) => {
   const stranger = await startLoopbackServer('localhost');
-  stranger.answer(json(200, {}, { 'dpop-nonce': 'foreign' }));
-  api.answer((_request, response) => void response.writeHead(302, { location: stranger.origin }).end());
-  await authFetch(api.origin);
-  await authFetch(api.origin);
-  expect(decodeJwt(String(api.received[1]?.headers['dpop']))).not.toHaveProperty('nonce');
-  expect(stranger.received[0]?.headers.authorization).toBeUndefined();
+  stranger.answer(json(200, {}));
+  for (const location of [`${stranger.origin}/there`, '/there']) {
+    api.answer((_request, response) => void response.writeHead(status, { location }).end());
+    const init = { method: 'POST', body: 'x' };
+    await expect(authFetch(`${api.origin}/here`, init)).rejects.toThrow(/RFC 9449/);
+    await expect(authFetch(new Request(`${api.origin}/here`, init))).rejects.toThrow(/RFC 9449/);
+    expect(api.received.map(({ url, body }) => [url, body])).toEqual([
+      ['/here', 'x'],
+      ['/here', 'x'],
+    ]);
+  }
+  expect(stranger.received).toEqual([]);
   await stranger.close();
+});
+
+test('what the caller wants of redirects is left to the caller', async () => {
+  api.answer((_request, response) => void response.writeHead(302, { location: '/there' }).end());
+  expect((await authFetch(api.origin, { redirect: 'manual' })).status).toBe(302);
+  await expect(authFetch(api.origin, { redirect: 'error' })).rejects.toThrow(/^fetch failed$/);
+});
+
+// React Native follows, whatever it is told.
+test('a nonce of another origin is not taken for one of this', async () => {
+  const foreign = new Response('{}', { headers: { 'dpop-nonce': 'foreign' } });
+  Object.defineProperty(foreign, 'url', { value: 'https://stranger.example/' });
+  const sent: unknown[] = [];
+  authFetch = createFetch(session, {
+    allowedOrigins: [api.origin],
+    async fetch(_input, init) {
+      sent.push(decodeJwt(new Headers(init?.headers).get('dpop') ?? ''));
+      return Promise.resolve(foreign);
+    },
+  });
+  await authFetch(api.origin);
+  await authFetch(api.origin);
+  expect(sent).toHaveLength(2);
+  for (const proof of sent) expect(proof).not.toHaveProperty('nonce');
 });

@@ -5,8 +5,10 @@ export interface OutgoingRequest {
   readonly signal: AbortSignal | undefined;
   /** `false` if its body is a stream: that can be sent once only. */
   readonly replayable: boolean;
+  /** What happens to a redirect; as the caller gave it. */
+  readonly redirect: RequestRedirect;
   /** Sends it with these headers added. */
-  readonly send: (headers: Readonly<Record<string, string>>) => Promise<Response>;
+  readonly send: (headers: Readonly<Record<string, string>>, change?: RequestInit) => Promise<Response>;
 }
 
 type Fetch = typeof globalThis.fetch;
@@ -17,7 +19,7 @@ export function resolveUrl(input: Input): URL | undefined {
   const page = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
   try {
     return new URL(
-      input instanceof Request ? input.url : String(input),
+      isRequest(input) ? input.url : String(input),
       page.document?.baseURI ?? page.location?.href,
     );
   } catch {
@@ -27,7 +29,7 @@ export function resolveUrl(input: Input): URL | undefined {
 
 /** Whether the caller has set this header. */
 export function hasHeader(input: Input, init: RequestInit | undefined, name: string): boolean {
-  const headers = init?.headers ?? (input instanceof Request ? input.headers : undefined);
+  const headers = init?.headers ?? (isRequest(input) ? input.headers : undefined);
   return new Headers(headers).has(name);
 }
 
@@ -41,8 +43,8 @@ export function hasHeader(input: Input, init: RequestInit | undefined, name: str
 export function takeRequest(fetch: Fetch, url: URL, input: Input, init: RequestInit = {}): OutgoingRequest {
   // `fetch(url, request)` is legal; its members are getters, which cannot be spread.
   const plain = [Object.prototype, null].includes(Object.getPrototypeOf(init) as object | null);
-  return input instanceof Request || !plain
-    ? takeRequestObject(fetch, new Request(input instanceof Request ? input : url, init), init)
+  return isRequest(input) || !plain
+    ? takeRequestObject(fetch, new Request(isRequest(input) ? input : url, init), init)
     : takeInit(fetch, url, init);
 }
 
@@ -53,10 +55,11 @@ function takeRequestObject(fetch: Fetch, request: Request, { body }: RequestInit
     method: request.method,
     signal: request.signal,
     replayable,
-    send(headers) {
+    redirect: request.redirect,
+    send(headers, change) {
       const copy = replayable ? request.clone() : request;
       for (const [name, value] of Object.entries(headers)) copy.headers.set(name, value);
-      return fetch(copy);
+      return fetch(change ? new Request(copy, change) : copy);
     },
   };
 }
@@ -72,12 +75,22 @@ function takeInit(fetch: Fetch, url: URL, init: RequestInit): OutgoingRequest {
     method: /^(?:delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method,
     signal: init.signal ?? undefined,
     replayable: !isStream(init.body),
-    send(headers) {
+    redirect: init.redirect ?? 'follow',
+    send(headers, change) {
       const merged = new Headers(own);
       for (const [name, value] of Object.entries(headers)) merged.set(name, value);
-      return fetch(url.href, { ...taken, headers: merged });
+      return fetch(url.href, { ...taken, ...change, headers: merged });
     },
   };
+}
+
+/** The name of its interface: an object of another realm (an iframe's) is no `instanceof` ours, but `fetch` takes it all the same. */
+function nameOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function isRequest(input: unknown): input is Request {
+  return input instanceof Request || nameOf(input) === 'Request';
 }
 
 /** Node's `fetch` takes any async iterable; a `Blob` or a form is none. */
@@ -85,17 +98,24 @@ function isStream(body: unknown): boolean {
   return (
     typeof body === 'object' &&
     body !== null &&
-    (body instanceof ReadableStream || Symbol.asyncIterator in body)
+    (nameOf(body) === 'ReadableStream' || Symbol.asyncIterator in body)
   );
 }
 
 /** The same content, out of reach of later changes. Strings and blobs cannot change; a stream cannot be copied. */
 function copyBody(body: BodyInit): BodyInit {
-  if (body instanceof URLSearchParams) return new URLSearchParams(body);
-  if (body instanceof ArrayBuffer) return body.slice(0);
   if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice();
-  if (!(body instanceof FormData)) return body;
-  const copy = new FormData();
-  for (const [name, value] of body) copy.append(name, value);
-  return copy;
+  switch (nameOf(body)) {
+    case 'URLSearchParams':
+      return new URLSearchParams(body as URLSearchParams);
+    case 'ArrayBuffer':
+      return (body as ArrayBuffer).slice(0);
+    case 'FormData': {
+      const copy = new FormData();
+      for (const [name, value] of body as FormData) copy.append(name, value);
+      return copy;
+    }
+    default:
+      return body;
+  }
 }

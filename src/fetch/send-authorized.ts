@@ -1,8 +1,9 @@
+import { TokenCoordinatorError } from '../core/errors.js';
 import type { TokenCoordinator, TokenSelector } from '../types.js';
 import { isFrom, refusalOf } from './challenge.js';
 import type { OutgoingRequest } from './outgoing-request.js';
 import type { RefreshBreaker } from './refresh-breaker.js';
-import { untilAborted } from './until-aborted.js';
+import { throwIfAborted, waitFor } from './wait-for.js';
 
 /** The part of a coordinator that requests need. */
 export type TokenProvider = Pick<
@@ -17,7 +18,16 @@ export interface Origin {
   answer?: { readonly headers: Headers } | undefined;
 }
 
+/** What `createFetch` was told about all requests. */
+export interface Manners {
+  readonly optional?: boolean | undefined;
+  readonly unauthorized?: ((response: Response) => unknown) | undefined;
+  readonly waitMs?: number | undefined;
+}
+
 type AuthorizationHeaders = Readonly<Record<string, string>>;
+
+const REDIRECTS = [301, 302, 303, 307, 308];
 
 /** Sends one request with the token, and once more where another proof or a newer token may help. */
 export async function sendAuthorized(
@@ -25,33 +35,59 @@ export async function sendAuthorized(
   selector: TokenSelector,
   origin: Origin,
   request: OutgoingRequest,
+  { optional, unauthorized, waitMs }: Manners,
 ): Promise<Response> {
   const { url, method, signal, replayable } = request;
+  const patience = { signal, waitMs };
 
   const authorize = (previous = origin.answer): Promise<AuthorizationHeaders> => {
     origin.answer = undefined;
     const target = { url: url.href, method, ...selector, ...(previous && { previous }) };
-    return untilAborted(coordinator.getAuthorizationHeaders(target), signal);
+    return coordinator.getAuthorizationHeaders(target);
   };
   const send = async (headers: AuthorizationHeaders): Promise<Response> => {
-    const response = await request.send(headers);
+    // Browsers take a token off a redirect to another origin, but not its proof.
+    const stays = isProven(headers) && request.redirect === 'follow';
+    const response = await request.send(headers, stays ? { redirect: 'manual' } : undefined);
+    if (stays && (response.type === 'opaqueredirect' || REDIRECTS.includes(response.status))) {
+      throw new TypeError(
+        `createFetch: ${url.origin} answered with a redirect. A DPoP proof is for one URL (RFC 9449 §4.2), so it is not followed; request the URL that it leads to.`,
+      );
+    }
     const nonce = response.headers.get('dpop-nonce');
     if (nonce !== null && isFrom(url, response))
       origin.answer = { headers: new Headers({ 'dpop-nonce': nonce }) };
     return response;
   };
 
-  signal?.throwIfAborted();
-  const { sessionId: asked } = coordinator.getSnapshot();
-  const headers = await authorize();
-  const token = tokenIn(headers);
-  const { sessionId } = coordinator.getSnapshot();
-  // A request made for one user is not repeated for another, who may have signed in as early as while its proof was made:
+  throwIfAborted(signal);
+  let { status, sessionId } = coordinator.getSnapshot();
+  // A request is one session's: it leaves neither after that was signed out nor with the token of the next user, who may
+  // have signed in as early as while its proof was made:
   //
-  //     request  token of A ─ signs a proof ─────────────▶ 401: whose was it?
+  //     request  token of A ─ signs a proof ─────────────▶ still A?
   //     tab                        B signs in
-  const isKnown = asked === undefined ? coordinator.peekAccessToken(selector) === token : asked === sessionId;
-  const isSameSession = (): boolean => isKnown && coordinator.getSnapshot().sessionId === sessionId;
+  const isSameSession = (): boolean =>
+    status !== 'signed-out' && coordinator.getSnapshot().sessionId === sessionId;
+  const prepare = async (): Promise<AuthorizationHeaders> => {
+    if (status === 'loading') {
+      // Only now can be said whose request it is.
+      await coordinator.getAccessToken({ ...selector, signal });
+      ({ status, sessionId } = coordinator.getSnapshot());
+    }
+    return authorize();
+  };
+  let headers: AuthorizationHeaders;
+  try {
+    headers = await waitFor(prepare(), patience);
+    if (!isSameSession()) {
+      throw new TokenCoordinatorError('ERR_SIGNED_OUT', 'The session that this request belongs to is over');
+    }
+  } catch (error) {
+    if (!optional || Object(error).code !== 'ERR_SIGNED_OUT') throw error;
+    return request.send({});
+  }
+  const token = tokenIn(headers);
 
   /** The refused request once more, with what `improve` brings; `undefined` if that is nothing. */
   const repeat = async (
@@ -59,8 +95,8 @@ export async function sendAuthorized(
     improve: () => Promise<AuthorizationHeaders | undefined>,
   ): Promise<{ response: Response; token: string } | undefined> => {
     if (!replayable || !isSameSession()) return undefined;
-    const improved = await improve().catch(() => undefined);
-    signal?.throwIfAborted();
+    const improved = await waitFor(improve(), patience).catch(() => undefined);
+    throwIfAborted(signal);
     if (!improved || !isSameSession()) return undefined;
     refused.body?.cancel().catch(() => undefined);
     return { response: await send(improved), token: tokenIn(improved) };
@@ -70,9 +106,9 @@ export async function sendAuthorized(
     const held = coordinator.peekAccessToken(selector);
     // Where another request or another tab has refreshed since, nobody refreshes for this one.
     if (held === undefined || held === token) {
-      if (!origin.breaker.mayRefresh()) return undefined;
+      if (!origin.breaker.mayRefresh(token)) return undefined;
       const forced = { ...selector, forceRefresh: true, failFast: true, signal };
-      await untilAborted(coordinator.getAccessToken(forced), signal).catch((error: unknown) => {
+      await coordinator.getAccessToken(forced).catch((error: unknown) => {
         // Neither an outage, which ends by itself, nor the end of the session, after which nobody refreshes.
         if (Object(error).code === 'ERR_REFRESH_REJECTED') origin.breaker.useless(token);
         throw error;
@@ -84,17 +120,27 @@ export async function sendAuthorized(
     return undefined;
   };
 
+  const isUnauthorized = (response: Response): boolean =>
+    unauthorized
+      ? // An answer that is a promise is not `true` yet.
+        isFrom(url, response) && unauthorized(response) === true
+      : refusalOf(url, response) === 'token';
+
   const first = await send(headers);
-  const isProven = new Headers(headers).has('dpop') && refusalOf(url, first) === 'proof';
-  const proven = isProven ? await repeat(first, () => authorize(first)) : undefined;
+  const wantsProof = isProven(headers) && refusalOf(url, first) === 'proof';
+  const proven = wantsProof ? await repeat(first, () => authorize(first)) : undefined;
   const response = proven?.response ?? first;
 
-  if (refusalOf(url, response) !== 'token') return response;
+  if (!isUnauthorized(response)) return response;
   const again = await repeat(response, newerHeaders);
   if (!again) return response;
-  if (refusalOf(url, again.response) === 'token') origin.breaker.useless(again.token);
+  if (isUnauthorized(again.response)) origin.breaker.useless(again.token);
   else origin.breaker.helped();
   return again.response;
+}
+
+function isProven(headers: AuthorizationHeaders): boolean {
+  return new Headers(headers).has('dpop');
 }
 
 /** The credentials of an `Authorization` header, whatever its scheme. */

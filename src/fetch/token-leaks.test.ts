@@ -185,6 +185,30 @@ describe('allowedOrigins', () => {
     expect(await sees('data:text/plain,x')).toBe(false);
   });
 
+  // Pages of an app, of an extension, and those whose requests anybody can read.
+  test.each([
+    'capacitor://localhost/',
+    'ionic://localhost/',
+    'tauri://localhost/',
+    'app://-/index.html',
+    'chrome-extension://abcdefghijklmnopabcdefghijklmnop/popup.html',
+    'moz-extension://5ad2/popup.html',
+    'http://app.example/',
+    'http://192.168.1.5:8081/',
+  ])('by default is nothing at %s', async (href) => {
+    const { protocol, host } = new URL(href);
+    vi.stubGlobal('location', { href, origin: `${protocol}//${host}` });
+    expect(await sees(new URL('/api', href).href)).toBe(false);
+    expect(await sees('https://api.example/', ['https://api.example'])).toBe(true);
+  });
+
+  test('plain http: is possible on loopback only', async () => {
+    for (const origin of ['http://localhost:1', 'http://127.0.0.1:1', 'http://[::1]:1'])
+      expect(await sees(`${origin}/`, [origin])).toBe(true);
+    for (const origin of ['http://api.example', 'http://10.0.0.1', 'http://localhost.example'])
+      expect(() => createFetch(session, { allowedOrigins: [origin] })).toThrow(/must use https:/);
+  });
+
   test('a given list replaces the default', async () => {
     vi.stubGlobal('location', new URL('https://app.example/page'));
     expect(await sees('https://app.example/', ['https://API.example/'])).toBe(false);

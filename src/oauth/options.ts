@@ -1,4 +1,5 @@
 import { TokenCoordinatorError } from '../core/errors.js';
+import { isConfidential, LOOPBACK } from '../loopback.js';
 import type { DPoPSupport } from './dpop/dpop-support.js';
 
 /** Options of `refreshTokenGrant`. Give `issuer`, or `tokenEndpoint`: with that nothing is discovered, whether or not there is an `issuer`. */
@@ -32,8 +33,6 @@ export interface RefreshTokenGrantOptions {
 const RESERVED_PARAMETERS = ['grant_type', 'refresh_token', 'client_id'];
 /** The headers that the grant writes itself. */
 const RESERVED_HEADERS = ['authorization', 'accept', 'content-type', 'dpop'];
-/** The only hosts where `http:` does not leave the machine. */
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
 /** A fault in the options, said in one sentence that names what to change. */
 export function configurationError(message: string): TokenCoordinatorError {
@@ -51,7 +50,7 @@ export function readEndpoint(name: string, value: unknown): URL {
   } catch {
     throw configurationError(`${name} must be an absolute URL, for example https://login.example.com/token.`);
   }
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && LOOPBACK.includes(url.hostname))) {
+  if (!isConfidential(url)) {
     throw configurationError(
       `${name} must use https: (plain http: is possible on ${LOOPBACK.join(', ')} only).`,
     );
