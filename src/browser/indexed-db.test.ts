@@ -1,11 +1,22 @@
 import { IDBFactory } from 'fake-indexeddb';
+import { promisifyRequest } from 'idb-keyval';
 import { afterEach, expect, test, vi } from 'vitest';
+import type { SessionRecord } from '../core/record.js';
 import { indexedDbStore } from './indexed-db.js';
 
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
 });
+
+const record: SessionRecord = {
+  schema: 1,
+  startedAt: 1,
+  term: 1,
+  sessionId: 's',
+  version: 1,
+  accessTokens: {},
+};
 
 const failed = async (operation: Promise<unknown>): Promise<unknown> =>
   operation.then(
@@ -33,4 +44,11 @@ test('one that is not open in time is not', async () => {
   await vi.advanceTimersByTimeAsync(3_000);
   expect(await outcome).toBeInstanceOf(Error);
   expect(await outcome).not.toHaveProperty('storeUnusable');
+});
+
+test('a session is kept in a database that lacked its store', async () => {
+  vi.stubGlobal('indexedDB', new IDBFactory());
+  (await promisifyRequest(indexedDB.open('one-refresh'))).close();
+  await indexedDbStore('app').update(() => record);
+  expect(await indexedDbStore('app').read()).toEqual(record);
 });

@@ -1,4 +1,5 @@
-import { createStore, get, update } from 'idb-keyval';
+import { get, update } from 'idb-keyval';
+import { database } from '../browser/database.js';
 import type { Observation, ObservationType } from './observation.js';
 
 /** One entry of the conflict log: what happened, never a token, and no more of the session's name than tells two apart. */
@@ -13,8 +14,6 @@ const logged: readonly ObservationType[] = [
   'session-lost',
 ];
 const LIMIT = 500;
-/** Safari can leave an open hanging for good; milliseconds. */
-const LIMIT_MS = 3_000;
 
 export interface ConflictLog {
   readonly add: (observations: readonly Observation[]) => void;
@@ -27,9 +26,7 @@ type Stored = readonly (readonly [id: string, entry: LogEntry])[];
 export function conflictLog(name: string): ConflictLog {
   /** This tab's own view, for browsers that keep nothing. */
   let heard: Stored = [];
-  let writing: Promise<unknown> = Promise.resolve();
-  let opened: ReturnType<typeof createStore> | undefined;
-  const store = (): ReturnType<typeof createStore> => (opened ??= createStore('one-refresh-monitor', 'logs'));
+  const logs = database('one-refresh-monitor', 'logs');
 
   return {
     add(observations: readonly Observation[]): void {
@@ -38,25 +35,14 @@ export function conflictLog(name: string): ConflictLog {
         .map(({ id, ...entry }) => [id, { ...entry, sessionId: entry.sessionId.slice(0, 8) }]);
       if (news.length === 0) return;
       heard = merge(heard, news);
-      writing = writing
-        .then(() => update<Stored>(name, (stored = []) => merge(stored, news), store()))
-        .catch(() => {});
+      update<Stored>(name, (stored = []) => merge(stored, news), logs).catch(() => {});
     },
     async read(): Promise<LogEntry[]> {
-      // Where storage is blocked, or hangs, what this tab heard has to do.
-      const stored = await inTime(writing.then(() => get<Stored>(name, store())));
+      // Where storage is blocked, or hangs, this tab's own view has to do.
+      const stored = await get<Stored>(name, logs).catch(() => undefined);
       return merge(stored ?? [], heard).map(([, entry]) => entry);
     },
   };
-}
-
-/** What comes of it, unless it fails or takes too long. */
-async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), LIMIT_MS);
-  });
-  return Promise.race([work.catch(() => undefined), limit]).finally(() => clearTimeout(timer));
 }
 
 /** Oldest first, each once, the newest of them. */

@@ -1,5 +1,5 @@
-import { IDBFactory } from 'fake-indexeddb';
-import { createStore, keys } from 'idb-keyval';
+import { IDBFactory, IDBObjectStore } from 'fake-indexeddb';
+import { createStore, keys, promisifyRequest } from 'idb-keyval';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type * as OAuthModule from '../index.js';
 
@@ -92,6 +92,13 @@ describe('the key of a sign-in', () => {
   });
 });
 
+test('the key is kept in a database that lacked its store', async () => {
+  (await promisifyRequest(indexedDB.open('one-refresh-dpop', 3))).close();
+  const made = await (await openTab()).getDPoPKeyPair('app');
+  const found = await (await openTab()).getDPoPKeyPair('app');
+  expect(await jwkOf(found)).toEqual(await jwkOf(made));
+});
+
 describe('a browser that cannot do it says so', () => {
   const failing = async (): Promise<unknown> =>
     (await openTab()).getDPoPKeyPair('app').catch((error: unknown) => error);
@@ -129,7 +136,19 @@ describe('a browser that cannot do it says so', () => {
     vi.spyOn(indexedDB, 'open').mockImplementation(() => {
       throw new DOMException('disk full', 'QuotaExceededError');
     });
+    expect(await failing()).toMatchObject({
+      code: 'ERR_STORAGE',
+      message: 'The DPoP key could not be stored or read: disk full',
+    });
+  });
+
+  test('a transaction that was aborted without a reason is ERR_STORAGE', async () => {
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore) {
+      this.transaction.abort();
+      return {} as never;
+    });
     expect(await failing()).toMatchObject({ code: 'ERR_STORAGE' });
+    put.mockRestore();
   });
 
   test('IndexedDB never answers', async () => {

@@ -55,9 +55,13 @@ export async function inStore<T>(operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (cause) {
-    if ((cause as Error).name === 'DataCloneError')
-      throw unsupported('this browser keeps no keys in IndexedDB');
-    throw new TokenCoordinatorError('ERR_STORAGE', 'The DPoP key could not be stored or read', { cause });
+    // (An aborted transaction rejects with null.)
+    const { name, message } = Object(cause) as Partial<Error>;
+    if (name === 'DataCloneError') throw unsupported('this browser keeps no keys in IndexedDB');
+    const why = message ? `: ${message}` : '';
+    throw new TokenCoordinatorError('ERR_STORAGE', `The DPoP key could not be stored or read${why}`, {
+      cause,
+    });
   }
 }
 

@@ -1,43 +1,8 @@
 import { get, promisifyRequest, set, type UseStore } from 'idb-keyval';
+import { database } from '../../browser/database.js';
 
-/** Safari can leave a request to IndexedDB unanswered for good. */
-const LIMIT_MS = 3_000;
-
-let database: Promise<IDBDatabase> | undefined;
-
-/** A store for idb-keyval in a database of its own; strict, because a key that is lost takes its session with it. */
-export const keyStore: UseStore = async (mode, callback) => {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('IndexedDB did not answer')), LIMIT_MS);
-  });
-  const run = async (): Promise<IDBObjectStore> => {
-    const opened = await (database ??= open());
-    return opened.transaction('dpop', mode, { durability: 'strict' }).objectStore('dpop');
-  };
-  try {
-    return await Promise.race([run().then(callback), limit]);
-  } catch (error) {
-    // The next one opens it anew.
-    database = undefined;
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
-async function open(): Promise<IDBDatabase> {
-  const request = indexedDB.open('one-refresh-dpop', 1);
-  request.addEventListener('upgradeneeded', () => request.result.createObjectStore('dpop'));
-  const opened = await promisifyRequest(request);
-  const forget = (): void => void (database = undefined);
-  opened.addEventListener('close', forget);
-  opened.addEventListener('versionchange', () => {
-    opened.close();
-    forget();
-  });
-  return opened;
-}
+/** Keys and notes in a database of their own; strict, because a key that is lost takes its session with it. */
+export const keyStore: UseStore = database('one-refresh-dpop', 'dpop');
 
 /** One atomic change of a stored value; `undefined` is its absence, before and after. */
 export function changeStored<T>(id: string, change: (found: T | undefined) => T | undefined): Promise<void> {
