@@ -57,6 +57,20 @@ const changes = {
     window.mend = () => (IDBFactory.prototype.open = open);
   },
 
+  /** Other code, idb-keyval for one, has opened the databases without a version: they have no object store. */
+  databaseTaken() {
+    for (const name of ['one-refresh', 'one-refresh-dpop', 'one-refresh-monitor']) {
+      const request = indexedDB.open(name);
+      request.onsuccess = () => request.result.close();
+    }
+  },
+
+  /** The same, and it stays open until `mend()`. */
+  databaseHeld() {
+    const request = indexedDB.open('one-refresh');
+    window.mend = () => request.result.close();
+  },
+
   quotaFull() {
     const { put } = IDBObjectStore.prototype;
     IDBObjectStore.prototype.put = () => {
