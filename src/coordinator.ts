@@ -1,6 +1,7 @@
 import { fault, requiredLife, standingError } from './core/calls.js';
 import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
+import { isText } from './core/parse.js';
 import { audienceKey, idempotencyKey, isOpen } from './core/record.js';
 import { maySendStill } from './core/refresh.js';
 import type { Outcome, State } from './core/state.js';
@@ -9,7 +10,7 @@ import type { CheckedOptions } from './options.js';
 import { outcomeOf } from './outcome.js';
 import type { Ports } from './runtime.js';
 import { createRuntime } from './runtime.js';
-import type { AccessTokenOptions, TokenCoordinator } from './types.js';
+import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from './types.js';
 
 /** Seconds that a token lives by its own claims (JWT), if it says so. */
 export type ReadLife = (token: string) => Promise<number | undefined>;
@@ -233,7 +234,7 @@ export function createCoordinator(
     const wrong =
       !(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)
         ? '`timeoutMs` and `minValidityMs` must be milliseconds'
-        : !isText(resource, scope) && '`resource` and `scope` must be text';
+        : !isAudience({ resource, scope }) && '`resource` and `scope` must be text';
     if (wrong) {
       return Promise.reject(new TokenCoordinatorError('ERR_CONFIGURATION', `getAccessToken: ${wrong}`));
     }
@@ -251,7 +252,7 @@ export function createCoordinator(
       // At once: what is given may be changed, or be gone, when it is needed.
       const tokens = read(given);
       const wrong =
-        !tokens || !isText(given.refresh_token, given.id_token, given.token_type, subject)
+        !tokens || !areTexts(given.refresh_token, given.id_token, given.token_type, subject)
           ? 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`'
           : (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) ||
               (dpopKeyPair && !client.bind)
@@ -279,8 +280,9 @@ export function createCoordinator(
 
     getAccessToken,
 
-    peekAccessToken(audience = {}) {
-      if (!isText(audience.resource, audience.scope)) return undefined;
+    peekAccessToken(asked) {
+      const audience = Object(asked) as TokenSelector;
+      if (!isAudience(audience)) return undefined;
       const key = audienceKey(audience);
       if (!key) {
         const wall = clock.wall();
@@ -389,8 +391,7 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
 function read(tokens: TokenResponse | null | undefined): TokenResponse | undefined {
   const { access_token, refresh_token, id_token, token_type, expires_in } = Object(tokens) as TokenResponse;
   if (!access_token || !isText(access_token)) return undefined;
-  const text = (member: unknown): string | undefined =>
-    typeof member === 'string' && member ? member : undefined;
+  const text = (member: unknown): string | undefined => (isText(member) && member ? member : undefined);
   const seconds = parseFloat(expires_in as never);
   return {
     ...tokens,
@@ -403,8 +404,12 @@ function read(tokens: TokenResponse | null | undefined): TokenResponse | undefin
 }
 
 /** What is there can be stored. */
-function isText(...members: unknown[]): boolean {
-  return members.every((member) => typeof (member ?? '') === 'string');
+function areTexts(...members: unknown[]): boolean {
+  return members.every((member) => isText(member ?? ''));
+}
+
+function isAudience(audience: TokenSelector): boolean {
+  return areTexts(audience.resource, audience.scope) && isText(audienceKey(audience));
 }
 
 /** The user's code, best effort: however it fails, nobody is told. */

@@ -9,9 +9,10 @@ import type {
   StorePort,
   WorkerPort,
 } from './core/ports.js';
-import { parseMessage, toEnvelope } from './core/protocol.js';
+import { parseMessage, parseRecord } from './core/parse.js';
+import { toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
-import { newer, parseRecord } from './core/record.js';
+import { isOpen, newer, SCHEMA } from './core/record.js';
 import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
 import { initialState } from './core/state.js';
 import type { CoordinatorEvent } from './core/types.js';
@@ -73,44 +74,48 @@ export function createRuntime(
     queue.push(event);
     if (running) return;
     running = true;
-    try {
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        const [after, effects] = step(state, next, now());
+    let thrown: { readonly error: unknown } | undefined;
+    // A fault must not silence this participant with its locks held: it is thrown when everything else is done.
+    const attempt = (what: () => void): void => {
+      try {
+        what();
+      } catch (error) {
+        thrown ??= { error };
+      }
+    };
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const current = next;
+      attempt(() => {
+        const [after, effects] = step(state, current, now());
         state = after;
-        ports.observe?.(next, state, effects);
+        ports.observe?.(current, state, effects);
         for (const effect of effects) {
           if (effect.type === 'emit' && effect.event.attempt) untold.push(effect.event);
         }
-        for (const effect of effects) {
-          switch (effect.type) {
-            case 'settle':
-            case 'emit':
-            case 'revoke':
-              deliveries.push(effect);
-              break;
-            case 'dispose':
-              stopListening();
-              channel.close();
-              deliveries.push(effect);
-              break;
-            default:
-              run(effect);
-          }
-        }
-      }
-    } finally {
-      // A fault must not silence this participant with its locks held.
-      running = false;
+        for (const effect of effects) attempt(() => run(effect));
+      });
     }
-    arm();
+    running = false;
+    attempt(arm);
     // The snapshot first: who hears an event reads it.
-    hooks.changed(state);
+    attempt(() => hooks.changed(state));
     // In this order, also where one of those who are told dispatches again.
     for (let next = deliveries.shift(); next; next = deliveries.shift()) hooks.deliver(next);
+    if (thrown) throw thrown.error;
   }
 
-  function run(effect: Exclude<Effect, Parameters<Hooks['deliver']>[0]>): void {
+  function run(effect: Effect): void {
     switch (effect.type) {
+      case 'settle':
+      case 'emit':
+      case 'revoke':
+        deliveries.push(effect);
+        return;
+      case 'dispose':
+        stopListening();
+        channel.close();
+        deliveries.push(effect);
+        return;
       case 'lock': {
         const { tag, name, mode, then } = effect;
         const release = locks!.request(name, mode, (outcome) => dispatch({ type: 'lock', outcome, then }));
@@ -139,7 +144,7 @@ export function createRuntime(
   }
 
   function receive(data: unknown): void {
-    const message = parseMessage(data);
+    const message = parseMessage(data, clock.wall());
     if (message) dispatch({ type: 'message', message });
   }
 
@@ -150,10 +155,16 @@ export function createRuntime(
     let changed: SessionRecord | undefined;
     let wrote = false;
     const apply = (stored: unknown): SessionRecord | undefined => {
-      before = parseRecord(stored);
+      before = parseRecord(stored, clock.wall());
       const base = newer(before, state.record);
       changed = change?.(base);
       record = changed ?? base;
+      if (isOpen(record) && record.schema > SCHEMA) {
+        // A later version of the app keeps more in it than is read here.
+        changed = undefined;
+        record = base;
+        return undefined;
+      }
       return record === before ? undefined : record;
     };
     let failed: StoreResult['failed'];
@@ -167,7 +178,7 @@ export function createRuntime(
           wrote = next !== undefined;
           return next;
         });
-      } else record = before = parseRecord(await store.read());
+      } else record = before = parseRecord(await store.read(), clock.wall());
     } catch (error) {
       failed = (error as Partial<StoreOpenError> | undefined)?.storeUnusable ? 'for-good' : 'once';
     }

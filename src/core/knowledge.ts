@@ -101,8 +101,13 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (!after || after === before) return;
   s.record = after;
   const replaced = before?.sessionId !== after.sessionId;
-  if (replaced) s.seen = {};
-  for (const [key, { version }] of Object.entries(after.accessTokens)) see(t, key, version, now.mono);
+  const seen = replaced ? {} : s.seen;
+  s.seen = Object.fromEntries(
+    Object.entries(after.accessTokens).map(([key, { version }]) => [
+      key,
+      seen[key]?.version === version ? seen[key] : { version, at: now.mono },
+    ]),
+  );
   const advanced = replaced || before.version !== after.version;
   const { failure, by, term } = after.journal ?? {};
   const of = failure ? attemptOf(after, after.journal) : '';

@@ -1,9 +1,8 @@
 import type { Audience, SessionRecord } from './record.js';
-import { isPosition, parseRecord } from './record.js';
 import type { CoordinatorEvent } from './types.js';
 
 /** Messages of another protocol version are ignored; with a store nothing is lost by it. */
-const PROTOCOL = 1;
+export const PROTOCOL = 1;
 
 /** What every message tells: all that its sender knows of the session, but its tokens. The empty session is none. */
 export type Position = Pick<SessionRecord, 'sessionId' | 'version' | 'term' | 'leader' | 'journal' | 'ended'>;
@@ -53,19 +52,4 @@ export type Envelope = Message & { readonly from: string };
 /** Puts a message into its envelope; `events` are what only its sender saw of its token requests, for a monitor. */
 export function toEnvelope(message: Message, from: string, events?: readonly CoordinatorEvent[]): object {
   return { ...message, protocol: PROTOCOL, from, events };
-}
-
-/** Reads what arrived; any script of the origin can post. Unknown, foreign and malformed messages are `undefined`. */
-export function parseMessage(data: unknown): Envelope | undefined {
-  const message = Object(data) as Envelope & { readonly protocol: unknown; readonly record?: unknown };
-  const { protocol, from, type, resource, scope } = message as typeof message & Audience;
-  const sound =
-    protocol === PROTOCOL &&
-    typeof from === 'string' &&
-    typeof type === 'string' &&
-    typeof (resource ?? '') === 'string' &&
-    typeof (scope ?? '') === 'string' &&
-    isPosition(message) &&
-    (!('record' in message) || parseRecord(message.record)?.sessionId === message.sessionId);
-  return sound ? message : undefined;
 }

@@ -4,6 +4,13 @@ import type { TokenResponse } from './types.js';
 /** Grows when an older bundle could no longer write the record safely; it then reads, but never leads. */
 export const SCHEMA = 1;
 
+/** Of longer text, more audiences and more spares there is no record (`parseRecord`). */
+export const MOST_TEXT: number = 2 ** 20;
+export const MOST_AUDIENCES = 64;
+export const MOST_SPARES = 16;
+/** The last instant that a date can tell (ECMA-262 §21.4.1.1); epoch milliseconds. */
+export const LATEST = 8.64e15;
+
 /** One access token and what is known of its life. */
 export interface AccessToken {
   readonly token: string;
@@ -126,9 +133,9 @@ export function newer(
 ): SessionRecord | undefined {
   if (!mine || !stored) return stored ?? mine;
   const later = (a = '', b = ''): number => Number(a > b) - Number(a < b);
+  const isSame = mine.sessionId === stored.sessionId;
   const apart =
-    mine.startedAt - stored.startedAt ||
-    later(mine.sessionId, stored.sessionId) ||
+    (!isSame && (mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId))) ||
     Number(isOpen(stored)) - Number(isOpen(mine)) ||
     mine.version - stored.version;
   const ahead =
@@ -138,7 +145,10 @@ export function newer(
     mine.term - stored.term ||
     later(mine.leader, stored.leader) ||
     later(mine.refreshToken, stored.refreshToken);
-  const [known, other] = ahead > 0 ? [mine, stored] : [stored, mine];
+  const [winner, other] = ahead > 0 ? [mine, stored] : [stored, mine];
+  // A session began once: a later start of it is a forgery, that the next sign-in would not get over in who believes it.
+  const known =
+    isSame && other.startedAt < winner.startedAt ? { ...winner, startedAt: other.startedAt } : winner;
   // What loses may live all the same: of two pairs of one version it becomes a spare. (Its own spares, which are never told, too:
   // who has only heard of a later term must not make the store forget them.)
   //
@@ -161,7 +171,15 @@ export function withPair(
   { refreshToken, audience, accessToken }: Spare,
 ): SessionRecord {
   const version = record.version + 1;
-  const accessTokens = { ...record.accessTokens, [audience]: { ...accessToken, version } };
+  const accessTokens: { [audience: string]: AccessToken } = {
+    ...record.accessTokens,
+    [audience]: { ...accessToken, version },
+  };
+  // One too many: what was fetched longest ago is fetched again when it is asked for.
+  if (Object.keys(accessTokens).length > MOST_AUDIENCES) {
+    const others = Object.entries(accessTokens).filter(([key]) => key);
+    delete accessTokens[others.reduce((a, b) => (b[1].version < a[1].version ? b : a))[0]];
+  }
   return {
     ...record,
     version,
@@ -176,7 +194,8 @@ export function withPair(
 /** With one spare more; the record itself, if it has that. */
 export function withSpare(record: SessionRecord, spare: Spare): SessionRecord {
   const { spares = [] } = record;
-  return [record, ...spares].some(({ refreshToken }) => refreshToken === spare.refreshToken)
+  return spares.length >= MOST_SPARES ||
+    [record, ...spares].some(({ refreshToken }) => refreshToken === spare.refreshToken)
     ? record
     : { ...record, spares: [...spares, spare] };
 }
@@ -224,39 +243,6 @@ export function toAccessToken(
     version,
     obtainedAt: at,
     claimed: tokens.expires_in === undefined,
-    ...(seconds >= 0 && { expiresAt: at + seconds * 1000 }),
+    ...(seconds >= 0 && { expiresAt: Math.min(at + seconds * 1000, LATEST) }),
   };
-}
-
-/** A number that can grow. */
-function isCount(n: unknown): boolean {
-  return Number.isFinite(n) && (n as number) + 1 > (n as number);
-}
-
-/** Whether this tells where a record stands: its sender may be any script of the origin, or another version of the app. */
-export function isPosition(value: object): boolean {
-  const { term, version, sessionId, leader, journal = { attempt: 0 } } = value as Partial<SessionRecord>;
-  const { attempt, failure } = Object(journal) as Journal;
-  return (
-    [term, version, attempt].every(isCount) &&
-    (!failure || Number.isFinite(failure.at + failure.retryInMs)) &&
-    typeof sessionId === 'string' &&
-    typeof (leader ?? '') === 'string'
-  );
-}
-
-/** Reads a record that any script of the origin, or another version of the app, may have written. Malformed is absent. */
-export function parseRecord(value: unknown): SessionRecord | undefined {
-  const record = Object(value) as Partial<SessionRecord>;
-  const { schema, startedAt, spares = [] } = record;
-  const accessTokens = Object(record.accessTokens) as SessionRecord['accessTokens'];
-  const isToken = (token: unknown): boolean => typeof Object(token).token === 'string';
-  const sound =
-    [schema, startedAt].every(isCount) &&
-    isPosition(record) &&
-    record.accessTokens === accessTokens &&
-    Object.values(accessTokens).every(isToken) &&
-    Array.isArray(spares) &&
-    spares.every((spare) => isToken(Object(spare).accessToken));
-  return sound ? (record as SessionRecord) : undefined;
 }

@@ -12,21 +12,26 @@ import type { Event, Turn } from './state.js';
  *     A  writes f1 ✓ ······ hangs ················ failed: tries again, and finds f2, which began later: f1 is over
  *     B           refreshes f1    signs in: f2 ✓
  */
-export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>, again = false): void {
+export function beginSession(
+  t: Turn,
+  event: Extract<Event, { type: 'session' }>,
+  tried: number = Infinity,
+): void {
   const { id, tokens, sessionId, subject, ifSignedOut, life, at } = event;
   const { me } = t.s;
+  let startedAt = tried;
   access(
     t,
     (base) =>
       // Its own it may be, written by a try that was reported as failed; or one that has replaced that since.
       base?.sessionId === sessionId ||
-      (again && base && base.startedAt > at) ||
+      (base && base.startedAt > tried) ||
       (ifSignedOut && isOpen(base) && !base.ended)
         ? undefined
         : {
             schema: SCHEMA,
-            startedAt: Math.max(at, (base?.startedAt ?? 0) + 1),
-            term: (base?.term ?? 0) + 1,
+            startedAt: (startedAt = Math.max(at, (base?.startedAt ?? 0) + 1)),
+            term: 1,
             leader: me,
             sessionId,
             version: 1,
@@ -37,7 +42,7 @@ export function beginSession(t: Turn, event: Extract<Event, { type: 'session' }>
           },
     (turn, { failed }) => {
       // Again, until it works or the store counts as unusable and memory serves.
-      if (failed) return beginSession(turn, event, true);
+      if (failed) return beginSession(turn, event, startedAt);
       const { record } = turn.s;
       if (record?.sessionId === sessionId) tell(turn, 'session-started', record, false);
       turn.effects.push({ type: 'settle', id });

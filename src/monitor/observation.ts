@@ -1,4 +1,4 @@
-import { parseMessage } from '../core/protocol.js';
+import { parseMessage } from '../core/parse.js';
 import type { CoordinatorEvent } from '../core/types.js';
 
 /** What a monitor counts: the events of whoever sent a token request, a change of leader, a lost session. Never a token in it. */
@@ -28,6 +28,8 @@ export interface Observation {
 
 /** Of one version; nobody tries more often. */
 const MOST_ATTEMPTS = 10_000;
+/** With one message; nobody has more to tell. */
+const MOST_EVENTS = 100;
 
 const told: readonly string[] = [
   'refresh-started',
@@ -42,10 +44,10 @@ export function createReader(): (data: unknown, now: number) => Observation[] {
   let leader: { sessionId: string; term: number; id: string | undefined } | undefined;
 
   return (data, now) => {
-    const message = parseMessage(data);
+    const message = parseMessage(data, now);
     if (!message) return [];
     const { type, sessionId, version, term, ended } = message;
-    const seen = readEvents((message as { readonly events?: unknown }).events);
+    const seen = readEvents((data as { readonly events?: unknown }).events);
     const about = { at: now, sessionId, version };
 
     if (type === 'reauth-required') {
@@ -66,7 +68,12 @@ export function createReader(): (data: unknown, now: number) => Observation[] {
 
 /** The events that came with a message, or from the tab's own coordinator; what is not sound is left out. */
 export function readEvents(events: unknown): Observation[] {
-  return Array.isArray(events) ? events.map(readEvent).filter((one) => one !== undefined) : [];
+  return Array.isArray(events)
+    ? events
+        .slice(0, MOST_EVENTS)
+        .map(readEvent)
+        .filter((one) => one !== undefined)
+    : [];
 }
 
 function readEvent(event: unknown): Observation | undefined {

@@ -320,8 +320,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a sign-in that was written but reported as failed is not written again',
     file: session,
-    anchor: 'base?.sessionId === sessionId ||\n      (again',
-    replacement: '(again',
+    anchor: 'base?.sessionId === sessionId ||\n      (base &&',
+    replacement: '(base &&',
     within: 20_000,
   },
   {
@@ -483,7 +483,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a sign-in that was written but reported as failed is not written over one that came after it',
     file: session,
-    anchor: '(again && base && base.startedAt > at) ||',
+    anchor: '(base && base.startedAt > tried) ||',
     replacement: '',
     within: 100_000,
   },

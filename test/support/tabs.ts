@@ -61,6 +61,16 @@ export class Origin {
     };
   }
 
+  /** Posts this, as any script of the origin can; the others miss it. */
+  tell(tab: number, data: unknown): void {
+    [...this.listeners.values()][tab]!(structuredClone(data));
+  }
+
+  /** Somebody takes this lock, and keeps it. */
+  hold(lock: string): void {
+    this.lock(lock, 'wait', () => {});
+  }
+
   /** From now on there is a refresh worker with these options; `undefined`: there is none any more. */
   installWorker(options?: Pick<TokenCoordinatorOptions, 'refresh'> & Partial<TokenCoordinatorOptions>): void {
     this.installed = options && { name: 'test', ...options };

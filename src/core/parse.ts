@@ -1,0 +1,157 @@
+import type { Envelope, Position } from './protocol.js';
+import { PROTOCOL } from './protocol.js';
+import type { AccessToken, Ended, Failure, Fault, Journal, SessionRecord, Spare } from './record.js';
+import { LATEST, MOST_AUDIENCES, MOST_SPARES, MOST_TEXT } from './record.js';
+
+/** Reads one member and returns a copy of it; `undefined` if it is malformed. */
+type Read = (value: unknown) => unknown;
+
+/** How each member is read. The compiler asks for all of them; the name of an optional one ends in `?`. */
+type Table<T> = {
+  readonly [K in keyof T & string as undefined extends T[K] ? `${K}?` : K]: Read;
+};
+
+/** The largest term, version or attempt: it can still grow by one for each nanosecond of the next decade. */
+const MOST_COUNT = 2 ** 50;
+/** No session begins later than this after now: clocks go wrong by decades (to 1970, to 2106), not by more. Milliseconds. */
+const FUTURE_MS = 100 * 365 * 86_400_000;
+
+const text: Read = (value) => (isText(value) ? value : undefined);
+const like =
+  (pattern: RegExp): Read =>
+  (value) =>
+    isText(value) && pattern.test(value) ? value : undefined;
+const word = like(/^[\w-]{1,64}$/);
+/** Of an audience (`audienceKey`): no name that an object has anyway. */
+const key = like(/^(\[|$)/);
+const flag: Read = (value) => (typeof value === 'boolean' ? value : undefined);
+const count: Read = (value) =>
+  Number.isInteger(value) && isBetween(value, 0, MOST_COUNT) ? value : undefined;
+const instant: Read = (value) => (isBetween(value, -LATEST, LATEST) ? value : undefined);
+const duration: Read = (value) => (isBetween(value, 0, 2 ** 31) ? value : undefined);
+
+function isBetween(value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && value >= least && value <= most;
+}
+
+/** Text that a record may hold. */
+export function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MOST_TEXT;
+}
+
+function oneOf(...values: unknown[]): Read {
+  return (value) => (values.includes(value) ? value : undefined);
+}
+
+/** An object of these members: its own ones only, and none besides. */
+function object<T>(table: Table<T>): Read {
+  const members = Object.entries<Read>(table).map(
+    ([name, read]) => [name.replace('?', ''), name.endsWith('?'), read] as const,
+  );
+  return (value) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    const copy: Record<string, unknown> = {};
+    for (const [name, optional, read] of members) {
+      const given = Object.hasOwn(value, name) ? (value as typeof copy)[name] : undefined;
+      if (given === undefined && optional) continue;
+      if ((copy[name] = read(given)) === undefined) return undefined;
+    }
+    return copy;
+  };
+}
+
+/** The sound ones of a list, or of an object whose keys `keyed` reads; no more than `most`. What is left out is fetched again. */
+function entries(most: number, read: Read, keyed?: Read): Read {
+  return (value) => {
+    if (typeof value !== 'object' || value === null || (!keyed && !Array.isArray(value))) return undefined;
+    const sound: [string, unknown][] = [];
+    for (const [name, entry] of Object.entries(value)) {
+      const copy = keyed?.(name) === undefined && keyed ? undefined : read(entry);
+      if (copy !== undefined && sound.push([name, copy]) === most) break;
+    }
+    return keyed ? Object.fromEntries(sound) : sound.map(([, copy]) => copy);
+  };
+}
+
+const accessToken = object<AccessToken>({
+  token: text,
+  type: text,
+  version: count,
+  obtainedAt: instant,
+  'claimed?': flag,
+  'expiresAt?': instant,
+});
+
+const journal = object<Journal>({
+  attempt: count,
+  by: text,
+  term: count,
+  at: instant,
+  doubts: count,
+  failures: count,
+  'resource?': text,
+  'scope?': text,
+  'failure?': object<Failure>({
+    at: instant,
+    retryInMs: duration,
+    unspent: flag,
+    'error?': text,
+    'errorDescription?': text,
+    'fault?': object<Fault>({ code: oneOf('ERR_CONFIGURATION', 'ERR_UNSUPPORTED'), message: text }),
+  }),
+});
+
+const position: Table<Position> = {
+  sessionId: text,
+  version: count,
+  term: count,
+  'leader?': text,
+  'journal?': journal,
+  'ended?': object<Ended>({ kind: oneOf('signed-out', 'reauth-required'), 'reason?': word }),
+};
+
+const record = object<SessionRecord>({
+  schema: count,
+  startedAt: count,
+  ...position,
+  'subject?': text,
+  'refreshToken?': text,
+  'idToken?': text,
+  accessTokens: entries(MOST_AUDIENCES, accessToken, key),
+  'spares?': entries(MOST_SPARES, object<Spare>({ 'refreshToken?': text, audience: key, accessToken })),
+});
+
+/** The members of all messages; which of them counts is told by `type`. Of an unknown type only the position counts. */
+const envelope = object<Envelope & { readonly protocol: number; readonly record?: SessionRecord }>({
+  protocol: oneOf(PROTOCOL),
+  from: text,
+  type: word,
+  ...position,
+  'record?': record,
+  ...({
+    'unsaved?': flag,
+    'withheld?': flag,
+    'memory?': flag,
+    'resource?': text,
+    'scope?': text,
+    'to?': text,
+  } as object),
+});
+
+/**
+ * Reads a record that any script of the origin, or another version of the app, may have written: a copy of the members that are known,
+ * or `undefined` if one of them is missing or malformed. (Of access tokens and spares, the sound ones.)
+ * @param now - epoch milliseconds
+ */
+export function parseRecord(value: unknown, now: number): SessionRecord | undefined {
+  const read = record(value) as SessionRecord | undefined;
+  // A start that no sign-in could be later than would outlast all of them.
+  return read && read.startedAt <= now + FUTURE_MS ? read : undefined;
+}
+
+/** Reads what arrived on the channel, likewise. Other protocol versions and malformed messages are `undefined`. */
+export function parseMessage(data: unknown, now: number): Envelope | undefined {
+  const read = envelope(data) as (Envelope & { readonly record?: SessionRecord }) | undefined;
+  const told = read?.record;
+  return !told || (told.sessionId === read.sessionId && told.startedAt <= now + FUTURE_MS) ? read : undefined;
+}
