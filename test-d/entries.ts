@@ -1,6 +1,7 @@
 // What users may write against the further imports. Nothing here is run.
-import type { TokenClient, TokenCoordinator, TokenCoordinatorError } from 'one-refresh';
+import type { Snapshot, TokenClient, TokenCoordinator, TokenCoordinatorError } from 'one-refresh';
 import { createFetch } from 'one-refresh/fetch';
+import { createLogin, type requireSession, type Login, type LoginError } from 'one-refresh/login';
 import { type getDPoPKeyPair, refreshTokenGrant } from 'one-refresh/oauth';
 import { useAccessToken, type AccessTokenState } from 'one-refresh/react';
 import { createFakeCoordinator, type FakeCoordinator } from 'one-refresh/testing';
@@ -25,6 +26,38 @@ void client;
 // @ts-expect-error a public client has an id
 refreshTokenGrant({ issuer: 'https://id.example' });
 same<ReturnType<typeof getDPoPKeyPair>, Promise<CryptoKeyPair>>();
+
+// Signing in.
+const login: Login = createLogin({
+  coordinator,
+  issuer: new URL('https://id.example'),
+  clientId: 'app',
+  redirectUri: '/callback',
+  scope: undefined,
+});
+createLogin({
+  coordinator,
+  endpoints: {
+    authorization_endpoint: 'https://id.example/auth',
+    token_endpoint: 'https://id.example/token',
+  },
+  clientId: 'app',
+  redirectUri: 'https://app.example/callback',
+});
+// @ts-expect-error a page to come back to
+createLogin({ coordinator, issuer: 'https://id.example', clientId: 'app' });
+same<ReturnType<Login['start']>, Promise<never>>();
+same<ReturnType<Login['popup']>, Promise<void>>();
+same<ReturnType<typeof requireSession>, Promise<Snapshot>>();
+void login.stepUp(new Response());
+void login.stepUp({ acrValues: 'gold', maxAge: 0 });
+void login.signOut({ everywhere: false });
+declare const loginError: LoginError;
+const answers: Partial<Record<LoginError['code'], string>> = {
+  access_denied: 'You said no.',
+  an_error_of_some_server: '…',
+};
+void answers[loginError.code];
 
 // The hook, whole or narrowed, with a coordinator or with the provider's.
 function Component(): void {

@@ -1,7 +1,7 @@
 /**
  * What an app pays, in bytes: each entry of the built package is bundled as a user's bundler would do it (minified, dependencies in,
  * react out) and weighed against tools/size-limits.json. There `use` names what the app imports (else: everything) and `gzip` is the
- * ceiling: of the whole for `one-refresh`, of what it adds to `one-refresh` for every other entry. `aim` is what is wanted but not
+ * ceiling: of the whole for `one-refresh`, of what it adds to `one-refresh` (and to the entry in `on`) for every other entry. `aim` is what is wanted but not
  * reached; it fails nothing and is printed so that the ceiling is not mistaken for it. Chunks that only an `import()` loads are listed
  * apart, since most visitors never load them.
  */
@@ -22,7 +22,7 @@ interface Bundle {
   start: Bytes;
   lazy: Record<string, Bytes>;
 }
-type Limits = Record<string, { use?: string[]; gzip?: number; aim?: number; withLazy?: number }>;
+type Limits = Record<string, { use?: string[]; on?: string; gzip?: number; aim?: number; withLazy?: number }>;
 
 const limits = JSON.parse(readFileSync(new URL('size-limits.json', import.meta.url), 'utf8')) as Limits;
 const unknown = Object.keys(limits).filter((name) => !entries.some((entry) => entry.name === name));
@@ -110,9 +110,11 @@ if (!main) throw new Error('package.json declares no exports');
 const report: Record<string, Bundle & { ceiling?: number; aim?: number }> = { [main]: await bundle([main]) };
 const base = report[main] as Bundle;
 for (const name of subpaths) {
-  const { start, lazy } = await bundle([main, name]);
-  const added = Object.entries(lazy).filter(([file]) => !(file in base.lazy));
-  report[name] = { start: add(start, base.start, -1), lazy: Object.fromEntries(added) };
+  const on = limits[name]?.on;
+  const { start, lazy } = await bundle(on ? [main, on, name] : [main, name]);
+  const below = on ? await bundle([main, on]) : base;
+  const added = Object.entries(lazy).filter(([file]) => !(file in below.lazy));
+  report[name] = { start: add(start, below.start, -1), lazy: Object.fromEntries(added) };
 }
 
 const row = (label: string, { minified, gzip, brotli }: Bytes, ceiling?: number, aim?: number): void =>

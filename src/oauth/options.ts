@@ -36,7 +36,7 @@ const RESERVED_HEADERS = ['authorization', 'accept', 'content-type', 'dpop'];
 
 /** A fault in the options, said in one sentence that names what to change. */
 export function configurationError(message: string): TokenCoordinatorError {
-  return new TokenCoordinatorError('ERR_CONFIGURATION', `refreshTokenGrant: ${message}`);
+  return new TokenCoordinatorError('ERR_CONFIGURATION', `one-refresh: ${message}`);
 }
 
 /**

@@ -17,6 +17,12 @@ export interface ServerMetadata {
 }
 
 /**
+ * What the login of this page has asked for, by issuer. The grant then need not ask again, and a sign-out can send its revocation before the
+ * page goes on to the provider's logout.
+ */
+export const askedByLogin: Map<string, Promise<AuthorizationServer>> = new Map();
+
+/**
  * Endpoints that were given are taken as they are. Otherwise they are asked for when first needed, by one request, and kept as
  * long as the page.
  */
@@ -37,7 +43,8 @@ export function serverMetadata(options: RefreshTokenGrantOptions): ServerMetadat
   return {
     known: () => known,
     load: () => {
-      pending ??= discover(String(options.issuer), options.fetch)
+      const issuer = String(options.issuer);
+      pending ??= (askedByLogin.get(issuer) ?? discover(issuer, options.fetch))
         .then(complete)
         .catch((error: unknown) => {
           // A failure is not kept: the next one to ask tries again.
@@ -49,8 +56,11 @@ export function serverMetadata(options: RefreshTokenGrantOptions): ServerMetadat
   };
 }
 
-/** OpenID Connect Discovery 1.0 first; RFC 8414 where the server has no such document. */
-async function discover(
+/**
+ * OpenID Connect Discovery 1.0 first; RFC 8414 where the server has no such document.
+ * @throws `RefreshUnavailableError`, `ERR_CONFIGURATION`
+ */
+export async function discover(
   issuer: string,
   fetch: typeof globalThis.fetch | undefined,
 ): Promise<AuthorizationServer> {

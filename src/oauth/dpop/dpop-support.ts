@@ -17,6 +17,8 @@ export interface ProvenRequest {
   readonly method: string;
   /** Of a request to an API; absent at the token endpoint. */
   readonly accessToken?: string | undefined;
+  /** Signs in place of the session's key: at a code exchange there is no session yet. */
+  readonly keyPair?: CryptoKeyPair | undefined;
 }
 
 /**
@@ -75,9 +77,8 @@ export const dpopSupport: DPoPSupport = {
   },
 
   async prove(request) {
-    const { sessionId } = request;
-    const keyPair = keys.get(sessionId) ?? (await sessionKeyPair(sessionId));
-    if (!keyPair) return undefined;
+    const { sessionId, keyPair = keys.get(sessionId) ?? (await sessionKeyPair(sessionId)) } = request;
+    if (!keyPair) return;
     keys.set(sessionId, keyPair);
     const [nonce, now] = await Promise.all([nonceFor(serverOf(request)), serverNow()]);
     return createProof(keyPair, { ...request, nonce, now });

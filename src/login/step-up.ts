@@ -1,0 +1,22 @@
+// Loaded when an API wants a step-up. It imports nothing that the rest of the login has, so that a bundler makes one chunk of it.
+import { parseChallenges } from '../fetch/challenge.js';
+
+/** What a challenge asks for (RFC 9470 §3), or what is wrong with it. */
+export function readStepUp({
+  headers,
+}: Response):
+  | { readonly acrValues: string | undefined; readonly maxAge: number | undefined }
+  | { readonly code: string; readonly message: string } {
+  const parameters = parseChallenges(headers.get('www-authenticate') ?? '').find(
+    (challenge) => challenge.parameters.get('error') === 'insufficient_user_authentication',
+  )?.parameters;
+  if (!parameters) {
+    return {
+      code: 'challenge_invalid',
+      message:
+        'This response asks for no step-up; across origins the API has to expose WWW-Authenticate (CORS)',
+    };
+  }
+  const maxAge = parameters.get('max_age');
+  return { acrValues: parameters.get('acr_values'), maxAge: maxAge ? Number(maxAge) : undefined };
+}
