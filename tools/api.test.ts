@@ -16,7 +16,9 @@ afterEach(() => rmSync(directory, { recursive: true }));
 function read(source: string): { page: string; faults: string[] } {
   const file = path.join(directory, 'index.ts');
   writeFileSync(file, source);
-  const { pages, faults } = readReference([{ name: 'package/entry', source: file, output: '' }]);
+  const { pages, faults } = readReference([
+    { name: 'package/entry', source: file, output: '', forServers: false },
+  ]);
   const sentences = faults.map((fault) => fault.replace(/^.*?:\d+: /, ''));
   return { page: pages.get('entry.md') ?? '', faults: sentences };
 }

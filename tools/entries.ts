@@ -13,10 +13,15 @@ export interface Entry {
   source: string;
   /** `dist/oauth/index.js` */
   output: string;
+  /** Runs on a server only; no browser loads it. */
+  forServers: boolean;
 }
+
+const FOR_SERVERS = ['./node'];
 
 export const entries: Entry[] = Object.entries(manifest.exports).map(([subpath, output]) => ({
   name: manifest.name + subpath.slice(1),
   source: output.replace('./dist/', 'src/').replace(/\.js$/, '.ts'),
   output: output.slice(2),
+  forServers: FOR_SERVERS.includes(subpath),
 }));

@@ -104,7 +104,7 @@ function readmeFaults(report: Record<string, Bundle>): string[] {
 }
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
-const [main, ...subpaths] = entries.map(({ name }) => name);
+const [main, ...subpaths] = entries.filter(({ forServers }) => !forServers).map(({ name }) => name);
 if (!main) throw new Error('package.json declares no exports');
 
 const report: Record<string, Bundle & { ceiling?: number; aim?: number }> = { [main]: await bundle([main]) };

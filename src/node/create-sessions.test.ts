@@ -1,0 +1,274 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { RefreshRejectedError } from '../core/errors.js';
+import type { TokenResponse } from '../core/types.js';
+import type { RefreshRequest } from '../types.js';
+import { createSessions, folderShared, type Sessions, type SessionsOptions, type Shared } from './index.js';
+
+let folder: string;
+let opened: Sessions[];
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'one-refresh-test-'));
+  opened = [];
+});
+afterEach(async () => {
+  await Promise.all(opened.map((sessions) => sessions.close()));
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Rotates strictly: a refresh token works once. */
+function strictServer(life = 60) {
+  let n = 1;
+  const requests: RefreshRequest[] = [];
+  return {
+    requests,
+    pair: (): TokenResponse => ({
+      access_token: `access-${n}`,
+      refresh_token: `refresh-${n}`,
+      expires_in: life,
+    }),
+    latencyMs: 5,
+    refresh: async (request: RefreshRequest): Promise<TokenResponse> => {
+      requests.push(request);
+      const sound = request.refreshToken === `refresh-${n}`;
+      if (sound) n++;
+      await new Promise((resolve) => setTimeout(resolve, server.latencyMs));
+      if (!sound) throw new RefreshRejectedError({ error: 'invalid_grant' });
+      return server.pair();
+    },
+  };
+}
+let server = strictServer();
+beforeEach(() => (server = strictServer()));
+
+/** As many as a test wants: each stands for a process of its own. */
+function start(options: Partial<SessionsOptions> = {}): Sessions {
+  const sessions = createSessions({ shared: folderShared(folder), refresh: server.refresh, ...options });
+  opened.push(sessions);
+  return sessions;
+}
+
+const expired = (): TokenResponse => ({ ...server.pair(), expires_in: 0 });
+const failed = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => 'it worked',
+    (error: unknown) => error,
+  );
+
+test('a session of one process is found by another', async () => {
+  await start().open('a').setSession(server.pair(), { subject: 'alice' });
+  const session = start().open('a');
+  expect(await session.getAccessToken()).toBe('access-1');
+  expect(session.getSnapshot()).toMatchObject({ status: 'signed-in', subject: 'alice', version: 1 });
+  expect(server.requests).toHaveLength(0);
+});
+
+test('ten processes find the token expired: one request', async () => {
+  await start().open('a').setSession(expired());
+  const all = Array.from({ length: 10 }, () => start().open('a'));
+  const tokens = await Promise.all(all.map((session) => session.getAccessToken()));
+  expect(new Set(tokens)).toEqual(new Set(['access-2']));
+  expect(server.requests).toHaveLength(1);
+});
+
+test('sessions of different ids do not meet', async () => {
+  const sessions = start();
+  await sessions.open('a').setSession(server.pair());
+  expect(await failed(sessions.open('b').getAccessToken())).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+});
+
+test('a sign-out ends the session in every process', async () => {
+  const [one, other] = [start().open('a'), start().open('a')];
+  await one.setSession(server.pair());
+  expect(await other.getAccessToken()).toBe('access-1');
+  await one.signOut();
+  expect(await failed(other.getAccessToken())).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+});
+
+test('a session that somebody listens to hears of it', async () => {
+  const [one, other] = [start().open('a'), start().open('a')];
+  await one.setSession(server.pair());
+  const heard = new Promise((resolve) => other.on('signed-out', resolve));
+  await other.getAccessToken();
+  await one.signOut();
+  expect(await heard).toMatchObject({ type: 'signed-out' });
+});
+
+test('a lost session is said by reason, once', async () => {
+  const [one, other] = [start().open('a'), start().open('a')];
+  await one.setSession({ ...expired(), refresh_token: 'refresh-0' });
+  const results = await Promise.all([one, other].map((session) => failed(session.getAccessToken())));
+  expect(results).toMatchObject([
+    { code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' },
+    { code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' },
+  ]);
+  expect(server.requests).toHaveLength(1);
+});
+
+test('files are for their owner only, and named by no secret', async () => {
+  await start().open('the-cookie').setSession(server.pair());
+  const names = await readdir(folder, { recursive: true });
+  expect(names.length).toBeGreaterThan(3);
+  for (const name of names) {
+    const { mode } = await stat(path.join(folder, name));
+    expect(mode & 0o077).toBe(0);
+    expect(name).not.toContain('cookie');
+  }
+});
+
+test('records are sealed, keys may change, and none is read without', async () => {
+  const [old, young] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const withKeys = (...keys: [string, Uint8Array][]) =>
+    start({ shared: folderShared(folder, { encryptWith: keys.map(([id, key]) => ({ id, key })) }) }).open(
+      'a',
+    );
+  await withKeys(['old', old]).setSession(server.pair());
+  for (const name of await readdir(path.join(folder, 'sessions'), { recursive: true })) {
+    const text = await readFile(path.join(folder, 'sessions', name), 'utf8').catch(() => 'a folder');
+    expect(text).not.toContain('refresh-1');
+  }
+  expect(await withKeys(['young', young], ['old', old]).getAccessToken()).toBe('access-1');
+  expect(await failed(withKeys(['young', young]).getAccessToken())).toMatchObject({ code: 'ERR_STORAGE' });
+  expect(await failed(start().open('a').getAccessToken())).not.toBe('it worked');
+});
+
+/** A shared part that can go away. */
+function breakable(): { shared: Shared; away: boolean } {
+  const inner = folderShared(folder);
+  const it = { shared: inner, away: false };
+  const guard =
+    <A extends unknown[], R>(run: (...all: A) => Promise<R>) =>
+    async (...all: A): Promise<R> => {
+      if (it.away) throw new Error('connect ECONNREFUSED');
+      return run(...all);
+    };
+  const { read, write, acquire, steal, release, post, listen } = inner;
+  it.shared = {
+    read: guard(read),
+    write: guard(write),
+    acquire: guard(acquire),
+    steal: guard(steal),
+    release: guard(release),
+    post: guard(post),
+    listen,
+  };
+  return it;
+}
+
+test('without the shared part every call rejects, and nothing is spent', async () => {
+  const part = breakable();
+  const session = start({ shared: part.shared }).open('a');
+  await session.setSession(expired());
+  part.away = true;
+  for (const call of [
+    () => session.getAccessToken(),
+    () => session.setSession(server.pair()),
+    () => session.signOut(),
+  ]) {
+    expect(await failed(call())).toMatchObject({ code: 'ERR_STORAGE' });
+  }
+  expect(server.requests).toHaveLength(0);
+  part.away = false;
+  expect(await session.getAccessToken()).toBe('access-2');
+});
+
+test('it goes away before the write-ahead: nothing is spent', async () => {
+  const part = breakable();
+  const { write } = part.shared;
+  const session = start({ shared: { ...part.shared, write: (...all) => write(...all) } }).open('a');
+  await session.setSession(expired());
+  const acquire = part.shared.acquire;
+  const blind: Shared = {
+    ...part.shared,
+    acquire: async (lease) => {
+      const holder = await acquire(lease);
+      if (lease.name.startsWith('attempt:')) part.away = true;
+      return holder;
+    },
+  };
+  const other = start({ shared: blind }).open('a');
+  expect(await failed(other.getAccessToken())).toMatchObject({ code: 'ERR_STORAGE' });
+  expect(server.requests).toHaveLength(0);
+  part.away = false;
+  expect(await session.getAccessToken()).toBe('access-2');
+});
+
+test('it goes away during a request: the pair is saved later', async () => {
+  const part = breakable();
+  const refresh: SessionsOptions['refresh'] = async (request) => {
+    part.away = true;
+    return server.refresh(request);
+  };
+  const session = start({ shared: part.shared, refresh }).open('a');
+  await session.setSession(expired());
+  // The answer is here, so it may be handed out; or the store is away, and the next call says so.
+  await failed(session.getAccessToken());
+  expect(await failed(session.getAccessToken())).toMatchObject({ code: 'ERR_STORAGE' });
+  expect(server.requests).toHaveLength(1);
+  part.away = false;
+  const other = start().open('a');
+  await expect
+    .poll(() => session.getAccessToken().catch(() => undefined), { timeout: 20_000 })
+    .toBe('access-2');
+  await expect
+    .poll(() => other.getAccessToken().catch(() => undefined), { timeout: 20_000 })
+    .toBe('access-2');
+  expect(server.requests).toHaveLength(1);
+});
+
+test('a fresh token costs one read, and none where the app allows it', async () => {
+  const inner = folderShared(folder);
+  let reads = 0;
+  const shared: Shared = { ...inner, read: (key) => (reads++, inner.read(key)) };
+  await start({ shared }).open('a').setSession(server.pair());
+  const each = start({ shared }).open('a');
+  reads = 0;
+  for (let n = 0; n < 5; n++) await each.getAccessToken();
+  expect(reads).toBe(5);
+  const trusting = start({ shared, trustMemoryMs: 60_000 }).open('a');
+  reads = 0;
+  for (let n = 0; n < 5; n++) await trusting.getAccessToken();
+  expect(reads).toBe(1);
+});
+
+test('a trusted token is given up when another process signs out', async () => {
+  const trusting = start({ trustMemoryMs: 60_000 }).open('a');
+  const other = start().open('a');
+  await other.setSession(server.pair());
+  await trusting.getAccessToken();
+  await other.signOut();
+  await expect.poll(() => failed(trusting.getAccessToken())).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+});
+
+test('an idle session rests, and works when it is used again', async () => {
+  const session = start({ idleMs: 20 }).open('a');
+  await session.setSession(expired());
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await session.getAccessToken()).toBe('access-2');
+});
+
+test('closing waits for the request on its way', async () => {
+  const sessions = start();
+  const session = sessions.open('a');
+  await session.setSession(expired());
+  server.latencyMs = 200;
+  const call = failed(session.getAccessToken());
+  await expect.poll(() => server.requests.length).toBe(1);
+  await sessions.close();
+  expect(await call).toMatchObject({ code: 'ERR_CLOSED' });
+  expect(await start().open('a').getAccessToken()).toBe('access-2');
+  expect(server.requests).toHaveLength(1);
+  expect(await failed(session.getAccessToken())).toMatchObject({ code: 'ERR_CLOSED' });
+  expect(() => sessions.open('b')).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+});
+
+test.each([
+  ['no shared part', { shared: undefined as never }],
+  ['no refresh function', { refresh: undefined as never }],
+  ['a negative trustMemoryMs', { trustMemoryMs: -1 }],
+  ['an idleMs of 0', { idleMs: 0 }],
+])('refuses %s', (_, wrong) => {
+  expect(() => start(wrong)).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }));
+});

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { fault } from '../core/calls.js';
+import { TokenCoordinatorError } from '../core/errors.js';
+import { checkOptions } from '../options.js';
+import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
+import { createHolds } from './holds.js';
+import { createHub } from './hub.js';
+import { Session, type SessionContext } from './session.js';
+import type { Shared } from './shared.js';
+
+/** Options of `createSessions`. Durations are milliseconds. */
+export interface SessionsOptions extends Pick<
+  TokenCoordinatorOptions,
+  'refresh' | 'minValidityMs' | 'refreshTimeoutMs' | 'isSessionLost'
+> {
+  /** What all processes share: `redisShared()`, `postgresShared()`, `folderShared()`, or your own. */
+  readonly shared: Shared;
+  /**
+   * For how long after a read a fresh token is handed out from memory, without asking the shared part. Within that time a sign-out in
+   * another process may go unnoticed if its message is lost. Default 0: every call reads once.
+   */
+  readonly trustMemoryMs?: number | undefined;
+  /** A session that has not been used for so long gives everything back, and reads again when it is used; default 60_000. */
+  readonly idleMs?: number | undefined;
+}
+
+/** Many sessions in one process. Every method can be destructured. */
+export interface Sessions {
+  /**
+   * The session of this name, for example of one browser: cheap, synchronous, without a timer or a socket of its own.
+   * @throws `ERR_CONFIGURATION` if `id` is no text, `ERR_CLOSED`
+   */
+  readonly open: (id: string) => TokenCoordinator;
+  /**
+   * Ends all sessions of this process, and its subscription. Resolves when nothing is pending; a request that is on its way is waited for,
+   * at most `refreshTimeoutMs`. The sessions themselves stay. Never rejects.
+   */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The same coordination as between tabs, between processes: replicas of a server, functions, command-line tools. Of all processes that share
+ * a session exactly one refreshes at a time, and all of them have the result. Where the shared part cannot be reached, calls
+ * reject `ERR_STORAGE`, and nothing is spent.
+ *
+ * @param options - the shared part, the refresh function, and durations in milliseconds with their defaults
+ * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change
+ * @example
+ * const shared = folderShared('~/.my-app')
+ * const refresh = refreshTokenGrant({ issuer: 'https://login.example.com', clientId: 'my-app' })
+ * const sessions = createSessions({ shared, refresh })
+ * const token = await sessions.open('default').getAccessToken()
+ */
+export function createSessions(options: SessionsOptions): Sessions {
+  const given: SessionsOptions = Object(options);
+  const { shared, trustMemoryMs = 0, idleMs = 60_000 } = given;
+  const { refresh, minValidityMs, refreshTimeoutMs, isSessionLost } = given;
+  const checked = checkOptions({ name: '-', refresh, minValidityMs, refreshTimeoutMs, isSessionLost });
+  check(
+    typeof shared?.read === 'function',
+    '`shared` must be redisShared(), postgresShared() or folderShared()',
+  );
+  check(isDuration(trustMemoryMs), '`trustMemoryMs` must be a number of milliseconds');
+  check(isDuration(idleMs) && idleMs > 0, '`idleMs` must be a number of milliseconds above 0');
+
+  const { hold, settled } = createHolds();
+  const hub = createHub(shared, hold);
+  /** Those that have something to give back. */
+  const used = new Map<string, Session>();
+  let closing: Promise<void> | undefined;
+  let sweeper: NodeJS.Timeout | undefined;
+
+  const context: SessionContext = {
+    shared,
+    hub,
+    hold,
+    options: checked,
+    trustMemoryMs,
+    use(session) {
+      if (closing) throw fault('ERR_CLOSED');
+      if (!used.has(session.key)) used.set(session.key, session);
+      sweeper ??= setInterval(sweep, Math.min(idleMs, 2 ** 31 - 1) / 2).unref();
+    },
+  };
+
+  function sweep(): void {
+    for (const [key, session] of used) if (session.rest(idleMs)) used.delete(key);
+    if (used.size > 0) return;
+    clearInterval(sweeper);
+    sweeper = undefined;
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(sweeper);
+    used.forEach((session) => session.close());
+    used.clear();
+    await settled(checked.refreshTimeoutMs);
+    await hub.close();
+  }
+
+  return {
+    open(id) {
+      check(typeof id === 'string' && id !== '', 'open() takes the id of a session, a non-empty string');
+      if (closing) throw fault('ERR_CLOSED');
+      // An id may be a secret (a cookie), and contain anything; a key is neither.
+      const key = createHash('sha256').update(id).digest('base64url');
+      return coordinatorOf(used.get(key) ?? new Session(context, key, id), id, () => used.delete(key));
+    },
+    close: () => (closing ??= close()),
+  };
+}
+
+/** A session as the public interface of every coordinator. */
+function coordinatorOf(session: Session, name: string, closed: () => void): TokenCoordinator {
+  return {
+    name,
+    get ready() {
+      return session.ready();
+    },
+    setSession: (tokens, options) => session.change((core) => core.setSession(tokens, options)),
+    getAccessToken: (options) => session.getAccessToken(options),
+    peekAccessToken: (selector = {}) => session.peekAccessToken(selector),
+    peekIdToken: () => session.peekIdToken(),
+    getAuthorizationHeaders: (request) => session.getAuthorizationHeaders(request),
+    getSnapshot: () => session.snapshot(),
+    subscribe: (listener) => session.listen((core) => core.subscribe(listener)),
+    on: (type, listener) => session.listen((core) => core.on(type, listener)),
+    signOut: (options) => session.change((core) => core.signOut(options)),
+    async close() {
+      session.close();
+      closed();
+    },
+  };
+}
+
+function check(sound: boolean, sentence: string): void {
+  if (!sound) throw new TokenCoordinatorError('ERR_CONFIGURATION', sentence);
+}
+
+function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
+}

@@ -1,0 +1,11 @@
+/** How long one operation on the shared part may take; milliseconds. */
+export const LIMIT_MS = 3_000;
+
+/** Rejects if an operation takes too long. Its late result is ignored. */
+export function inTime<T>(operation: Promise<T>, limitMs: number = LIMIT_MS): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('No answer in time')), limitMs);
+    timer.unref();
+    operation.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

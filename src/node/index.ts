@@ -1,0 +1,11 @@
+export { createSessions } from './create-sessions.js';
+export { folderShared } from './folder-shared.js';
+export { postgresShared } from './postgres-shared.js';
+export { redisShared } from './redis-shared.js';
+export { refreshTokenGrant } from './refresh-token-grant.js';
+export type { Sessions, SessionsOptions } from './create-sessions.js';
+export type { PostgresPool, PostgresSharedOptions } from './postgres-shared.js';
+export type { IoRedisClient, NodeRedisClient, RedisSharedOptions } from './redis-shared.js';
+export type { ClientAuthentication, ServerGrantOptions } from './refresh-token-grant.js';
+export type { EncryptWith, NamedSealingKey, SealingKey, SealingOptions } from './sealed.js';
+export type { LeaseRequest, Shared, Stored } from './shared.js';

@@ -1,0 +1,126 @@
+import type { StorePort } from '../core/ports.js';
+import { parseRecord } from '../core/parse.js';
+import { newer, type SessionRecord } from '../core/record.js';
+import { inTime, LIMIT_MS } from './in-time.js';
+import type { Shared, Stored } from './shared.js';
+
+/** So many other writers may be in between, and a read that failed is repeated so often. */
+const MOST_WRITES = 20;
+const MOST_READS = 3;
+const READ_AGAIN_MS = 100;
+/** After a write that failed: how often, and how long, it is tried again; the core itself does so less and less often. */
+const SAVE_AGAIN_MS = 500;
+const MOST_SAVES = 120;
+
+/** Reads a record. A read spends nothing, so it is repeated; within the time of one operation. */
+export async function readRecord(shared: Shared, key: string): Promise<Stored | undefined> {
+  const start = performance.now();
+  for (let tries = 1; ; tries++) {
+    try {
+      return await inTime(shared.read(key));
+    } catch (error) {
+      const tooLate = performance.now() - start + READ_AGAIN_MS * tries > LIMIT_MS;
+      if (tries === MOST_READS || tooLate) throw error;
+      await new Promise((resolve) => setTimeout(resolve, READ_AGAIN_MS * tries));
+    }
+  }
+}
+
+/** A record with its mark; both are absent if there is none. */
+export interface Known {
+  readonly mark: string | undefined;
+  readonly record: SessionRecord | undefined;
+}
+
+/** What is no JSON is no record, as a malformed one. */
+export function toKnown(stored: Stored | undefined): Known {
+  let value: unknown;
+  try {
+    value = stored && JSON.parse(stored.text);
+  } catch {
+    // Nobody can use it; the next sign-in replaces it.
+  }
+  return { mark: stored?.mark, record: parseRecord(value, Date.now()) };
+}
+
+/** The record of one session as the core's store: what it writes is compared with the mark of what it has read. */
+export interface RecordStore extends StorePort {
+  /** The mark of what the core has seen last; `undefined` for no record, `null` before the first read. */
+  readonly mark: () => string | undefined | null;
+  /** Answers the core's next read with what has been read already; `undefined`: no longer. */
+  readonly prime: (read: Known | undefined) => void;
+  /** Calls back when nothing is left that only this process has: at once, or after the next write that works. */
+  readonly saved: (callback: () => void) => void;
+}
+
+/**
+ * Connects the core's store to the shared part. After a write that failed, `retry` is called for a while, until the store holds what
+ * `mine`, the core's own record, says.
+ */
+export function recordStore(
+  shared: Shared,
+  key: string,
+  mine: () => SessionRecord | undefined,
+  retry: () => void,
+): RecordStore {
+  let mark: string | undefined | null = null;
+  let primed: Known | undefined;
+  let unsaved = false;
+  const waiting: (() => void)[] = [];
+
+  async function write(change: (record: unknown) => SessionRecord | undefined): Promise<void> {
+    for (let tries = 0; tries < MOST_WRITES; tries++) {
+      const known = toKnown(await readRecord(shared, key));
+      mark = known.mark;
+      const next = change(known.record);
+      if (!next) return;
+      const written = await inTime(shared.write(key, known.mark, JSON.stringify(next)));
+      if (written === undefined) continue;
+      mark = written;
+      return;
+    }
+    throw new Error('The record changes all the time');
+  }
+
+  function retryLater(tries: number): void {
+    if (!unsaved || tries === 0) return;
+    setTimeout(() => {
+      if (unsaved) retry();
+      retryLater(tries - 1);
+    }, SAVE_AGAIN_MS).unref();
+  }
+
+  function settle(): void {
+    unsaved = false;
+    for (const callback of waiting.splice(0)) callback();
+  }
+
+  return {
+    mark: () => mark,
+    prime: (read) => (primed = read),
+    async read() {
+      const known = primed ?? toKnown(await readRecord(shared, key));
+      primed = undefined;
+      mark = known.mark;
+      if (unsaved && newer(known.record, mine()) === known.record) settle();
+      return known.record;
+    },
+    saved(callback) {
+      if (unsaved) waiting.push(callback);
+      else callback();
+    },
+    async update(change) {
+      try {
+        await write(change);
+      } catch (error) {
+        if (!unsaved) {
+          unsaved = true;
+          retryLater(MOST_SAVES);
+        }
+        throw error;
+      }
+      // What the core knew better has been written along with it.
+      settle();
+    },
+  };
+}

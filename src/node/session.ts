@@ -1,0 +1,328 @@
+import { fault } from '../core/calls.js';
+import { TokenCoordinatorError } from '../core/errors.js';
+import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
+import { audienceKey, isOpen, newer } from '../core/record.js';
+import type { Snapshot } from '../core/types.js';
+import type { CheckedOptions } from '../options.js';
+import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from '../types.js';
+import { createParticipant, type Participant, type ParticipantContext } from './participant.js';
+import { readRecord, toKnown, type Known } from './record-store.js';
+
+/** What all sessions of a process have in common. */
+export interface SessionContext extends ParticipantContext {
+  readonly options: CheckedOptions;
+  readonly trustMemoryMs: number;
+  /** The session is in use: it is to be asked to rest later. Throws if nothing may be used any more. */
+  readonly use: (session: Session) => void;
+}
+
+/** What was read last: enough to serve a fresh token without a core. */
+interface Memory extends Known {
+  /** When this process first saw this record, and when it last read it; monotonic. */
+  readonly seenAt: number;
+  readonly readAt: number;
+}
+
+const loading: Snapshot = Object.freeze({
+  status: 'loading',
+  refreshStatus: 'idle',
+  role: 'none',
+  storage: 'memory',
+  version: 0,
+});
+
+/**
+ * One session of many in a process. A fresh token is handed out after one read of the shared part. A core exists only while there is
+ * something to do, and for a while after; so thousands of idle sessions cost little.
+ */
+export class Session {
+  readonly key: string;
+  lastUsed = 0;
+  readonly #context: SessionContext;
+  readonly #name: string;
+  #core: Participant | undefined;
+  #memory: Memory | undefined;
+  #reading: Promise<Memory> | undefined;
+  #snapshot = loading;
+  /** Whose snapshot that is. */
+  #shown: Memory | undefined;
+  #stopHearing: (() => void) | undefined;
+  /** Calls that the core has not answered. They end when the core loses its store. */
+  #calls: Set<AbortController> | undefined;
+  /** What attaches each listener to a core, and what detaches it. */
+  #listeners: Map<(core: TokenCoordinator) => () => void, () => void> | undefined;
+  #closed = false;
+
+  constructor(context: SessionContext, key: string, name: string) {
+    this.#context = context;
+    this.key = key;
+    this.#name = name;
+  }
+
+  async getAccessToken(asked: AccessTokenOptions = {}): Promise<string> {
+    this.#use();
+    if (this.#isTrusted()) {
+      const token = this.#freshToken(this.#memory!, asked);
+      if (token !== undefined) return token;
+    }
+    return this.#held(async () => {
+      const memory = await this.#current();
+      const token = this.#core ? undefined : this.#freshToken(memory, asked);
+      return token ?? this.#ask((core, signal) => core.getAccessToken({ ...asked, signal }), asked.signal);
+    });
+  }
+
+  /** `setSession` or `signOut`: what only this process has got of it does not count. */
+  change(run: (core: TokenCoordinator) => Promise<void>): Promise<void> {
+    this.#use();
+    return this.#held(async () => {
+      await this.#current();
+      try {
+        await this.#ask(run);
+        if (this.#isBroken()) throw storageFault(undefined);
+      } finally {
+        this.#memory = undefined;
+      }
+    });
+  }
+
+  async getAuthorizationHeaders({
+    url,
+    method = 'GET',
+    resource,
+    scope,
+    previous,
+  }: Parameters<TokenCoordinator['getAuthorizationHeaders']>[0]): Promise<Record<string, string>> {
+    const accessToken = await this.getAccessToken({ resource, scope });
+    const { sessionId } = this.snapshot();
+    const { authorize } = this.#context.options.client;
+    return (
+      authorize?.({ url, method, accessToken, sessionId, previous }) ?? {
+        Authorization: `Bearer ${accessToken}`,
+      }
+    );
+  }
+
+  /** Reads, for whoever waits for that; never rejects. */
+  async ready(): Promise<void> {
+    try {
+      this.#use();
+      await this.#held(() => this.#current());
+    } catch {
+      // The next call says why.
+    }
+  }
+
+  peekAccessToken(selector: TokenSelector): string | undefined {
+    if (this.#core) return this.#core.coordinator.peekAccessToken(selector);
+    return this.#memory && this.#freshToken(this.#memory, { ...selector, minValidityMs: 0 });
+  }
+
+  peekIdToken(): string | undefined {
+    if (this.#core) return this.#core.coordinator.peekIdToken();
+    const record = this.#memory?.record;
+    return isOpen(record) ? record.idToken : undefined;
+  }
+
+  snapshot(): Snapshot {
+    if (this.#core) return this.#core.coordinator.getSnapshot();
+    const memory = this.#memory;
+    if (!memory || this.#shown?.mark === memory.mark) return this.#snapshot;
+    this.#shown = memory;
+    const open = isOpen(memory.record) ? memory.record : undefined;
+    return (this.#snapshot = Object.freeze<Snapshot>({
+      status: !open ? 'signed-out' : open.ended ? 'reauth-required' : 'signed-in',
+      refreshStatus: 'idle',
+      role: open ? 'follower' : 'none',
+      storage: 'indexeddb',
+      version: open?.version ?? 0,
+      sessionId: open?.sessionId,
+      subject: open?.subject,
+      expiresAt: open?.accessTokens['']?.expiresAt,
+      error: open?.ended && fault('ERR_REAUTH_REQUIRED', { reason: open.ended.reason }),
+    }));
+  }
+
+  /** A session that somebody listens to keeps its core. */
+  listen(attach: (core: TokenCoordinator) => () => void): () => void {
+    try {
+      this.#use();
+    } catch {
+      return () => {};
+    }
+    // One function that listens twice is two listeners.
+    const mine: typeof attach = (core) => attach(core);
+    const { coordinator } = this.#wake();
+    (this.#listeners ??= new Map()).set(mine, mine(coordinator));
+    return () => {
+      this.#listeners?.get(mine)?.();
+      this.#listeners?.delete(mine);
+    };
+  }
+
+  /** Lets everything go that has not been used for a while. Returns whether nothing is left. */
+  rest(idleMs: number): boolean {
+    if (performance.now() - this.lastUsed < idleMs || this.#reading) return false;
+    if (this.#core && (this.#listeners?.size || this.#calls?.size || !this.#core.isIdle())) return false;
+    this.#forget();
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#listeners = undefined;
+    this.#forget();
+  }
+
+  #use(): void {
+    if (this.#closed) throw fault('ERR_CLOSED');
+    this.lastUsed = performance.now();
+    this.#context.use(this);
+  }
+
+  #forget(): void {
+    this.#drop();
+    this.#stopHearing?.();
+    this.#stopHearing = this.#memory = this.#shown = undefined;
+  }
+
+  /** What is known now; the core, if there is one, knows it, too. */
+  async #current(): Promise<Memory> {
+    const memory = this.#isTrusted() ? this.#memory! : await this.#read();
+    if (this.#closed) throw fault('ERR_CLOSED');
+    const core = this.#core;
+    if (!core) return memory;
+    if (this.#isBroken()) {
+      const { record } = core.state();
+      if (newer(memory.record, record) !== memory.record || !core.isIdle()) {
+        core.save();
+        throw storageFault(undefined);
+      }
+      this.#drop();
+    } else if (core.mark() !== memory.mark) await core.tell(memory);
+    return memory;
+  }
+
+  /** One read for all callers that ask at once. */
+  #read(): Promise<Memory> {
+    const { shared, hub, trustMemoryMs } = this.#context;
+    // Before the read, or a change in between would go unheard.
+    if (trustMemoryMs > 0) this.#stopHearing ??= hub.onChange(this.key, () => (this.#memory = undefined));
+    return (this.#reading ??= readRecord(shared, this.key)
+      .then(
+        (stored) => {
+          const readAt = performance.now();
+          const known = this.#memory;
+          return (this.#memory =
+            known?.mark === stored?.mark && known
+              ? { ...known, readAt }
+              : { ...toKnown(stored), seenAt: readAt, readAt });
+        },
+        (error: unknown) => {
+          this.#memory = undefined;
+          throw storageFault(error);
+        },
+      )
+      .finally(() => (this.#reading = undefined)));
+  }
+
+  #isTrusted(): boolean {
+    const { trustMemoryMs } = this.#context;
+    return this.#memory !== undefined && performance.now() - this.#memory.readAt < trustMemoryMs;
+  }
+
+  /** The token in a record, if this call can be served with it. Calls with other wishes are for the core. */
+  #freshToken(
+    { record, seenAt }: Memory,
+    { minValidityMs, forceRefresh, timeoutMs, signal, resource, scope }: AccessTokenOptions,
+  ): string | undefined {
+    const isSimple = !forceRefresh && !signal?.aborted && isText(resource) && isText(scope);
+    if (!isSimple || !isDuration(minValidityMs) || !isDuration(timeoutMs)) return undefined;
+    if (!isOpen(record) || record.ended) return undefined;
+    const token = record.accessTokens[audienceKey({ resource, scope })];
+    if (!token) return undefined;
+    const least = minValidityMs ?? minValidity(lifeOf(token), this.#context.options.minValidityMs);
+    const now = { wall: Date.now(), mono: performance.now(), random: 0 };
+    return remainingLife(token, seenAt, now) > least ? token.token : undefined;
+  }
+
+  #wake(): Participant {
+    if (this.#core) return this.#core;
+    const options = { ...this.#context.options, name: this.#name };
+    const core = createParticipant(this.#context, this.key, options, () =>
+      this.#calls?.forEach((call) => call.abort()),
+    );
+    this.#core = core;
+    return core;
+  }
+
+  #drop(): void {
+    if (!this.#core) return;
+    this.#snapshot = this.#core.coordinator.getSnapshot();
+    this.#shown = this.#memory;
+    this.#core.close();
+    this.#core = undefined;
+    // A broken core is replaced at once.
+    if (!this.#listeners?.size) return;
+    const { coordinator } = this.#wake();
+    for (const attach of this.#listeners.keys()) this.#listeners.set(attach, attach(coordinator));
+  }
+
+  /** A call of the core. It ends with `ERR_STORAGE` as soon as the core has lost its store. */
+  async #ask<T>(
+    call: (core: TokenCoordinator, signal: AbortSignal) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const controller = new AbortController();
+    const forward = (): void => controller.abort();
+    if (signal?.aborted) forward();
+    signal?.addEventListener('abort', forward);
+    const calls = (this.#calls ??= new Set());
+    calls.add(controller);
+    try {
+      return await call(this.#wake().coordinator, controller.signal);
+    } catch (error) {
+      if (this.#isBroken() && !signal?.aborted) throw storageFault(undefined);
+      throw error;
+    } finally {
+      calls.delete(controller);
+      signal?.removeEventListener('abort', forward);
+      this.lastUsed = performance.now();
+    }
+  }
+
+  /** Without a store the core would go on alone. */
+  #isBroken(): boolean {
+    return this.#core?.state().storage === 'memory';
+  }
+
+  async #held<T>(run: () => Promise<T>): Promise<T> {
+    const release = this.#context.hold();
+    try {
+      return await run();
+    } finally {
+      release();
+    }
+  }
+}
+
+function storageFault(cause: unknown): TokenCoordinatorError {
+  return new TokenCoordinatorError('ERR_STORAGE', 'The shared part cannot be reached; nothing was spent', {
+    cause: describe(cause),
+  });
+}
+
+/** What an operator needs to know, and no more: an error of a driver may carry its command, with tokens. */
+function describe(cause: unknown): Error | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const { code } = cause as NodeJS.ErrnoException;
+  return new Error([cause.name, code, cause.message.slice(0, 200)].filter(Boolean).join(': '));
+}
+
+function isText(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
+}
+
+function isDuration(value: unknown): boolean {
+  return value === undefined || (typeof value === 'number' && value >= 0);
+}
