@@ -2,8 +2,9 @@ import { fault, requiredLife, standingError } from './core/calls.js';
 import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
 import { isText } from './core/parse.js';
-import { audienceKey, idempotencyKey, isOpen } from './core/record.js';
+import { audienceKey, idempotencyKey, isOpen, tokensIn } from './core/record.js';
 import { maySendStill } from './core/refresh.js';
+import type { Secrets } from './core/sanitise.js';
 import type { Outcome, State } from './core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
 import type { CheckedOptions } from './options.js';
@@ -53,6 +54,8 @@ export function createCoordinator(
   const { dispatch, state, now } = createRuntime(ports, core, {
     send({ attempt }) {
       const { tag, sessionId, version, refreshToken, resource, scope } = attempt;
+      const { record } = state();
+      const secrets = (): Secrets => [refreshToken, ...tokensIn(record), ...tokensIn(state().record)];
       const controller = new AbortController();
       controllers.set(tag, controller);
       // Needed again, most likely: so that nothing stands between the answer and its commit.
@@ -86,7 +89,7 @@ export function createCoordinator(
               : { outcome: outcomeOf(undefined, undefined) };
           },
           (error: unknown) => ({
-            outcome: outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost),
+            outcome: outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost, secrets()),
           }),
         )
         // An error, or an answer, that throws when it is looked at.

@@ -15,6 +15,7 @@ export {
   RefreshRejectedError,
   RefreshUnavailableError,
   TokenCoordinatorError,
+  isTokenCoordinatorError,
 } from './core/errors.js';
 export type { ErrorCode, ErrorDetails, LossReason } from './core/errors.js';
 export type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';

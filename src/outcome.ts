@@ -1,14 +1,23 @@
+import { isTokenCoordinatorError } from './core/errors.js';
+import { errorCode, errorDescription, messageOf, type Secrets } from './core/sanitise.js';
 import type { Outcome } from './core/state.js';
 
 /** No server is obeyed that asks to wait longer: an hour, milliseconds. */
 const LONGEST_WAIT_MS = 3_600_000;
 
-/** What a refresh function said by throwing. Brands, not classes: two bundles have two classes. */
-export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => boolean) | undefined): Outcome {
+/**
+ * What a refresh function said by throwing. Brands, not classes: two bundles have two classes.
+ * @param secrets - known tokens, which no text may show
+ */
+export function outcomeOf(
+  error: unknown,
+  isSessionLost: ((error: unknown) => boolean) | undefined,
+  secrets?: Secrets,
+): Outcome {
   const {
     refreshOutcome,
     error: oauth,
-    errorDescription,
+    errorDescription: description,
     retryAfterMs,
     status,
     unspent,
@@ -22,14 +31,14 @@ export function outcomeOf(error: unknown, isSessionLost: ((error: unknown) => bo
     // Both are stored and told to other tabs.
     return {
       kind: 'rejected',
-      error: String(oauth),
-      errorDescription: typeof errorDescription === 'string' ? errorDescription : undefined,
+      error: errorCode(oauth, secrets),
+      errorDescription: errorDescription(description, secrets),
     };
   }
   if (refreshOutcome === 'conflict') return { kind: 'conflict' };
   // A typed error of this package: `refreshTokenGrant` found a fault before it sent anything.
-  if (code === 'ERR_CONFIGURATION' || code === 'ERR_UNSUPPORTED')
-    return { kind: 'fault', code, message: String(message) };
+  if (isTokenCoordinatorError(error) && (code === 'ERR_CONFIGURATION' || code === 'ERR_UNSUPPORTED'))
+    return { kind: 'fault', code, message: messageOf(message, secrets) };
   return {
     kind: 'unavailable',
     // A header that could not be read makes NaN; zero, and a date in the past, ask for nothing: back off. Nor is a date

@@ -2,6 +2,7 @@
 import {
   createTokenCoordinator,
   RefreshRejectedError,
+  isTokenCoordinatorError,
   type TokenCoordinatorError,
   type CoordinatorEvent,
   type ErrorCode,
@@ -100,3 +101,7 @@ function explain(error: TokenCoordinatorError): string {
 }
 void explain;
 same<TokenCoordinatorError['code'], ErrorCode>();
+
+export function codeOf(reason: unknown): ErrorCode | undefined {
+  return isTokenCoordinatorError(reason) ? reason.code : undefined;
+}

@@ -24,14 +24,25 @@ export type LossReason = 'refresh_rejected' | 'response_lost';
 export interface ErrorDetails {
   /** Of `ERR_REAUTH_REQUIRED`. */
   reason?: LossReason | undefined;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2). */
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
   error?: string | undefined;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`. */
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`, at most 256 of its characters, without known tokens. */
   errorDescription?: string | undefined;
   /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
   retryAfterMs?: number | undefined;
   /** What caused it; kept out of enumeration, as every `cause` is. */
   cause?: unknown;
+}
+
+/** The same symbol in every copy of this package. */
+const BRAND = Symbol.for('one-refresh.TokenCoordinatorError');
+
+/**
+ * Whether this is an error of a coordinator, also of another copy of this package on the page, where `instanceof` fails.
+ * A `code` alone does not tell: errors of other libraries have one, too. Throws nothing.
+ */
+export function isTokenCoordinatorError(value: unknown): value is TokenCoordinatorError {
+  return (Object(value) as { readonly [BRAND]?: unknown })[BRAND] === true;
 }
 
 /** The one base class of all errors handed to callers. */
@@ -41,9 +52,9 @@ export class TokenCoordinatorError extends Error {
   readonly code: ErrorCode;
   /** Of `ERR_REAUTH_REQUIRED`: why the session was lost. */
   declare readonly reason?: LossReason;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2). */
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
   declare readonly error?: string;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`. */
+  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`, at most 256 of its characters, without known tokens. */
   declare readonly errorDescription?: string;
   /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
   declare readonly retryAfterMs?: number;
@@ -57,6 +68,7 @@ export class TokenCoordinatorError extends Error {
     const { cause, ...rest } = details;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+    Object.defineProperty(this, BRAND, { value: true });
     for (const [key, value] of Object.entries(rest)) {
       if (value !== undefined) Object.defineProperty(this, key, { value, enumerable: true });
     }

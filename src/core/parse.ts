@@ -2,6 +2,7 @@ import type { Envelope, Position } from './protocol.js';
 import { PROTOCOL } from './protocol.js';
 import type { AccessToken, Ended, Failure, Fault, Journal, SessionRecord, Spare } from './record.js';
 import { LATEST, MOST_AUDIENCES, MOST_SPARES, MOST_TEXT } from './record.js';
+import { descriptionPattern, errorCodePattern, messagePattern } from './sanitise.js';
 
 /** Reads one member and returns a copy of it; `undefined` if it is malformed. */
 type Read = (value: unknown) => unknown;
@@ -95,9 +96,12 @@ const journal = object<Journal>({
     at: instant,
     retryInMs: duration,
     unspent: flag,
-    'error?': text,
-    'errorDescription?': text,
-    'fault?': object<Fault>({ code: oneOf('ERR_CONFIGURATION', 'ERR_UNSUPPORTED'), message: text }),
+    'error?': like(errorCodePattern),
+    'errorDescription?': like(descriptionPattern),
+    'fault?': object<Fault>({
+      code: oneOf('ERR_CONFIGURATION', 'ERR_UNSUPPORTED'),
+      message: like(messagePattern),
+    }),
   }),
 });
 

@@ -165,6 +165,14 @@ export function newer(
   return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;
 }
 
+/** All tokens that a record holds. */
+export function tokensIn(record: SessionRecord | undefined): readonly (string | undefined)[] {
+  if (!record) return [];
+  const { refreshToken, idToken, accessTokens, spares = [] } = record;
+  const ofSpares = spares.flatMap((spare) => [spare.refreshToken, spare.accessToken.token]);
+  return [refreshToken, idToken, ...Object.values(accessTokens).map(({ token }) => token), ...ofSpares];
+}
+
 /** The next version, with this pair. */
 export function withPair(
   record: SessionRecord,

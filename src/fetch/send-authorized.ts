@@ -1,3 +1,4 @@
+import { isTokenCoordinatorError, type ErrorCode } from '../core/errors.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import type { TokenCoordinator, TokenSelector } from '../types.js';
 import { isFrom, refusalOf } from './challenge.js';
@@ -84,7 +85,7 @@ export async function sendAuthorized(
       throw new TokenCoordinatorError('ERR_SIGNED_OUT', 'The session that this request belongs to is over');
     }
   } catch (error) {
-    if (!optional || Object(error).code !== 'ERR_SIGNED_OUT') throw error;
+    if (!optional || !isOf(error, 'ERR_SIGNED_OUT')) throw error;
     return request.send({});
   }
   const token = tokenIn(headers);
@@ -110,7 +111,7 @@ export async function sendAuthorized(
       const forced = { ...selector, forceRefresh: true, failFast: true, signal };
       await coordinator.getAccessToken(forced).catch((error: unknown) => {
         // Neither an outage, which ends by itself, nor the end of the session, after which nobody refreshes.
-        if (Object(error).code === 'ERR_REFRESH_REJECTED') origin.breaker.useless(token);
+        if (isOf(error, 'ERR_REFRESH_REJECTED')) origin.breaker.useless(token);
         throw error;
       });
     }
@@ -146,4 +147,8 @@ function isProven(headers: AuthorizationHeaders): boolean {
 /** The credentials of an `Authorization` header, whatever its scheme. */
 function tokenIn(headers: AuthorizationHeaders): string {
   return new Headers(headers).get('authorization')?.replace(/^\S+ +/, '') ?? '';
+}
+
+function isOf(error: unknown, code: ErrorCode): boolean {
+  return isTokenCoordinatorError(error) && error.code === code;
 }

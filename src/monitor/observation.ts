@@ -1,4 +1,5 @@
 import { parseMessage } from '../core/parse.js';
+import { errorCode } from '../core/sanitise.js';
 import type { CoordinatorEvent } from '../core/types.js';
 
 /** What a monitor counts: the events of whoever sent a token request, a change of leader, a lost session. Never a token in it. */
@@ -95,5 +96,5 @@ function readEvent(event: unknown): Observation | undefined {
 }
 
 function short(text: unknown): string | undefined {
-  return typeof text === 'string' ? text.slice(0, 64) : undefined;
+  return typeof text === 'string' ? errorCode(text) : undefined;
 }

@@ -91,12 +91,18 @@ describe('the token request', () => {
   });
 
   test('uses the fetch it was given, and keeps nothing of an error that carries the request', async () => {
-    const thrown = Object.assign(new Error('refresh-1'), { name: 'AxiosError', config: 'refresh-1' });
+    const thrown = Object.assign(new Error('POST failed: refresh-1'), {
+      name: 'AxiosError',
+      config: 'refresh-1',
+    });
     const fetch = (): Promise<Response> => Promise.reject(thrown);
     const error = (await client({ fetch })
       .refresh(request())
       .catch((reason: unknown) => reason)) as Error;
-    expect(error).toMatchObject({ refreshOutcome: 'unavailable', cause: { message: 'AxiosError' } });
+    expect(error).toMatchObject({
+      refreshOutcome: 'unavailable',
+      cause: { name: 'AxiosError', message: 'POST failed: [token]' },
+    });
     expect(JSON.stringify([error, error.cause, error.message, (error.cause as Error).message])).not.toContain(
       'refresh-1',
     );

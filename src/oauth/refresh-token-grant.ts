@@ -64,7 +64,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
           ...transportTo(server.token_endpoint, options.fetch),
         },
       ).catch((error: unknown) => {
-        throw noAnswer(error);
+        throw noAnswer(error, { secrets: [refreshToken] });
       });
       // The server may want another proof before it looks at the refresh token (RFC 9449 §8).
       const again = await support?.hear(proven, response.headers, await readErrorCode(response));
@@ -73,7 +73,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
 
     let sent = await send();
     if (sent.again) sent = await send();
-    const tokens = await readTokenResponse(sent.response);
+    const tokens = await readTokenResponse(sent.response, refreshToken);
     void sent.support?.hearTokens(tokens);
     return tokens;
   };

@@ -35,8 +35,8 @@ export async function revokeToken(
       ...transportTo(endpoint, fetch),
     });
   } catch (error) {
-    throw noAnswer(error);
+    throw noAnswer(error, { secrets: [token] });
   }
-  if (!response.ok) throw await readTokenError(response);
+  if (!response.ok) throw await readTokenError(response, token);
   await response.body?.cancel();
 }

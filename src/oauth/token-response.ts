@@ -1,4 +1,5 @@
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from '../core/errors.js';
+import { errorCode, errorDescription } from '../core/sanitise.js';
 import type { TokenResponse } from '../core/types.js';
 import { readRetryAfter } from './retry-after.js';
 import { noAnswer } from './transport.js';
@@ -10,13 +11,14 @@ import { noAnswer } from './transport.js';
  * part of it (no `token_type`, an `id_token` that cannot be verified, `"scope": null`). At a refresh the server has already
  * consumed the old token by then, so whatever comes with an access token has to be kept; members that cannot be used are left out.
  *
+ * @param sent - the token that was sent, which no text of the answer may show
  * @throws what {@link readTokenError} makes of it, if there is no access token in it
  */
-export async function readTokenResponse(response: Response): Promise<TokenResponse> {
+export async function readTokenResponse(response: Response, sent?: string): Promise<TokenResponse> {
   const body = await readObject(response);
   const accessToken = body['access_token'];
   if (response.ok && isText(accessToken)) return usableMembers(body, accessToken);
-  throw toError(response, body);
+  throw toError(response, body, sent);
 }
 
 /**
@@ -25,8 +27,8 @@ export async function readTokenResponse(response: Response): Promise<TokenRespon
  * @returns `RefreshConflictError` (409 `version_conflict`), `RefreshRejectedError` (an OAuth error with a 4xx status) or
  * `RefreshUnavailableError` (anything else, with `Retry-After` where it can be read)
  */
-export async function readTokenError(response: Response): Promise<Error> {
-  return toError(response, await readObject(response));
+export async function readTokenError(response: Response, sent?: string): Promise<Error> {
+  return toError(response, await readObject(response), sent);
 }
 
 /** The OAuth error of an answer, which can still be read afterwards; `undefined` if there is none. */
@@ -36,7 +38,7 @@ export async function readErrorCode(response: Response): Promise<string | undefi
   return isText(error) ? error : undefined;
 }
 
-function toError({ status, headers }: Response, body: JsonObject): Error {
+function toError({ status, headers }: Response, body: JsonObject, sent: string | undefined): Error {
   const { error, error_description: description, current_version: version } = body;
   if (status === 409 && error === 'version_conflict') {
     return new RefreshConflictError({
@@ -45,8 +47,12 @@ function toError({ status, headers }: Response, body: JsonObject): Error {
   }
   // 408 and 429 speak about the request, not about the grant, whatever their body says.
   if (isText(error) && status >= 400 && status < 500 && status !== 408 && status !== 429) {
-    const errorDescription = isText(description) ? description : undefined;
-    return new RefreshRejectedError({ error, errorDescription, status });
+    const secrets = [sent, body['access_token'], body['refresh_token'], body['id_token']];
+    return new RefreshRejectedError({
+      error: errorCode(error, secrets),
+      errorDescription: errorDescription(description, secrets),
+      status,
+    });
   }
   return new RefreshUnavailableError({ status, retryAfterMs: readRetryAfter(headers, Date.now()) });
 }
@@ -76,7 +82,7 @@ export async function readObject(response: Response): Promise<JsonObject> {
   try {
     text = await response.text();
   } catch (error) {
-    throw noAnswer(error, response.status);
+    throw noAnswer(error, { status: response.status });
   }
   try {
     const value: unknown = JSON.parse(text);

@@ -1,5 +1,6 @@
 import { allowInsecureRequests, customFetch } from 'oauth4webapi';
-import { RefreshUnavailableError } from '../core/errors.js';
+import { isTokenCoordinatorError, RefreshUnavailableError } from '../core/errors.js';
+import { causeOf, type Secrets } from '../core/sanitise.js';
 
 /** How one request leaves: the options of `oauth4webapi` that every endpoint has in common. */
 export interface Transport {
@@ -22,25 +23,27 @@ export function transportTo(
 }
 
 /**
- * What a request that got no answer is thrown as. Errors in the coordinator's own terms are kept as they are; of the others only what `fetch`
- * itself throws is kept as the cause, since an error of another kind may carry its request, refresh token included (axios does).
+ * What a request that got no answer is thrown as. Errors in the coordinator's own terms are kept as they are; of the others the name
+ * and the message are, without the tokens that were sent.
  */
-export function noAnswer(error: unknown, status?: number): unknown {
-  if (typeof error === 'object' && error !== null && 'refreshOutcome' in error) return error;
-  const fromFetch = error instanceof TypeError || error instanceof DOMException;
-  const cause = fromFetch ? error : new Error(error instanceof Error ? error.name : 'fetch failed');
-  return new RefreshUnavailableError({ status, cause });
+export function noAnswer(error: unknown, { status, secrets }: NoAnswer = {}): unknown {
+  if (isTokenCoordinatorError(error) || Object(error).refreshOutcome !== undefined) return error;
+  return new RefreshUnavailableError({ status, cause: causeOf(error, secrets) });
+}
+
+interface NoAnswer {
+  readonly status?: number | undefined;
+  readonly secrets?: Secrets | undefined;
 }
 
 /** The same for whatever went wrong before the refresh token was sent: nothing was spent. */
 export function notSent(error: unknown): unknown {
   // Faults of configuration stay what they are.
-  if (
-    error instanceof Error &&
-    'code' in error &&
-    /^ERR_(?:CONFIGURATION|UNSUPPORTED)$/.test(String(error.code))
-  ) {
-    return error;
+  if (isTokenCoordinatorError(error)) {
+    const isFault = error.code === 'ERR_CONFIGURATION' || error.code === 'ERR_UNSUPPORTED';
+    return isFault
+      ? error
+      : Object.assign(new RefreshUnavailableError({ cause: causeOf(error) }), { unspent: true });
   }
   const thrown = noAnswer(error) as { refreshOutcome?: unknown };
   return thrown.refreshOutcome === 'unavailable' ? Object.assign(thrown, { unspent: true }) : thrown;

@@ -1,4 +1,10 @@
-import { TokenCoordinatorError, type ErrorCode, type ErrorDetails } from '../core/errors.js';
+import {
+  isTokenCoordinatorError,
+  TokenCoordinatorError,
+  type ErrorCode,
+  type ErrorDetails,
+} from '../core/errors.js';
+import { causeOf } from '../core/sanitise.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from '../core/types.js';
 import type { AccessTokenOptions, TokenCoordinator } from '../types.js';
 
@@ -115,8 +121,9 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
       return response.access_token;
     } catch (cause) {
       if (snapshot.sessionId !== sessionId || !isOpen(snapshot.status)) throw fault('ERR_SIGNED_OUT');
-      const error =
-        cause instanceof TokenCoordinatorError ? cause : fault('ERR_REFRESH_UNAVAILABLE', { cause });
+      const error = isTokenCoordinatorError(cause)
+        ? cause
+        : fault('ERR_REFRESH_UNAVAILABLE', { cause: causeOf(cause) });
       const lost = error.code === 'ERR_REAUTH_REQUIRED';
       set({ refreshStatus: lost ? 'idle' : 'paused', ...(lost && { status: 'reauth-required' }), error });
       emit(lost ? 'reauth-required' : 'refresh-failed', { reason: error.reason });

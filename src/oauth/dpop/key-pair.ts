@@ -1,4 +1,5 @@
 import { TokenCoordinatorError } from '../../core/errors.js';
+import { causeOf, messageOf } from '../../core/sanitise.js';
 
 /** ES256 (RFC 7518 §3.4), which every server with DPoP knows and every browser can keep. */
 export const ES256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -58,9 +59,9 @@ export async function inStore<T>(operation: () => Promise<T>): Promise<T> {
     // (An aborted transaction rejects with null.)
     const { name, message } = Object(cause) as Partial<Error>;
     if (name === 'DataCloneError') throw unsupported('this browser keeps no keys in IndexedDB');
-    const why = message ? `: ${message}` : '';
+    const why = message ? `: ${messageOf(message)}` : '';
     throw new TokenCoordinatorError('ERR_STORAGE', `The DPoP key could not be stored or read${why}`, {
-      cause,
+      cause: causeOf(cause),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { TokenCoordinatorError } from '../../core/errors.js';
+import { causeOf } from '../../core/sanitise.js';
 import type { DPoPSupport } from './dpop-support.js';
 
 let loading: Promise<DPoPSupport> | undefined;
@@ -17,7 +18,7 @@ export function loadDPoP(): Promise<DPoPSupport> {
       throw new TokenCoordinatorError(
         'ERR_UNSUPPORTED',
         'A service worker cannot load code later: import { dpopSupport } from one-refresh/oauth and give it as dpop',
-        { cause },
+        { cause: causeOf(cause) },
       );
     },
   );
