@@ -1,9 +1,10 @@
 import { fault, requiredLife, standingError } from './core/calls.js';
 import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
+import { patienceMs } from './core/limits.js';
 import { isText } from './core/parse.js';
 import { audienceKey, idempotencyKey, isOpen, tokensIn } from './core/record.js';
-import { maySendStill } from './core/refresh.js';
+import { maySend } from './core/refresh.js';
 import type { Secrets } from './core/sanitise.js';
 import type { Outcome, State } from './core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
@@ -61,9 +62,13 @@ export function createCoordinator(
       // Needed again, most likely: so that nothing stands between the answer and its commit.
       const last = tokenOf(state(), audienceKey(attempt));
       if (last?.claimed) void readLife(last.token);
+      let isSent = false;
       const assertSendable = (): void => {
-        if (maySendStill(state(), attempt, now())) return;
-        throw Object.assign(new RefreshUnavailableError(), { unspent: true });
+        // A client that was let through once may have sent something.
+        const unspent = !isSent;
+        isSent ||= maySend(state(), attempt, now());
+        if (!maySend(state(), attempt, now()))
+          throw Object.assign(new RefreshUnavailableError(), { unspent });
       };
       const cancelWatch = watchForMisuse();
       sending = true;
@@ -233,7 +238,7 @@ export function createCoordinator(
       scope,
       signal,
     } = asked ?? {};
-    const timeoutMs = asked?.timeoutMs ?? core.refreshTimeoutMs + 5_000;
+    const timeoutMs = asked?.timeoutMs ?? patienceMs(core);
     const wrong =
       !(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)
         ? '`timeoutMs` and `minValidityMs` must be milliseconds'

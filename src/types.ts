@@ -110,7 +110,7 @@ export interface AccessTokenOptions extends TokenSelector {
   readonly minValidityMs?: number | undefined;
   /** A version newer than the one this tab holds; default `false`. */
   readonly forceRefresh?: boolean | undefined;
-  /** Longest wait; milliseconds; default `refreshTimeoutMs + 5_000`. */
+  /** Longest wait; milliseconds; default `refreshTimeoutMs + min(refreshTimeoutMs, 5_000) + 5_000`, more than a takeover takes. */
   readonly timeoutMs?: number | undefined;
   /** Rejects while refreshing is paused, instead of waiting for the next attempt; default `false`. */
   readonly failFast?: boolean | undefined;

@@ -8,6 +8,7 @@ export function webLocks(prefix: string): LockPort | undefined {
     request(name, mode, listener) {
       const withdrawal = new AbortController();
       let released = false;
+      let granted = false;
       let release = (): void => {};
       const options: LockOptions =
         mode === 'try'
@@ -19,15 +20,21 @@ export function webLocks(prefix: string): LockPort | undefined {
         // The request may have been withdrawn while its grant was on the way.
         if (released) return undefined;
         if (!lock) {
-          listener('refused');
+          // Only a request that waits for nothing may be refused (Web Locks §4.1); a platform that refuses another one serves no locks.
+          listener(mode === 'try' ? 'refused' : 'failed');
           return undefined;
         }
+        granted = true;
         const held = new Promise<void>((resolve) => (release = resolve));
         listener('granted');
         return held;
       };
-      locks.request(prefix + name, options, hold).catch((error: unknown) => {
-        if (!released) listener((error as Error).name === 'AbortError' ? 'lost' : 'failed');
+      // (Some platforms throw instead of rejecting.)
+      const request = async (): Promise<void> => locks.request(prefix + name, options, hold);
+      request().catch((error: unknown) => {
+        // Only a lock that is held can be stolen.
+        const lost = granted && (error as Error | undefined)?.name === 'AbortError';
+        if (!released) listener(lost ? 'lost' : 'failed');
       });
       return () => {
         released = true;

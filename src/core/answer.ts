@@ -4,7 +4,8 @@ import { endAttempt, finish, hold } from './flight.js';
 import { access, adopt, emit, post } from './knowledge.js';
 import { reconcile } from './reconcile.js';
 import type { Failure, Journal } from './record.js';
-import type { Attempt, Change, Event, Outcome, Turn } from './state.js';
+import { isJournalOf } from './record.js';
+import type { Attempt, Change, Continuation, Event, Outcome, StoreResult, Turn } from './state.js';
 
 /** So many version conflicts in a row are a fault of configuration, not a race. */
 const MAX_CONFLICTS = 3;
@@ -26,16 +27,24 @@ export function answered(t: Turn, { tag, outcome, life }: Extract<Event, { type:
     // For monitors: one that does no harm has no other message, and its participant may be stopped before its next one.
     post(t, { type: 'conflict' });
   }
-  // A late refusal changes nothing: the journal is in doubt, and whoever asks next will hear it again.
-  if (!flying) endAttempt(t, attempt);
-  else if (outcome.kind === 'lost') reconcile(t, attempt);
-  else fail(t, attempt, failureFor(t, attempt, outcome), false);
+  if (outcome.kind === 'lost') return flying ? reconcile(t, attempt) : endAttempt(t, attempt);
+  const failure = failureFor(t, attempt, outcome);
+  if (flying) return fail(t, attempt, failure, false);
+  // A late refusal changes nothing: the journal stays in doubt, and the next attempt hears the refusal again. Only an attempt that spent
+  // nothing is noted, or the next one would take it for a request whose answer was lost.
+  if (!failure.unspent) return endAttempt(t, attempt);
+  noteUnspent(t, attempt, (turn) => endAttempt(turn, attempt));
+}
+
+/** Notes in its journal that an attempt spent nothing: it was not sent, or the server says so. */
+export function noteUnspent(t: Turn, journal: Journal, then?: Continuation<StoreResult>): void {
+  access(t, withFailure(journal, { at: t.now.wall, retryInMs: 0, unspent: true }), then);
 }
 
 /** What the server's answer means; the table of the public contract. */
 function failureFor(
   { now }: Turn,
-  { failures }: Journal,
+  { failures, conflicts = 0 }: Journal,
   outcome: Exclude<Outcome, { kind: 'tokens' | 'lost' }>,
 ): Failure {
   const failure = { at: now.wall, retryInMs: backoff(failures, now.random), unspent: false };
@@ -45,7 +54,12 @@ function failureFor(
     case 'rejected':
       return { ...failure, error: outcome.error, errorDescription: outcome.errorDescription };
     case 'conflict':
-      return { ...failure, unspent: true, error: failures < MAX_CONFLICTS ? undefined : 'version_conflict' };
+      return {
+        ...failure,
+        unspent: true,
+        conflict: true,
+        error: conflicts < MAX_CONFLICTS ? undefined : 'version_conflict',
+      };
     case 'unavailable': {
       const { unspent, retryAfterMs } = outcome;
       // In doubt: servers that forgive a replay do so for seconds, so the first repetition does not wait.
@@ -62,22 +76,15 @@ export function overdue(t: Turn): void {
   fail(t, attempt, { at: now.wall, retryInMs: s.options.refreshTimeoutMs, unspent: false }, true);
 }
 
-/**
- * Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. Which journal it is, term
- * and tab alone do not tell:
- *
- *     A  journal 1, term 3: asked for ─ cached ░░░░ returns ─ journal 2, term 3 ✓ ─ sends ─────────▶
- *        (the first one's write fails)                                    notes "1 was not sent": not in 2
- */
-export function withFailure({ by, term, at }: Journal, failure: Failure): Change {
-  return (base) =>
-    base?.journal?.by === by && base.journal.term === term && base.journal.at === at
-      ? {
-          ...base,
-          term: base.term + 1,
-          journal: { ...base.journal, failures: base.journal.failures + 1, failure },
-        }
-      : undefined;
+/** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
+export function withFailure(attempt: Journal, failure: Failure): Change {
+  return (base) => {
+    const { journal } = base ?? {};
+    if (!journal || !isJournalOf(base, attempt)) return undefined;
+    const conflicts = failure.conflict ? (journal.conflicts ?? 0) + 1 : 0;
+    const failures = journal.failures + 1;
+    return { ...base!, term: base!.term + 1, journal: { ...journal, failures, conflicts, failure } };
+  };
 }
 
 /** Writes the failure down, so that all tabs wait as one; then lets the lock go. */

@@ -22,7 +22,7 @@ import type { Continuation, Flight, Turn } from './state.js';
 export function askWorker(t: Turn): void {
   const { s, now } = t;
   const until = now.mono + s.options.leaderTimeoutMs;
-  s.flight = { tag: s.nextTag++, phase: 'waking', until, expire: goOn('silent'), seen: '' };
+  s.flight = { tag: s.nextTag++, phase: 'waking', until, expire: goOn('silent'), seen: '', since: now.mono };
   // What the store has may be all that is wanted; and it gets what only this tab has.
   access(
     t,

@@ -1,5 +1,6 @@
 import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
+import { reconcileMs, silenceMs } from './limits.js';
 import { attemptLock, fingerprint, isOpen } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
@@ -12,9 +13,15 @@ export function mayFly({ active, closed, loaded, record }: State): boolean {
   return active && !closed && loaded && isOpen(record);
 }
 
-/** How long a lock holder may wait for another attempt's answer after a refusal; milliseconds. */
-export function reconcileMs({ options }: State): number {
-  return Math.min(options.refreshTimeoutMs, 5_000);
+/**
+ * How long earlier flights have waited in this phase for a holder that stands still. It counts for the next one, or callers with little
+ * patience would never get past it:
+ *
+ *     A (holder)  ██ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+ *     B (hidden)  call: 10 s ✗   call: 10 s ✗   call: 10 s ✗   call: T + R ─▶ claim
+ */
+export function waitedIn({ waited }: State, phase: Phase): number {
+  return waited?.phase === phase ? waited.ms : 0;
 }
 
 /** Asks for a lock. Returns its tag. */
@@ -54,38 +61,48 @@ export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> 
  */
 export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): void {
   const { s } = t;
+  const since = t.now.mono - waitedIn(s, 'queued');
+  const flight = { phase: 'queued', until: Infinity, seen: '', since, worker } as const;
   if (!s.options.locks) {
-    s.flight = { tag: s.nextTag++, phase: 'queued', until: Infinity, seen: '', worker };
+    s.flight = { ...flight, tag: s.nextTag++ };
     return then(t);
   }
-  const tag = lock(t, 'refresh', 'wait', onRefreshLock(then));
-  const until = t.now.mono + ARRIVAL_MS;
+  s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(then)) };
   const expire: Continuation = (turn) => {
     access(turn, undefined, undefined, true);
-    requeue(turn, then);
+    requeue(turn, then, since);
   };
-  s.flight = { tag, phase: 'queued', until, expire, seen: '', worker };
+  if (since + ARRIVAL_MS > t.now.mono) hold(t, 'queued', { until: since + ARRIVAL_MS, expire });
+  else requeue(t, then, since);
 }
 
 function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
   return (t, outcome) => {
     const { s } = t;
     if (outcome === 'granted') {
-      hold(t, 'queued');
+      hold(t, 'queued', { granted: true });
       return then(t);
     }
     // Stolen: whatever was sent goes on, and its answer counts; everything else starts again.
     finish(t);
-    // Locks are refused altogether (no storage access, an opaque origin): the journal is the mutex.
-    if (outcome === 'failed') s.options = { ...s.options, locks: false };
+    if (outcome !== 'lost') goWithoutLocks(t);
   };
+}
+
+/** The platform serves no locks (no storage access, an opaque origin), or not as specified: the journal is the mutex. */
+function goWithoutLocks({ s }: Turn): void {
+  s.options = { ...s.options, locks: false };
 }
 
 /** Lets the refresh lock go, or the place in its queue, and an attempt lock that nothing was sent under. */
 export function finish(t: Turn): void {
   const { s } = t;
   if (!s.flight) return;
-  const { tag, attempt } = s.flight;
+  const { tag, attempt, phase, since, granted } = s.flight;
+  if (phase === 'probing' || (phase === 'queued' && !granted))
+    s.waited = { phase, ms: t.now.mono - Math.max(since, s.movedAt) };
+  // The lock was free, so nobody stands still with it.
+  else if (granted) s.waited = undefined;
   if (attempt !== undefined && !s.attempts.some((one) => one.tag === attempt)) unlock(t, attempt);
   unlock(t, tag);
   s.flight = undefined;
@@ -146,10 +163,11 @@ export function giveUp(t: Turn): void {
 }
 
 /** Gives the holder the time of a refresh, counted from the last sign of life. */
-function requeue(t: Turn, then: Continuation, from: number = t.now.mono): void {
+function requeue(t: Turn, then: Continuation, since: number = t.now.mono): void {
   const { s } = t;
-  const until = from + s.options.refreshTimeoutMs + reconcileMs(s);
-  hold(t, 'queued', { seen: fingerprint(s.record!), until, expire: (turn) => expired(turn, then) });
+  const seen = fingerprint(s.record!);
+  const until = since + silenceMs(s.options);
+  hold(t, 'queued', { seen, since, until, expire: (turn) => expired(turn, then) });
 }
 
 /**
@@ -195,7 +213,7 @@ function expired(t: Turn, then: Continuation): void {
         arbitrated(later, outcome);
       });
       // A page that freezes lets it go.
-      hold(turn, 'claiming', { attempt: tag });
+      hold(turn, 'claiming', { attempt: tag, ...unanswered(turn) });
     }),
   );
 }
@@ -205,7 +223,22 @@ function steal(t: Turn, then: Continuation): void {
   emit(t, 'takeover');
   unlock(t, s.flight!.tag);
   const tag = lock(t, 'refresh', 'steal', onRefreshLock(then));
-  hold(t, 'stealing', { tag });
+  hold(t, 'stealing', { tag, stolen: true, ...unanswered(t) });
+}
+
+/**
+ * A lock that is asked for only if it is free, or is stolen, is answered at once. A platform that does not answer serves no locks, and
+ * perhaps the silence before the steal was its own. A tab that stood still meanwhile finds its timer before the answer, and waits again.
+ */
+function unanswered(t: Turn): Partial<Flight> {
+  const until = t.now.mono + reconcileMs(t.s.options);
+  const expire: Continuation = (turn) => {
+    const { flight, options } = turn.s;
+    if (turn.now.mono > until + reconcileMs(options)) return hold(turn, flight!.phase, unanswered(turn));
+    finish(turn);
+    goWithoutLocks(turn);
+  };
+  return { until, expire };
 }
 
 /**
@@ -226,6 +259,7 @@ export function awaitAttempt(t: Turn, phase: Phase, ms: number, then: Continuati
   const attempt = s.options.locks
     ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
     : undefined;
-  hold(t, phase, { attempt, until: now.mono + ms, expire: then });
+  const since = now.mono - waitedIn(s, phase);
+  hold(t, phase, { attempt, since, until: now.mono + ms, expire: then });
   if (ms <= 0) then(t);
 }

@@ -112,7 +112,10 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const { failure, by, term } = after.journal ?? {};
   const of = failure ? attemptOf(after, after.journal) : '';
   const moved = !before || fingerprint(after) !== fingerprint(before);
-  if (moved) s.movedAt = now.mono;
+  if (moved) {
+    s.movedAt = now.mono;
+    s.waited = undefined;
+  }
   // (One with a store and one without may both write the journal of a term.)
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;

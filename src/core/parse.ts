@@ -90,12 +90,14 @@ const journal = object<Journal>({
   at: instant,
   doubts: count,
   failures: count,
+  'conflicts?': count,
   'resource?': text,
   'scope?': text,
   'failure?': object<Failure>({
     at: instant,
     retryInMs: duration,
     unspent: flag,
+    'conflict?': flag,
     'error?': like(errorCodePattern),
     'errorDescription?': like(descriptionPattern),
     'fault?': object<Fault>({

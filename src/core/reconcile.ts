@@ -1,7 +1,8 @@
 import { tell } from './commit.js';
 import type { LossReason } from './errors.js';
-import { awaitAttempt, endAttempt, finish, giveUp, hold, reconcileMs } from './flight.js';
+import { awaitAttempt, endAttempt, finish, giveUp, hold } from './flight.js';
 import { access, post } from './knowledge.js';
+import { reconcileMs } from './limits.js';
 import { withPair } from './record.js';
 import type { Attempt, Turn } from './state.js';
 
@@ -15,7 +16,7 @@ export function reconcile(t: Turn, attempt: Attempt): void {
   // Whoever else may still be answered has the attempt lock, or waits for it behind this one.
   endAttempt(t, attempt);
   const others = s.options.locks || attempt.attempt > 1;
-  awaitAttempt(t, 'checking', others ? reconcileMs(s) : 0, (turn) => compare(turn, attempt));
+  awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (turn) => compare(turn, attempt));
 }
 
 function compare(t: Turn, attempt: Attempt): void {

@@ -43,6 +43,8 @@ export interface Journal extends Audience {
   readonly doubts: number;
   /** Failures in a row, for the backoff. */
   readonly failures: number;
+  /** Version conflicts in a row. */
+  readonly conflicts?: number | undefined;
   /** How the attempt failed; absent while nobody knows. */
   readonly failure?: Failure;
 }
@@ -52,8 +54,10 @@ export interface Failure {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly retryInMs: number;
-  /** The server said that nothing was spent. */
+  /** Nothing was spent: the server said so, or nothing was sent. */
   readonly unspent: boolean;
+  /** The server holds a newer version (409). */
+  readonly conflict?: boolean | undefined;
   /** An OAuth error that waiting does not heal (RFC 6749 §5.2). */
   readonly error?: string | undefined;
   readonly errorDescription?: string | undefined;
@@ -219,6 +223,17 @@ export function attemptOf(
   journal: Journal | undefined,
 ): string {
   return `${idempotencyKey(of)}.${journal?.attempt}.${journal?.by}`;
+}
+
+/**
+ * Whether this attempt's journal is the one at hand. Its term and tab alone do not tell:
+ *
+ *     A  journal 1, term 3: asked for ─ cached ░░░░ returns ─ journal 2, term 3 ✓ ─ sends ─────────▶
+ *        (the first one's write fails)                                    notes "1 was not sent": not in 2
+ */
+export function isJournalOf(record: SessionRecord | undefined, { by, term, at }: Journal): boolean {
+  const { journal } = record ?? {};
+  return journal?.by === by && journal.term === term && journal.at === at;
 }
 
 /**

@@ -1,10 +1,11 @@
-import { overdue, withFailure } from './answer.js';
+import { noteUnspent, overdue } from './answer.js';
 import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
-import { awaitAttempt, finish, giveUp, hold, limitOf } from './flight.js';
+import { awaitAttempt, finish, giveUp, hold, limitOf, waitedIn } from './flight.js';
 import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
+import { silenceMs } from './limits.js';
 import type { Audience, Journal } from './record.js';
-import { audienceKey, fingerprint, SCHEMA } from './record.js';
+import { audienceKey, fingerprint, isJournalOf, SCHEMA } from './record.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 
 /** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
@@ -54,15 +55,24 @@ export function proceed(t: Turn): void {
   if (!candidate) post(t, { type: 'refresh-accepted' });
   const { journal } = record;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
-  // Who has the attempt lock without a journal that is known here is waited for T, and no longer than others wait for this tab:
+  // A tab that lives notes after T that its request is overdue. So a journal that says nothing for T + R is that of a tab that stands
+  // still, and its attempt lock is waited for no longer.
   //
-  //     A  refresh lock, attempt lock ─ stands still, before its journal
-  //     B  T + R of silence: steals, waits T for A's attempt lock ─ journal ─ request …
-  //     C                            T + R of silence would be: steals from B, and so on
+  //     A  journal ─ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B     T + R of silence ─▶ claims, steals ─ A's lock: waited for already ─ sends
+  //
+  // An attempt lock without such a journal is waited for T, and no longer than others wait for this tab. Not after a steal: the store
+  // has just shown that its owner wrote no journal, and the claim keeps it from writing one.
   //
   //     A  knows attempt 3 ─ (wiped) ─ attempt 4 ─ sends ─ frozen ░░░░░░░░░░░░░░░░
   //     B  knows attempt 4 of another, failed long ago ── waits T for A's lock ─ attempt 5
-  const waited = journal && !journal.failure ? now.mono - s.journalSeen : refreshTimeoutMs;
+  //
+  // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
+  const age = now.mono - s.journalSeen;
+  const isOpenJournal = journal && !journal.failure;
+  const isStolen = s.flight!.stolen && s.storage !== 'memory';
+  const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');
+  const wait = isOpenJournal ? (locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven;
   const basis = fingerprint(record);
   const next: Continuation = (turn) => {
     const audience = wanted(turn);
@@ -74,8 +84,7 @@ export function proceed(t: Turn): void {
     hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: next });
     post(turn, { type: 'refresh-request', resource, scope, memory: true });
   };
-  // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
-  awaitAttempt(t, 'probing', (locks ? 2 : 1) * refreshTimeoutMs - waited, next);
+  awaitAttempt(t, 'probing', wait, next);
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */
@@ -99,11 +108,12 @@ function writeAhead(t: Turn, audience: Audience): void {
     at: now.wall,
     doubts,
     failures: previous?.failures ?? 0,
+    conflicts: previous?.conflicts,
     resource,
     scope,
   };
-  const { tag } = s.flight!;
-  hold(t, 'journaling');
+  const { tag, attempt: lock = s.nextTag++ } = s.flight!;
+  hold(t, 'journaling', { attempt: lock });
   access(
     t,
     (base) =>
@@ -111,55 +121,46 @@ function writeAhead(t: Turn, audience: Audience): void {
         ? { ...base, schema: SCHEMA, term, leader: successor(s, base), journal }
         : undefined,
     (turn, { won, failed }) => {
-      const flying = turn.s.flight?.tag === tag;
-      if (won && flying && maySend(turn, journal, now)) return send(turn, journal);
+      const { sessionId, version, refreshToken } = turn.s.record!;
+      const sent = turn.now;
+      const until = limitOf(turn.s, sent);
+      const attempt = { ...journal, tag: lock, sessionId, version, refreshToken, built: now, sent, until };
+      if (won && maySend(turn.s, attempt, sent)) return send(turn, attempt);
       // Not sent, so nothing was spent; after a failure it may have been written all the same.
-      const unsent = { at: turn.now.wall, retryInMs: 0, unspent: true };
-      if (won || failed) access(turn, withFailure(journal, unsent));
+      if (won || failed) noteUnspent(turn, journal);
       // Then everything starts again, by what is known now.
-      if (flying) (failed ? giveUp : finish)(turn);
+      if (turn.s.flight?.tag === tag) (failed ? giveUp : finish)(turn);
     },
   );
 }
 
 /**
- * Checked again in the same task as the `fetch`. A tab suspended between journal and send would otherwise spend an old
- * token on waking: fences stop writes, not sends.
+ * Whether an attempt may leave now. Asked in the same task as the `fetch`: when its journal has been written, and again by a client
+ * that prepares its request first (keys, proofs, discovery). Fences stop writes, not sends: only this stops a tab that stood still.
  *
  *     A  journal ✓ ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ too late: does not send
  *     B                  T + R ─▶ claims, steals, waits for A's lock, sends, commits version + 1
+ *
+ *     A  journal 1 ✓ ─ prepares ─ cached ░░░ returns ─ prepared: gave up its turn, does not send
+ *     B                            journal 2 ✓ ─ sends ───────────────▶
  */
-function maySend({ s, now }: Turn, mine: Journal, built: Now): boolean {
-  const { journal, ended } = s.record!;
-  // A newer version, another session or a sign-out would have taken the journal out of memory.
-  // (A page that froze, left or closed has given up its flight.)
-  return journal?.by === mine.by && journal.term === mine.term && !ended && inTime(s, built, now);
-}
-
-/** The same for a client that has had to prepare its request first: keys, proofs, discovery. */
-export function maySendStill(s: State, { sessionId, version, sent }: Attempt, now: Now): boolean {
-  const { record } = s;
+export function maySend(s: State, attempt: Attempt, now: Now): boolean {
+  const { record, flight } = s;
+  // A tab that left, froze, closed or lost the lock has given up its flight. A newer version, another session and a sign-out have taken
+  // the journal out of memory.
   return (
-    record?.sessionId === sessionId && record.version === version && !record.ended && inTime(s, sent, now)
+    flight?.attempt === attempt.tag &&
+    isJournalOf(record, attempt) &&
+    !record!.ended &&
+    inTime(s, attempt.built, now)
   );
 }
 
-function send(t: Turn, journal: Journal): void {
+function send(t: Turn, attempt: Attempt): void {
   const { s, now } = t;
-  const { sessionId, version, refreshToken } = s.record!;
-  const tag = s.flight!.attempt ?? s.nextTag++;
-  const attempt: Attempt = {
-    ...journal,
-    tag,
-    sessionId,
-    version,
-    refreshToken,
-    sent: now,
-    until: limitOf(s, now),
-  };
   s.attempts = [...s.attempts, attempt];
-  hold(t, 'sending', { attempt: tag, until: now.mono + s.options.refreshTimeoutMs, expire: overdue });
+  hold(t, 'sending', { until: now.mono + s.options.refreshTimeoutMs, expire: overdue });
   if (s.storage === 'memory') post(t, { type: 'journal' });
   t.effects.push({ type: 'send', attempt });
-  emit(t, 'refresh-started', { attempt: journal.attempt });
+  emit(t, 'refresh-started', { attempt: attempt.attempt });
 }

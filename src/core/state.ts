@@ -49,6 +49,8 @@ export interface Attempt extends Journal {
   readonly version: number;
   /** What was spent; of a version there may be two, where a store was wiped. */
   readonly refreshToken: string | undefined;
+  /** When its journal was built. */
+  readonly built: Now;
   readonly sent: Now;
   /** When its lock goes, whatever happens: 2T after the send, on the monotonic clock; `Infinity` once it went. */
   readonly until: number;
@@ -85,6 +87,12 @@ export interface Flight {
   readonly expire?: Continuation | undefined;
   /** While queued: what was seen to stand still. */
   readonly seen: string;
+  /** Since when this flight waits, on the monotonic clock, with what earlier ones waited. */
+  readonly since: number;
+  /** Its lock was granted. */
+  readonly granted?: boolean | undefined;
+  /** Its lock was taken from a holder that had stood still. */
+  readonly stolen?: boolean | undefined;
   /** The attempt lock that is asked for or held. */
   readonly attempt?: number | undefined;
   /** What the refresh worker, if there is one, said when it was asked to do this. */
@@ -120,6 +128,8 @@ export interface State {
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
   /** When this tab last saw a sign of life of who refreshes, on the monotonic clock. */
   readonly movedAt: number;
+  /** What earlier flights waited in this phase, milliseconds, for a holder that stands still; the next one goes on from there. */
+  readonly waited?: { readonly phase: Phase; readonly ms: number } | undefined;
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
   readonly journalSeen: number;
   /** When this tab saw the version at hand come; absent if it found it. */
@@ -309,6 +319,7 @@ export function stateOf(known: State): { -readonly [K in keyof Required<State>]:
     unread: known.unread,
     seen: known.seen,
     movedAt: known.movedAt,
+    waited: known.waited,
     journalSeen: known.journalSeen,
     advanced: known.advanced,
     jitter: known.jitter,

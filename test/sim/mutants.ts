@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'journal: who finds one waits for its sender',
     file: refresh,
-    anchor: '(locks ? 2 : 1) * refreshTimeoutMs - waited',
-    replacement: 'locks ? 0 : 0 * waited',
+    anchor: '(locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven',
+    replacement: '0 * age * unproven * silenceMs(s.options) : unproven',
     within: 5_000,
   },
   {
@@ -89,30 +89,86 @@ export const mutants: readonly Mutant[] = [
   {
     guard: "a journal's age is counted on the tab's own monotonic clock",
     file: refresh,
-    anchor: '!journal.failure ? now.mono - s.journalSeen',
-    replacement: '!journal.failure ? now.wall - journal.at',
+    anchor: 'const age = now.mono - s.journalSeen;',
+    replacement: 'const age = now.wall - (journal?.at ?? 0);',
     within: 10_000,
   },
   {
     guard: '⚑ check before send: not when more than T/2 has passed since the journal was built',
     file: refresh,
-    anchor: ' && !ended && inTime(s, built, now);',
-    replacement: ' && !ended && built !== now;',
+    anchor: 'inTime(s, attempt.built, now)',
+    replacement: '(inTime(s, attempt.built, now) || true)',
     within: 5_000,
   },
   {
     guard: '⚑ check before send: not when memory holds something newer',
     file: refresh,
-    anchor: 'journal?.by === mine.by && journal.term === mine.term && !ended && inTime(s, built, now)',
-    replacement: '(journal || !ended || mine) && inTime(s, built, now)',
+    anchor: '    isJournalOf(record, attempt) &&\n    !record!.ended &&\n',
+    replacement: '    (isJournalOf(record, attempt) || true) &&\n',
     within: 10_000,
   },
   {
-    guard: '⚑ check before send: not when the lock was lost',
+    guard: '⚑ check before send: not when the turn was given up',
     file: refresh,
-    anchor: 'const flying = turn.s.flight?.tag === tag;',
-    replacement: 'const flying = turn.s.flight !== undefined || tag < 0;',
+    anchor: '    flight?.attempt === attempt.tag &&\n',
+    replacement: '    (flight?.attempt === attempt.tag || true) &&\n',
     within: 10_000,
+  },
+  {
+    guard: 'check before send: a client that prepares its request asks again',
+    file: 'src/coordinator.ts',
+    anchor: 'if (!maySend(state(), attempt, now()))',
+    replacement: 'if (!isSent && unspent < isSent)',
+    within: 10_000,
+  },
+  {
+    guard: 'progress: what earlier callers waited counts for the next one',
+    file: flight,
+    anchor: 'waited?.phase === phase ? waited.ms : 0',
+    replacement: 'waited?.phase === phase ? 0 : 0',
+    within: 50_000,
+  },
+  {
+    guard: 'progress: a caller waits longer than a takeover takes',
+    file: 'src/core/limits.ts',
+    anchor: 'return silenceMs(limits) + 5_000;',
+    replacement: 'return limits.refreshTimeoutMs + 5_000;',
+    within: 50_000,
+  },
+  {
+    guard: 'progress: a journal that says nothing for T + R is waited for no longer',
+    file: refresh,
+    anchor: 'locks ? silenceMs(s.options) : refreshTimeoutMs',
+    replacement: 'locks ? 2 * refreshTimeoutMs + 0 * silenceMs(s.options) : refreshTimeoutMs',
+    within: 50_000,
+  },
+  {
+    guard: 'progress: after a steal an attempt lock without a journal is not waited for',
+    file: refresh,
+    anchor: 'isStolen || !locks ? 0',
+    replacement: '(isStolen && !locks) || !locks ? 0',
+    within: 50_000,
+  },
+  {
+    guard: 'locks: a platform that grants none where it has to is asked no more',
+    file: flight,
+    anchor: "if (outcome !== 'lost') goWithoutLocks(t);",
+    replacement: 'goWithoutLocks;',
+    within: 1_000,
+  },
+  {
+    guard: 'locks: a steal without an answer ends',
+    file: flight,
+    anchor: 'stolen: true, ...unanswered(t)',
+    replacement: 'stolen: true',
+    within: 1_000,
+  },
+  {
+    guard: 'locks: a tab that stood still waits once more for the answer to its steal',
+    file: flight,
+    anchor: 'if (turn.now.mono > until + reconcileMs(options))',
+    replacement: 'if (turn.now.mono < until - reconcileMs(options))',
+    within: 50_000,
   },
   {
     guard: 'after the attempt lock was granted: is everything as it was when it was asked for?',
@@ -131,8 +187,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ lease rule: without locks a foreign journal is waited for',
     file: refresh,
-    anchor: '(locks ? 2 : 1) * refreshTimeoutMs - waited',
-    replacement: 'locks ? 2 * refreshTimeoutMs - waited : 0',
+    anchor: '(locks ? silenceMs(s.options) : refreshTimeoutMs) - age',
+    replacement: '(locks ? silenceMs(s.options) - age : 0)',
     within: 2_000,
   },
   {
@@ -211,8 +267,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ after invalid_grant: another attempt that may still be answered is waited for',
     file: reconcile,
-    anchor: 'others ? reconcileMs(s) : 0',
-    replacement: 'others && attempt.tag < 0 ? reconcileMs(s) : 0',
+    anchor: 'others ? reconcileMs(s.options) : 0',
+    replacement: 'others && attempt.tag < 0 ? reconcileMs(s.options) : 0',
     within: 100_000,
   },
   {
@@ -242,8 +298,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a failure pauses everybody',
     file: answer,
-    anchor: 'journal: { ...base.journal, failures: base.journal.failures + 1, failure },',
-    replacement: 'journal: { ...base.journal, failures: base.journal.failures + 1 },',
+    anchor: 'journal: { ...journal, failures, conflicts, failure }',
+    replacement: 'journal: { ...journal, failures, conflicts }',
     within: 5_000,
   },
   {
@@ -356,8 +412,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a frozen page keeps no takeover lock',
     file: flight,
-    anchor: "      hold(turn, 'claiming', { attempt: tag });\n",
-    replacement: '',
+    anchor: "hold(turn, 'claiming', { attempt: tag, ...unanswered(turn) });",
+    replacement: "hold(turn, 'claiming', unanswered(turn));",
     within: 50_000,
   },
   {
@@ -510,9 +566,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'an attempt that was never written does not fail the next one of the same term',
-    file: answer,
-    anchor: ' && base.journal.at === at',
-    replacement: ' && at > 0',
+    file: record,
+    anchor: ' && journal.at === at;',
+    replacement: ' && at > 0;',
     within: 100_000,
   },
   {

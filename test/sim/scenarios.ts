@@ -23,6 +23,8 @@ interface Given {
   /** Of an access token, seconds. */
   readonly life?: number;
   readonly lengthMs?: number;
+  /** How long clients take before they send, at most. */
+  readonly prepareMs?: number;
   /** The part of messages that is lost. */
   readonly lost?: number;
   /** The part of requests, or of store operations, that meets one of these faults. */
@@ -40,7 +42,16 @@ function when(phase: string, nth = 1): Action['at'] {
 }
 
 function world(given: Given): Partial<Plan> {
-  const { tabs, options, server = 'strict', locks = true, life = 600, lengthMs = 90_000, lost = 0 } = given;
+  const {
+    tabs,
+    options,
+    server = 'strict',
+    locks = true,
+    life = 600,
+    lengthMs = 90_000,
+    prepareMs = 0,
+    lost = 0,
+  } = given;
   const [request = 0, ...requestFaults] = given.requests ?? [];
   const [store = 0, ...storeFaults] = given.store ?? [];
   return {
@@ -58,6 +69,8 @@ function world(given: Given): Partial<Plan> {
     graceMs: 60_000,
     life,
     locks,
+    oddLocks: undefined,
+    prepareMs,
     storeBlocks: false,
     lengthMs,
     rates: { message: lost, store, request },
@@ -99,7 +112,83 @@ function twoPairs(more: Act): Partial<Plan> {
   });
 }
 
+/** Callers of B that wait for 2 s each, one after the other. */
+const impatient: readonly Act[] = Array.from({ length: 16 }, (_, n) => [
+  'get',
+  10_000 + n * 2_100,
+  B,
+  0,
+  0.2,
+]);
+
 export const scenarios: readonly Scenario[] = [
+  //     A (holder)  ██ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B           call: 2 s ✗   call: 2 s ✗   …   T + R ─▶ claim ─ steal ─ sends
+  {
+    guard: 'progress: what earlier callers waited counts for the next one',
+    within: 20,
+    plan: world({
+      tabs: 2,
+      life: 8,
+      acts: [['get', 9_000, A], ['suspend', when('sending'), WHOSE, 100_000], ...impatient],
+    }),
+  },
+  //     A (holder)  ██ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B           call ── T + R ─▶ claim ─ steal ─ sends ─▶ token
+  ...[
+    'progress: a caller waits longer than a takeover takes',
+    'progress: a journal that says nothing for T + R is waited for no longer',
+  ].map((guard) => ({
+    guard,
+    within: 20,
+    plan: world({
+      tabs: 2,
+      options: { refreshTimeoutMs: 30_000 },
+      life: 8,
+      lengthMs: 150_000,
+      acts: [
+        ['get', 9_000, A],
+        ['suspend', when('sending'), WHOSE, 140_000],
+        ['get', 10_000, B, 0, 0.9],
+        ['get', 51_000, B, 0, 0.9],
+      ],
+    }),
+  })),
+  //     A (holder)  ██ attempt lock ─ hangs before its journal ░░░░░░░
+  //     B           call ── T + R ─▶ claim ─ steal ─ sends ─▶ token
+  {
+    guard: 'progress: after a steal an attempt lock without a journal is not waited for',
+    within: 100,
+    plan: world({
+      tabs: 2,
+      options: { refreshTimeoutMs: 30_000 },
+      life: 8,
+      lengthMs: 150_000,
+      acts: [
+        ['get', 9_000, A],
+        ['suspend', when('probing'), WHOSE, 140_000],
+        ['get', 10_000, B, 0, 0.9],
+        ['get', 51_000, B, 0, 0.9],
+      ],
+    }),
+  },
+  //     A (holder)  ██ suspended ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B              T + R of silence ─▶ claim ✓ ─ steals ░ suspended ░░░░░ has its timer before its lock: waits
+  //     C                                                                    queued, sends after B
+  {
+    guard: 'locks: a tab that stood still waits once more for the answer to its steal',
+    within: 500,
+    plan: world({
+      tabs: 3,
+      options: { refreshTimeoutMs: 5_000, proactive: 'always' },
+      life: 60,
+      lengthMs: 150_000,
+      acts: [
+        ['suspend', when('sending'), WHOSE, 100_000],
+        ['suspend', when('stealing'), WHOSE, 20_000],
+      ],
+    }),
+  },
   //     A (holder)  ██ suspended ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
   //     B              T + R of silence ─▶ claim ✓ ░░ suspended ░░░░░░░░░░░ knows of it: steals, from C
   //     C                                      claim ✗ ── T + R ─▶ claim ✓ ─ steals ─ refresh …

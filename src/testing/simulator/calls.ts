@@ -1,4 +1,5 @@
 import type { TokenCoordinatorError } from '../../core/errors.js';
+import { patienceMs } from '../../core/limits.js';
 import { isOpen } from '../../core/record.js';
 import type { AccessTokenOptions } from '../../types.js';
 import type { Checker } from './checker.js';
@@ -76,7 +77,7 @@ export function createCalls(
 
   return {
     get: (by, options) =>
-      start(by, 'get', options, options.timeoutMs ?? timeout + 5_000, () =>
+      start(by, 'get', options, options.timeoutMs ?? patienceMs({ refreshTimeoutMs: timeout }), () =>
         by.coordinator.getAccessToken(options),
       ),
     signIn(by, ifSignedOut) {

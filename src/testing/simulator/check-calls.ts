@@ -1,13 +1,17 @@
 import type { Check, Violate } from './checker.js';
-import type { Call } from './participant.js';
+import type { Call, Participant } from './participant.js';
 import { audienceKey, isOpen } from '../../core/record.js';
 import { readToken } from './server.js';
 import type { Truth } from './truth.js';
 import type { World } from './world.js';
 
+/** Milliseconds that timers may be early by rounding. */
+const SLACK_MS = 50;
+
 /** I3, and the callers' side of I4 and I5: when calls settle, and with what. */
 export function checkCalls(world: World, truth: Truth, violate: Violate): Check {
   const { plan } = world;
+  const T = plan.options.refreshTimeoutMs ?? 30_000;
 
   function sessionsOf(family: string): string[] {
     return [...truth.familyOf].filter(([, of]) => of === family).map(([session]) => session);
@@ -46,10 +50,43 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     if (state?.storage === 'indexeddb' || state?.unread) by.over.add(unread);
   }
 
+  /** How long each tab has asked in vain, since when (virtual time), and until when. */
+  const inVain = new Map<Participant, { ms: number; readonly from: number; until: number }>();
+
+  /**
+   * I3: one tab that stands still holds nobody up for longer than T + R, and a moment; what earlier calls of a tab have waited counts.
+   * Judged where nothing else is wrong.
+   */
+  function checkProgress({ by, outcome, options }: Call, waited: number): void {
+    const now = world.scheduler.now();
+    if (outcome?.code !== 'ERR_TIMEOUT' || options.forceRefresh || by.tab.throttled() > 50)
+      return void inVain.delete(by);
+    const started = now - waited;
+    const series = inVain.get(by) ?? { ms: 0, from: started, until: started };
+    series.ms += now - Math.max(started, series.until);
+    series.until = now;
+    inVain.set(by, series);
+    const still = world.participants.filter(({ tab }) => tab.alive() && tab.lastStill() >= series.from);
+    const { prepareMs } = plan;
+    const calm = Object.keys(world.stats.faults).every((fault) => fault === 'suspend') && prepareMs <= 400;
+    if (!calm || !plan.locks || still.length > 1 || still.includes(by) || by.left || by.closed) return;
+    // (It had its turn: what follows is the server's answer.)
+    if (world.network.exchanges().some(({ tab, begunAt }) => tab === by.tab && begunAt >= series.from))
+      return;
+    // (By its default limit one call is enough.)
+    const enough = T + Math.min(T, 5_000) + 5_000 - SLACK_MS;
+    if (options.timeoutMs === undefined || series.ms > enough)
+      violate(
+        'I3',
+        `${by.tab.name} asks in vain for ${Math.round(series.ms)} ms, while one tab stands still`,
+      );
+  }
+
   return {
     settled(call) {
       const { by, kind, outcome } = call;
       const waited = by.tab.age() - call.since;
+      if (kind === 'get') checkProgress(call, waited);
       if (kind === 'get' && waited > call.limitMs + lateness(call)) {
         violate(
           'I3',

@@ -1,4 +1,5 @@
 import { mayFly } from '../../core/flight.js';
+import { silenceMs } from '../../core/limits.js';
 import type { Effect, State } from '../../core/state.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
@@ -138,7 +139,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       // A page that dies in this very step has lost the lock.
       if (!by.tab.alive()) return;
       const isMine = locks.holds(by.tab, attemptLock(request));
-      const least = options.locks ? 2 * T : T;
+      const least = options.locks ? silenceMs(options) : T;
       if (!isMine && waited < least - SLACK_MS)
         violate(
           'I1',

@@ -22,9 +22,14 @@ export interface LockManager {
 
 /**
  * Pages and the browser process talk over a pipe of their own: in order, but not at once. A grant may thus be on its
- * way to a page that has just withdrawn, was frozen (it keeps the lock) or has died (the lock passes on).
+ * way to a page that has just withdrawn, was frozen (it keeps the lock) or has died (the lock passes on). `odd`: how it does not do
+ * what is specified.
  */
-export function createLockManager({ now, at }: Scheduler, random: Random): LockManager {
+export function createLockManager(
+  { now, at }: Scheduler,
+  random: Random,
+  odd?: 'null' | 'silent',
+): LockManager {
   const held = new Map<string, Request>();
   const queues = new Map<string, Request[]>();
   const pipes = new Map<Tab, { to: number; from: number }>();
@@ -58,6 +63,9 @@ export function createLockManager({ now, at }: Scheduler, random: Random): LockM
   function receive(request: Request): void {
     const { name, mode, tab } = request;
     if (!tab.alive()) return;
+    // (What the adapter makes of a lock that is `null`.)
+    if (odd === 'null') return answer(request, mode === 'try' ? 'refused' : 'failed');
+    if (odd === 'silent') return;
     const holder = held.get(name);
     if (mode === 'steal') {
       if (holder) answer(holder, 'lost');

@@ -31,6 +31,8 @@ export interface Exchange {
   readonly number: number;
   readonly tab: Tab;
   readonly request: RefreshRequest;
+  /** When its client was asked for it; the deadline counts from then. */
+  readonly begunAt: number;
   readonly sentAt: number;
   readonly fault: RequestFault | undefined;
   /** What the server said, if the request arrived. */
@@ -51,7 +53,7 @@ export interface NetworkHooks {
 }
 
 export interface Network {
-  readonly send: (tab: Tab, request: RefreshRequest) => Promise<TokenResponse>;
+  readonly send: (tab: Tab, request: RefreshRequest, begunAt: number) => Promise<TokenResponse>;
   readonly exchanges: () => readonly Exchange[];
   /** The page has gone: what has not reached the server may never do so. */
   readonly orphan: (tab: Tab) => void;
@@ -70,12 +72,13 @@ export function createNetwork(
   const exchanges: Exchange[] = [];
   const cancelled = new Set<Exchange>();
 
-  function send(tab: Tab, request: RefreshRequest): Promise<TokenResponse> {
+  function send(tab: Tab, request: RefreshRequest, begunAt: number): Promise<TokenResponse> {
     const fault = hooks.fault(tab);
     const exchange: Exchange = {
       number: exchanges.length + 1,
       tab,
       request,
+      begunAt,
       sentAt: now(),
       fault,
       answer: undefined,

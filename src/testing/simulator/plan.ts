@@ -67,7 +67,12 @@ export interface Plan {
   readonly graceMs: number;
   /** Life of an access token; seconds. */
   readonly life: number;
+  /** Locks that do what is specified. */
   readonly locks: boolean;
+  /** Locks that do not: asked for in the queue they come as `null`; or, like steals, never. */
+  readonly oddLocks: 'null' | 'silent' | undefined;
+  /** Clients take up to so long before they send (keys, proofs, discovery), and then ask whether they still may; 0: they send at once. */
+  readonly prepareMs: number;
   /** The refresh worker that pages ask: not installed, or of another protocol version. `undefined`: they ask none. */
   readonly worker: 'serving' | 'absent' | 'silent' | undefined;
   readonly storeBlocks: boolean;
@@ -183,6 +188,8 @@ export function createPlan(seed: number, profile: Profile): Plan {
   const everything = profile === 'everything' || profile === 'worker';
   // A stream of its own: the world is otherwise that of `everything`.
   const workers = createRandom(seed, 8);
+  const clients = createRandom(seed, 11);
+  const oddLocks = faulty && clients.chance(0.03) ? clients.pick(['null', 'silent'] as const) : undefined;
   const participants = chance(0.1) ? int(7, 12) : int(2, 6);
   const life = Math.round(spread(20, 900));
   const refreshTimeoutMs = pick([30_000, 30_000, 10_000, 5_000, 2_000]);
@@ -207,7 +214,14 @@ export function createPlan(seed: number, profile: Profile): Plan {
     server: pick(SERVERS),
     graceMs: pick([10_000, 30_000, 60_000]),
     life,
-    locks: chance(0.88),
+    locks: chance(0.88) && !oddLocks,
+    oddLocks,
+    // Mostly some round trips; now and then longer than it may take.
+    prepareMs: clients.chance(0.5)
+      ? clients.chance(faulty ? 0.3 : 0)
+        ? clients.spread(refreshTimeoutMs / 4, refreshTimeoutMs)
+        : clients.spread(1, 400)
+      : 0,
     worker:
       profile === 'worker'
         ? workers.pick(['serving', 'serving', 'serving', 'serving', 'absent', 'silent'] as const)

@@ -24,10 +24,10 @@ const aTurn = Promise.resolve();
 
 /**
  * More turns of the microtask queue than the longest chain of reactions takes (the runtime's `await` of a store
- * operation, the coordinator's of a refresh, a caller's of its token). A longer chain would only be late, in every
+ * operation, the coordinator's of a refresh that a client prepared, a caller's of its token). A longer chain would only be late, in every
  * run of the same seed alike.
  */
-const TURNS = 8;
+const TURNS = 10;
 
 export function createScheduler(): Scheduler {
   const heap: Task[] = [];

@@ -8,6 +8,8 @@ import { createParticipant, type Participant } from './participant.js';
 import { createRandom, type Random } from './random.js';
 import { createScheduler, type Scheduler } from './scheduler.js';
 import { createServer, type Server } from './server.js';
+import type { TokenResponse } from '../../core/types.js';
+import type { RefreshRequest } from '../../types.js';
 import { createTab, type Tab } from './tab.js';
 import type { Checker } from './checker.js';
 
@@ -130,7 +132,7 @@ export function createWorld(
     blocks: () => plan.storeBlocks && !world.calm,
     blocked: () => void (world.stats.faults['store: blocked'] ??= 1),
   });
-  const locks = createLockManager(scheduler, createRandom(seed, 6));
+  const locks = createLockManager(scheduler, createRandom(seed, 6), plan.oddLocks);
   const hub = createChannelHub(
     scheduler,
     createRandom(seed, 7),
@@ -148,6 +150,7 @@ export function createWorld(
   );
 
   const workers = createRandom(seed, 9);
+  const clients = createRandom(seed, 12);
   let worker: Participant | undefined;
 
   /** What a page asks of the worker: a message to another process, which may have to be started first. */
@@ -182,6 +185,33 @@ export function createWorld(
     });
   }
 
+  /** What a client with keys does: its request takes a while to make, and may be too late when it is made. */
+  function prepared(tab: Tab, request: RefreshRequest): Promise<TokenResponse> {
+    const begunAt = now();
+    const send = (): Promise<TokenResponse> => {
+      scheduler.settling();
+      try {
+        request.assertSendable?.();
+      } catch (error) {
+        hooks.note?.(participants[tab.index], () => `may not send attempt ${request.attempt} any more`);
+        throw error;
+      }
+      return network.send(tab, request, begunAt);
+    };
+    if (plan.prepareMs === 0) return send();
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        try {
+          send().then(resolve, reject);
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      const most = world.calm ? Math.min(plan.prepareMs, 400) : plan.prepareMs;
+      scheduler.at(clients.next() * most, () => tab.run(finish));
+    });
+  }
+
   function open(
     { active, visible }: { active: boolean; visible: boolean },
     kind: 'page' | 'worker' = 'page',
@@ -189,7 +219,7 @@ export function createWorld(
     const index = participants.length;
     const tab = createTab(index, scheduler, createRandom(seed, 100 + index), { active, visible, skew: 0 });
     const client = {
-      refresh: (request: Parameters<Network['send']>[1]) => network.send(tab, request),
+      refresh: (request: RefreshRequest) => prepared(tab, request),
       revoke: async (token: string) => {
         hooks.note?.(participants[index], () => `revokes ${token}`);
         checker.revoked(token);
@@ -197,7 +227,7 @@ export function createWorld(
       },
     };
     const ports = {
-      locks: plan.locks ? locks.portOf(tab) : undefined,
+      locks: plan.locks || plan.oddLocks ? locks.portOf(tab) : undefined,
       channel: hub.portOf(tab),
       store: database.portOf(tab),
       clock: tab.clock,

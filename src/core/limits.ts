@@ -1,0 +1,24 @@
+import type { CoreOptions } from './state.js';
+
+/** T of the protocol: the deadline of one token request. All limits follow from it; milliseconds. */
+type Limits = Pick<CoreOptions, 'refreshTimeoutMs'>;
+
+/** R: how long a lock holder may wait for another attempt's answer after a refusal. */
+export function reconcileMs({ refreshTimeoutMs }: Limits): number {
+  return Math.min(refreshTimeoutMs, 5_000);
+}
+
+/** T + R: how long a tab that others wait for may say nothing; then it counts as standing still. */
+export function silenceMs(limits: Limits): number {
+  return limits.refreshTimeoutMs + reconcileMs(limits);
+}
+
+/**
+ * How long a caller waits by default: longer than the longest regular takeover, which begins after T + R of silence.
+ *
+ *     A (holder)  ██ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+ *     B           call ─ queued ── T + R ─▶ claims, steals, sends ─▶ token   (5 s for all that is not waiting)
+ */
+export function patienceMs(limits: Limits): number {
+  return silenceMs(limits) + 5_000;
+}
