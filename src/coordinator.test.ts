@@ -561,6 +561,25 @@ describe('what the server says', () => {
     expect(strict.requests.length).toBeLessThan(6);
   });
 
+  test('failures of another kind are no version conflicts', async () => {
+    const { tab, strict } = await signedIn();
+    const errors = [503, 503, 503, 409].map((status) =>
+      status === 409
+        ? new RefreshConflictError({ currentVersion: 7 })
+        : new RefreshUnavailableError({ status }),
+    );
+    strict.answer = async (request) => {
+      const error = errors[strict.requests.length - 1];
+      if (error) throw error;
+      return { access_token: 'access-2', refresh_token: `after-${request.refreshToken}`, expires_in: 60 };
+    };
+    await pass(10_000);
+    const call = watch(tab.getAccessToken({ timeoutMs: 60_000 }));
+    await pass(60_000);
+    expect(call.outcome()).toBe('access-2');
+    expect(strict.requests).toHaveLength(5);
+  });
+
   // Neither store nor channel could take it, and the call would never settle.
   test.each([{ id_token: () => '' }, { refresh_token: 7 }, { token_type: {} }])(
     'a session whose tokens are no text (%j) is refused, and the one before it stays',

@@ -78,7 +78,6 @@ export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): v
 
 function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
   return (t, outcome) => {
-    const { s } = t;
     if (outcome === 'granted') {
       hold(t, 'queued', { granted: true });
       return then(t);

@@ -654,8 +654,8 @@ export const mutants: readonly Mutant[] = [
     guard:
       'who has the attempt lock and wrote no journal is waited for no longer than others wait for this tab',
     file: refresh,
-    anchor: 'now.mono - s.journalSeen : refreshTimeoutMs',
-    replacement: 'now.mono - s.journalSeen : 0',
+    anchor: ' : refreshTimeoutMs - waitedIn(',
+    replacement: ' : 2 * refreshTimeoutMs - waitedIn(',
     within: 100_000,
   },
   {
@@ -690,8 +690,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a journal that failed long ago says nothing of who has the attempt lock now',
     file: refresh,
-    anchor: 'journal && !journal.failure ? now.mono',
-    replacement: 'journal ? now.mono',
+    anchor: 'const isOpenJournal = journal && !journal.failure;',
+    replacement: 'const isOpenJournal = journal;',
     within: 200_000,
   },
 ];

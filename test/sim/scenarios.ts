@@ -69,7 +69,7 @@ function world(given: Given): Partial<Plan> {
     graceMs: 60_000,
     life,
     locks,
-    oddLocks: undefined,
+    oddLocks: false,
     prepareMs,
     storeBlocks: false,
     lengthMs,

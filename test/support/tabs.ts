@@ -21,6 +21,10 @@ export class Origin {
   claimedLife: number | undefined = 60;
   /** The platform serves no locks, as in an opaque origin. */
   locksFail = false;
+  /** The platform never answers, not even a steal. */
+  locksSilent = false;
+  /** Times that a lock was asked for. */
+  locksAsked = 0;
   readonly messages: Record<string, unknown>[] = [];
   private readonly listeners = new Map<object, (data: unknown) => void>();
   private readonly locks = new Map<string, Request[]>();
@@ -181,6 +185,8 @@ export class Origin {
     const queue = this.locks.get(name) ?? [];
     this.locks.set(name, queue);
     const request: Request = { listener, granted: false };
+    this.locksAsked++;
+    if (this.locksSilent) return () => {};
     if (this.locksFail) {
       setTimeout(() => request.listener('failed'));
       return () => (request.listener = () => {});

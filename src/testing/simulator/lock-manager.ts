@@ -28,7 +28,7 @@ export interface LockManager {
 export function createLockManager(
   { now, at }: Scheduler,
   random: Random,
-  odd?: 'null' | 'silent',
+  odd?: 'null' | 'silent' | false,
 ): LockManager {
   const held = new Map<string, Request>();
   const queues = new Map<string, Request[]>();

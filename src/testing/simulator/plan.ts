@@ -70,7 +70,7 @@ export interface Plan {
   /** Locks that do what is specified. */
   readonly locks: boolean;
   /** Locks that do not: asked for in the queue they come as `null`; or, like steals, never. */
-  readonly oddLocks: 'null' | 'silent' | undefined;
+  readonly oddLocks: 'null' | 'silent' | false;
   /** Clients take up to so long before they send (keys, proofs, discovery), and then ask whether they still may; 0: they send at once. */
   readonly prepareMs: number;
   /** The refresh worker that pages ask: not installed, or of another protocol version. `undefined`: they ask none. */
@@ -189,7 +189,7 @@ export function createPlan(seed: number, profile: Profile): Plan {
   // A stream of its own: the world is otherwise that of `everything`.
   const workers = createRandom(seed, 8);
   const clients = createRandom(seed, 11);
-  const oddLocks = faulty && clients.chance(0.03) ? clients.pick(['null', 'silent'] as const) : undefined;
+  const oddLocks = faulty && clients.chance(0.03) && clients.pick(['null', 'silent'] as const);
   const participants = chance(0.1) ? int(7, 12) : int(2, 6);
   const life = Math.round(spread(20, 900));
   const refreshTimeoutMs = pick([30_000, 30_000, 10_000, 5_000, 2_000]);

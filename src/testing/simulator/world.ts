@@ -204,7 +204,7 @@ export function createWorld(
         try {
           send().then(resolve, reject);
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       };
       const most = world.calm ? Math.min(plan.prepareMs, 400) : plan.prepareMs;
