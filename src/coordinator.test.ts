@@ -892,6 +892,26 @@ describe('sign-out', () => {
     expect(tab.getSnapshot()).toMatchObject({ status: 'signed-out', version: 0, role: 'none' });
   });
 
+  test.each(['close', 'fail'])('a key of a sign-in that failed goes: %s', async (how) => {
+    const keys = new Set<string>();
+    const refresh = {
+      refresh: server().refresh,
+      bind: async ({ sessionId }: { sessionId: string }) => {
+        keys.add(sessionId);
+        await Promise.resolve();
+        if (how === 'fail') throw new Error('no key');
+      },
+      unbind: async ({ sessionId }: { sessionId: string }) => void keys.delete(sessionId),
+    };
+    const tab = new Origin().open({ refresh, proactive: 'never' });
+    await pass(50);
+    const signedIn = watch(tab.setSession({ access_token: 'access-1', expires_in: 10 }));
+    if (how === 'close') void tab.close();
+    await pass(50);
+    expect(signedIn.outcome()).toBe(how === 'close' ? 'ERR_CLOSED' : 'Error: no key');
+    expect([...keys]).toEqual([]);
+  });
+
   test('during a sign-in that this tab has begun comes after it', async () => {
     let bound = (): void => {};
     const refresh = {

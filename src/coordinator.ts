@@ -270,16 +270,25 @@ export function createCoordinator(
       const at = clock.wall();
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
+      let written = false;
       const begin = async (): Promise<void> => {
         // Whether somebody is, a tab without a store has to ask first.
         if (ifSignedOut) await ready;
         const life = await lifeOf(tokens);
         await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
-        await ask((id) =>
-          dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at }),
-        );
+        await ask((id) => {
+          written = true;
+          dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at });
+        });
       };
-      const begun = begin().finally(() => dispatch({ type: 'signing-in', change: -1 }));
+      const failed = (error: unknown): never => {
+        // Nothing is left of it, unless it may have been written all the same.
+        if (!written) quietly(() => client.unbind?.({ name, sessionId }));
+        throw error;
+      };
+      const begun = begin()
+        .catch(failed)
+        .finally(() => dispatch({ type: 'signing-in', change: -1 }));
       signingIn = begun.catch(() => {});
       await begun;
       // Another tab's sign-in came first, or the next one already.

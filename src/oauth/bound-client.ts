@@ -24,16 +24,11 @@ export function boundClient(dpop: () => Promise<DPoPSupport>): BoundClient {
     async authorize({ previous, sessionId = '', ...rest }) {
       const support = await dpop();
       const request = { ...rest, sessionId };
-      if (previous) await support.hear(request, previous.headers, errorOf(previous.headers));
+      if (previous) await support.hear(request, previous.headers);
       const proof = await support.prove(request);
       if (proof === undefined)
         throw configurationError('the DPoP key of this session is not known in this browser.');
       return { Authorization: `DPoP ${request.accessToken}`, DPoP: proof };
     },
   };
-}
-
-/** The errors of a challenge that a new proof can mend. */
-function errorOf(headers: Headers): string | undefined {
-  return /error="?(use_dpop_nonce|invalid_dpop_proof)\b/.exec(headers.get('www-authenticate') ?? '')?.[1];
 }

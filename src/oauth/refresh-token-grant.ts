@@ -68,13 +68,13 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
       });
       // The server may want another proof before it looks at the refresh token (RFC 9449 §8).
       const again = await support?.hear(proven, response.headers, await readErrorCode(response));
-      return { response, support, again };
+      return { response, support, proven, again };
     };
 
     let sent = await send();
     if (sent.again) sent = await send();
     const tokens = await readTokenResponse(sent.response, refreshToken);
-    void sent.support?.hearTokens(tokens);
+    await sent.support?.hearTokens(sent.proven, tokens);
     return tokens;
   };
 

@@ -112,6 +112,66 @@ describe('discovery', () => {
     expect(server.received.map(({ method }) => method)).toEqual(['GET']);
   });
 
+  const grantOf = (issuer: string): Promise<unknown> =>
+    refreshTokenGrant({ issuer, clientId: 'app' })
+      .refresh(request)
+      .catch((error: unknown) => error);
+  const wellKnown = '.well-known/openid-configuration';
+
+  test.each([
+    ['', '/'],
+    ['/', ''],
+    ['', ''],
+    ['/realm', '/realm'],
+    ['/realm/', '/realm/'],
+  ])('an issuer at %j may be published as %j', async (asked, published) => {
+    publish({ ...metadata(), issuer: server.origin + published }, `${asked.replace(/\/$/, '')}/${wellKnown}`);
+    expect(await grantOf(server.origin + asked)).toEqual(pair);
+  });
+
+  test.each([
+    ['/realm', '/realm/'],
+    ['/realm/', '/realm'],
+    ['/realm', ''],
+    ['', '/realm'],
+    ['/', '//'],
+    ['/tenant/v2.0', '/{tenantid}/v2.0'],
+  ])('an issuer at %j may not be published as %j', async (asked, published) => {
+    publish({ ...metadata(), issuer: server.origin + published }, `${asked.replace(/\/$/, '')}/${wellKnown}`);
+    const error = await grantOf(server.origin + asked);
+    expect(error).toMatchObject({ code: 'ERR_CONFIGURATION' });
+    expect(String(error)).toContain(
+      `${server.origin}${asked} names another issuer, ${server.origin}${published}.`,
+    );
+    expect(String(error)).toContain('give tokenEndpoint');
+  });
+
+  test.each([301, 302, 307])('a redirect (%i) of the metadata is said, not followed', async (status) => {
+    server.answer((_request, response) => void response.writeHead(status, { location: '/moved' }).end());
+    const error = await grantOf(server.origin);
+    expect(error).toMatchObject({ code: 'ERR_CONFIGURATION' });
+    expect(String(error)).toMatch(/has moved.*give tokenEndpoint/);
+    expect(paths()).not.toContain('/moved');
+  });
+
+  test('so is one that a page cannot look into', async () => {
+    const opaque = new Response(null, { status: 200 });
+    Object.defineProperties(opaque, { type: { value: 'opaqueredirect' }, status: { value: 0 } });
+    const client = refreshTokenGrant({
+      issuer: server.origin,
+      clientId: 'app',
+      fetch: () => Promise.resolve(opaque),
+    });
+    await expect(client.refresh(request)).rejects.toThrow(/has moved/);
+  });
+
+  test('an issuer without metadata is only unavailable, and says what to do', async () => {
+    server.answer(json(404, {}));
+    const error = await grantOf(server.origin);
+    expect(error).toMatchObject({ refreshOutcome: 'unavailable', status: 404, unspent: true });
+    expect(String((error as Error).cause)).toContain('give tokenEndpoint');
+  });
+
   test('that took too long leads to no token request: another tab may have taken over', async () => {
     publish(metadata());
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });

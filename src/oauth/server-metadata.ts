@@ -8,6 +8,9 @@ import { noAnswer, transportTo } from './transport.js';
 /** How long one metadata request may take. */
 const DISCOVERY_TIMEOUT_MS = 10_000;
 
+const ADVICE =
+  'Give the issuer that the metadata names, if its own metadata can be read; else give tokenEndpoint (and revocationEndpoint): then nothing is asked for.';
+
 /** Where the authorization server's endpoints are. */
 export interface ServerMetadata {
   /** What is known without asking. */
@@ -70,15 +73,24 @@ export async function discover(
     return undefined;
   });
   if (!response || response.status === 404) response = await request(issuer, 'oauth2', fetch);
-  const { status, ok, headers } = response;
+  const { status, ok, headers, type } = response;
+  // (A page cannot see where to.)
+  if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+    throw configurationError(`the metadata of issuer ${issuer} has moved: it is a redirect. ${ADVICE}`);
+  }
   const server = await readObject(response);
   if (!ok || typeof server['issuer'] !== 'string') {
-    throw new RefreshUnavailableError({ status, retryAfterMs: readRetryAfter(headers, Date.now()) });
+    throw new RefreshUnavailableError({
+      status,
+      retryAfterMs: readRetryAfter(headers, Date.now()),
+      // It may be there again soon, behind a proxy that restarts.
+      ...(status === 404 && { cause: new Error(`There is no metadata at issuer ${issuer}. ${ADVICE}`) }),
+    });
   }
-  // RFC 8414 §3.3: or one server could pass itself off as another.
-  if (withoutSlash(server['issuer']) !== withoutSlash(issuer)) {
+  if (!isSameIssuer(server['issuer'], issuer)) {
+    const found = server['issuer'].slice(0, 200);
     throw configurationError(
-      'the metadata found at issuer names another issuer; copy the "issuer" value from there.',
+      `the metadata at issuer ${issuer} names another issuer, ${found}. Servers of many tenants do so (Microsoft Entra "common", Azure AD B2C). ${ADVICE}`,
     );
   }
   return server as unknown as AuthorizationServer;
@@ -88,9 +100,14 @@ function isTimeout(error: unknown): boolean {
   return error instanceof RefreshUnavailableError && Object(error.cause).name === 'TimeoutError';
 }
 
-/** `https://login.example` is the same URL with and without it, and `URL` adds it. */
-function withoutSlash(url: string): string {
-  return url.replace(/\/$/, '');
+/**
+ * RFC 8414 §3.3: identical, or one server could pass itself off as another; on one host a path makes another issuer, also with a slash at its end.
+ * Without a path `https://login.example` is the same URL with and without one, and `URL` adds it.
+ */
+function isSameIssuer(found: string, asked: string): boolean {
+  if (found === asked) return true;
+  const { pathname } = new URL(asked);
+  return pathname === '/' && found.replace(/\/$/, '') === asked.replace(/\/$/, '');
 }
 
 async function request(

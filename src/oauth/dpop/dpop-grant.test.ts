@@ -1,5 +1,6 @@
 import { RefreshUnavailableError } from '../../core/errors.js';
 import { IDBFactory } from 'fake-indexeddb';
+import { createStore, get, set } from 'idb-keyval';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify, UnsecuredJWT, type JWTPayload } from 'jose';
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -235,6 +236,31 @@ describe('a request to an API', () => {
   });
 });
 
+describe('a refresh of a bound session', () => {
+  const answering = async (tokens: object): Promise<unknown> => {
+    const { client } = await signIn();
+    server.answer(json(200, { ...pair, refresh_token: 'refresh-2', ...tokens }));
+    return client.refresh(request).catch((error: unknown) => error);
+  };
+  const boundTo = (cnf: unknown): object => ({ access_token: new UnsecuredJWT({ cnf }).encode() });
+
+  test.each([
+    ['that are not bound', { token_type: 'Bearer' }],
+    ['of a type of its own', { token_type: 'N_A' }],
+    ['bound to another key', boundTo({ jkt: 'another' })],
+    ['bound to nonsense', boundTo({ jkt: [null] })],
+  ])('refuses tokens %s', async (_name, tokens) => {
+    expect(await answering(tokens)).toMatchObject({ code: 'ERR_CONFIGURATION' });
+  });
+
+  test.each([
+    ['of no type', { token_type: undefined }],
+    ['that do not say what they are bound to', boundTo(null)],
+  ])('takes tokens %s', async (_name, tokens) => {
+    expect(await answering(tokens)).toMatchObject({ refresh_token: 'refresh-2' });
+  });
+});
+
 describe('a session begins', () => {
   const begin = async (tab: Tab, tokens: object, dpopKeyPair?: CryptoKeyPair): Promise<unknown> =>
     tab.client
@@ -280,6 +306,19 @@ describe('a session begins', () => {
     ['no key at all', () => Promise.resolve({} as CryptoKeyPair)],
   ])('not with a key that is %s', async (_name, make) => {
     expect(await begin(await openTab(), {}, await make())).toMatchObject({ code: 'ERR_CONFIGURATION' });
+  });
+
+  test('not with halves that do not belong together', async () => {
+    const [one, other] = [await generate(P256, false), await generate(P256, false)];
+    const keyPair = { privateKey: one.privateKey, publicKey: other.publicKey };
+    expect(await begin(await openTab(), {}, keyPair)).toMatchObject({ code: 'ERR_CONFIGURATION' });
+  });
+
+  test('with a key whose public half is for show only', async () => {
+    const { privateKey, publicKey } = await generate(P256, false);
+    const jwk = { ...(await crypto.subtle.exportKey('jwk', publicKey)), key_ops: [] };
+    const shown = await crypto.subtle.importKey('jwk', jwk, P256, true, []);
+    expect(await begin(await openTab(), {}, { privateKey, publicKey: shown })).toBeUndefined();
   });
 
   test('with the key that this page used, though another tab has signed out since', async () => {
@@ -365,6 +404,60 @@ describe('a wrong clock', () => {
         5_000,
       );
     }
+  });
+
+  const refusing = (ahead: number): Headers =>
+    new Headers({
+      'www-authenticate': 'DPoP error="invalid_dpop_proof", algs="ES256"',
+      date: new Date(Date.now() + ahead).toUTCString(),
+    });
+  const aheadIn = async (proof: unknown): Promise<number> =>
+    Number((await readProof(proof)).claims.iat) * 1000 - Date.now();
+
+  test("is one server's: an API moves neither the authorization server nor another API", async () => {
+    const { client } = await signIn();
+    const url = `${server.origin}/api`;
+    const previous = { headers: refusing(HOUR) };
+    const { DPoP } = await client.authorize({ ...authorized, url, previous });
+    expect(await aheadIn(DPoP)).toBeGreaterThan(HOUR - 5_000);
+    const other = await client.authorize({ ...authorized, url: 'https://other.example' });
+    expect(Math.abs(await aheadIn(other['DPoP']))).toBeLessThan(5_000);
+    server.answer(json(200, pair));
+    for (const tab of [client, (await openTab()).client]) await tab.refresh(request);
+    expect(server.received).toHaveLength(2);
+    for (const { headers } of server.received)
+      expect(Math.abs(await aheadIn(headers['dpop']))).toBeLessThan(5_000);
+  });
+
+  test.each([25 * HOUR, -25 * HOUR, 10_000 * HOUR])(
+    'is not moved by %i ms, more than a day',
+    async (ahead) => {
+      const { client } = await signIn();
+      const { DPoP } = await client.authorize({ ...authorized, previous: { headers: refusing(ahead) } });
+      expect(Math.abs(await aheadIn(DPoP))).toBeLessThan(5_000);
+    },
+  );
+
+  test.each([1e15, 'soon', String(HOUR), NaN, { skewMs: HOUR }])(
+    'is not moved by a note of %j',
+    async (note) => {
+      const { client } = await signIn();
+      await client.authorize({ ...authorized, previous: { headers: refusing(HOUR) } });
+      const store = createStore('one-refresh-dpop', 'dpop');
+      expect(await get('clock:api https://api.example', store)).toBeGreaterThan(HOUR - 5_000);
+      await set('clock:api https://api.example', note, store);
+      const { client: elsewhere } = await openTab();
+      expect(Math.abs(await aheadIn((await elsewhere.authorize(authorized))['DPoP']))).toBeLessThan(5_000);
+    },
+  );
+
+  // Only the same challenge is read as one: not text in another's parameter.
+  test('is left alone by a challenge that only quotes the error', async () => {
+    const { client } = await signIn();
+    const headers = refusing(HOUR);
+    headers.set('www-authenticate', 'Bearer realm="say DPoP error=invalid_dpop_proof"');
+    const { DPoP } = await client.authorize({ ...authorized, previous: { headers } });
+    expect(Math.abs(await aheadIn(DPoP))).toBeLessThan(5_000);
   });
 
   test('is not corrected where it is right: the fault is another', async () => {

@@ -1,10 +1,11 @@
 import type { TokenResponse } from '../../core/types.js';
 import type { NewSession } from '../../types.js';
+import { parseChallenges } from '../../fetch/challenge.js';
 import { readClaims } from './claims.js';
 import { checkKeyPair, configurationError } from './key-pair.js';
 import { hearNonce, nonceFor } from './nonces.js';
 import { createProof, thumbprint } from './proof.js';
-import { correctClock, hearIssueTime, serverNow } from './server-clock.js';
+import { correctClock, forgetIssueTime, hearIssueTime, serverNow } from './server-clock.js';
 import { forgetKeyPair, keepKeyPair, sessionKeyPair, usedKeyPair } from './session-keys.js';
 
 /** A request that needs a proof. */
@@ -36,10 +37,17 @@ export interface DPoPSupport {
   readonly unbind: (session: Pick<NewSession, 'name' | 'sessionId'>) => Promise<void>;
   /** The proof for one request; `undefined` if this browser has no key (any more) for the session. @throws `ERR_STORAGE`, `ERR_UNSUPPORTED` */
   readonly prove: (request: ProvenRequest) => Promise<string | undefined>;
-  /** Takes in what an answer says about nonce and time. Never rejects. @returns whether the request is worth repeating with a new proof */
+  /**
+   * Takes in what an answer says about nonce and time, its server's only. Never rejects.
+   * @param error - of the token endpoint; an API says it in a challenge
+   * @returns whether the request is worth repeating with a new proof
+   */
   readonly hear: (request: ProvenRequest, headers: Headers, error?: string) => Promise<boolean>;
-  /** Takes in what new tokens say about the time. Never rejects. */
-  readonly hearTokens: (tokens: TokenResponse) => Promise<void>;
+  /**
+   * Takes in what new tokens of a session say about the time.
+   * @throws `ERR_CONFIGURATION` if they are not bound to its key
+   */
+  readonly hearTokens: (request: ProvenRequest, tokens: TokenResponse) => Promise<void>;
 }
 
 const keys = new Map<string, CryptoKeyPair>();
@@ -47,52 +55,82 @@ const keys = new Map<string, CryptoKeyPair>();
 /** The code for DPoP (RFC 9449), to be given to `refreshTokenGrant` where `dpop: true` cannot load it: in a service worker. */
 export const dpopSupport: DPoPSupport = {
   async bind({ name, sessionId, tokens, dpopKeyPair }) {
-    const { token_type: type = 'DPoP', access_token: accessToken } = tokens;
-    if (type.toLowerCase() !== 'dpop') {
-      throw configurationError(
-        `the tokens are of type ${type}; let the sign-in send a proof made with the key of getDPoPKeyPair(), or leave out dpop.`,
-      );
-    }
-    if (dpopKeyPair) checkKeyPair(dpopKeyPair);
-    const keyPair = dpopKeyPair ?? (await usedKeyPair(name));
+    if (dpopKeyPair) await checkKeyPair(dpopKeyPair);
+    const keyPair = dpopKeyPair ?? (await usedKeyPair(name, boundTo(tokens)));
+    await checkBound(
+      tokens,
+      keyPair,
+      'let the sign-in send a proof made with the key of getDPoPKeyPair(), or leave out dpop.',
+    );
     if (!keyPair) {
       throw configurationError(
         'the key that these tokens are bound to is not known; sign in with the key of getDPoPKeyPair(), or give dpopKeyPair to setSession().',
       );
     }
-    const { jkt } = (readClaims(accessToken)['cnf'] ?? {}) as { jkt?: unknown };
-    if (jkt !== undefined && jkt !== (await thumbprint(keyPair))) {
-      throw configurationError(
-        'these tokens are bound to another key; give the one they are bound to as dpopKeyPair.',
-      );
-    }
     await keepKeyPair(name, sessionId, keyPair);
     keys.set(sessionId, keyPair);
-    await hearIssueTime(tokens);
+    await hearIssueTime(sessionId, tokens);
   },
 
-  async unbind({ name, sessionId }) {
+  async unbind({ sessionId }) {
     keys.delete(sessionId);
-    await forgetKeyPair(name, sessionId);
+    await Promise.all([forgetKeyPair(sessionId), forgetIssueTime(sessionId)]);
   },
 
   async prove(request) {
     const { sessionId, keyPair = keys.get(sessionId) ?? (await sessionKeyPair(sessionId)) } = request;
     if (!keyPair) return;
     keys.set(sessionId, keyPair);
-    const [nonce, now] = await Promise.all([nonceFor(serverOf(request)), serverNow()]);
+    const [nonce, now] = await Promise.all([nonceFor(serverOf(request)), serverNow(serverOf(request))]);
     return createProof(keyPair, { ...request, nonce, now });
   },
 
-  async hear(request, headers, error) {
+  async hear(request, headers, error = challengeOf(request, headers)) {
     hearNonce(serverOf(request), headers);
     if (error === 'use_dpop_nonce') return headers.has('dpop-nonce');
-    return error === 'invalid_dpop_proof' && correctClock(headers);
+    return error === 'invalid_dpop_proof' && correctClock(serverOf(request), request.sessionId, headers);
   },
 
-  hearTokens: hearIssueTime,
+  async hearTokens({ sessionId }, tokens) {
+    await checkBound(tokens, keys.get(sessionId), 'the session was begun with bound ones.');
+    await hearIssueTime(sessionId, tokens);
+  },
 };
 
+/** An API and an authorization server are two, also on one origin: none tells anything about the other. */
 function serverOf({ url, accessToken }: ProvenRequest): string {
   return `${accessToken === undefined ? 'token' : 'api'} ${new URL(url).origin}`;
+}
+
+/** The error of an API that a new proof can mend (RFC 9449 §7.1, §9). */
+function challengeOf({ accessToken }: ProvenRequest, headers: Headers): string | undefined {
+  if (accessToken === undefined) return undefined;
+  return parseChallenges(headers.get('www-authenticate') ?? '')
+    .map(({ parameters }) => parameters.get('error'))
+    .find((error) => error === 'use_dpop_nonce' || error === 'invalid_dpop_proof');
+}
+
+/** Thumbprint of the key that an access token is bound to (RFC 9449 §6.1), if one can tell. */
+function boundTo({ access_token: accessToken }: TokenResponse): unknown {
+  return (readClaims(accessToken)['cnf'] as { jkt?: unknown } | null | undefined)?.jkt;
+}
+
+/** No silent downgrade: a Bearer token works without the key, for everybody. */
+async function checkBound(
+  tokens: TokenResponse,
+  keyPair: CryptoKeyPair | undefined,
+  advice: string,
+): Promise<void> {
+  const { token_type: type = 'DPoP' } = tokens;
+  if (type.toLowerCase() !== 'dpop') {
+    throw configurationError(
+      `the server gave tokens of type ${JSON.stringify(type.slice(0, 64))}; ${advice}`,
+    );
+  }
+  const jkt = boundTo(tokens);
+  if (keyPair && jkt !== undefined && jkt !== (await thumbprint(keyPair))) {
+    throw configurationError(
+      'these tokens are bound to another key; give the one they are bound to as dpopKeyPair.',
+    );
+  }
 }

@@ -16,34 +16,42 @@ export async function makeKeyPair(): Promise<CryptoKeyPair> {
 }
 
 /**
- * Refuses a key that cannot do what DPoP promises.
- * @throws `ERR_CONFIGURATION`
+ * What is wrong with a key for DPoP; `undefined` if nothing. A key that came out of the store may have been put there by a script: one that
+ * can be exported, or whose halves do not belong together, is none that this library has made.
  */
-export function checkKeyPair({ privateKey, publicKey }: Partial<CryptoKeyPair>): void {
-  const { namedCurve } = (privateKey?.algorithm ?? {}) as { namedCurve?: string };
-  if (namedCurve !== ES256.namedCurve || !privateKey?.usages.includes('sign') || !publicKey?.extractable) {
-    throw configurationError('dpopKeyPair must be an ECDSA P-256 key pair that can sign.');
+export async function faultOf(keyPair: unknown): Promise<string | undefined> {
+  try {
+    const { privateKey, publicKey } = keyPair as CryptoKeyPair;
+    if (privateKey.extractable) {
+      return 'must be generated with extractable: false, or a script could carry it off';
+    }
+    // Not every public key may verify.
+    const jwk = { ...(await crypto.subtle.exportKey('jwk', publicKey)), key_ops: ['verify'] };
+    const verifying = await crypto.subtle.importKey('jwk', jwk, ES256, false, ['verify']);
+    const data = crypto.getRandomValues(new Uint8Array(16));
+    const signature = await crypto.subtle.sign(ES256, privateKey, data);
+    if (await crypto.subtle.verify(ES256, verifying, signature, data)) return undefined;
+  } catch {
+    // No key, not for signing, of another kind, or its public half cannot be shown.
   }
-  if (privateKey.extractable) {
-    throw configurationError(
-      'dpopKeyPair must be generated with extractable: false, or a script could carry it off.',
-    );
-  }
+  return 'must be an ECDSA P-256 key pair that can sign';
 }
 
 /**
- * Proves that what came back from IndexedDB is a whole key, able to sign.
+ * Refuses a key that cannot do what DPoP promises.
+ * @throws `ERR_CONFIGURATION`
+ */
+export async function checkKeyPair(keyPair: CryptoKeyPair): Promise<void> {
+  const fault = await faultOf(keyPair);
+  if (fault !== undefined) throw configurationError(`dpopKeyPair ${fault}.`);
+}
+
+/**
+ * Proves that what came back from IndexedDB is a whole key, able to sign; WebKit gives back null in a SharedWorker.
  * @throws `ERR_UNSUPPORTED`
  */
-export async function checkKept(kept: CryptoKeyPair | undefined): Promise<CryptoKeyPair> {
-  try {
-    const data = new Uint8Array(1);
-    const { privateKey, publicKey } = kept as CryptoKeyPair;
-    const signature = await crypto.subtle.sign(ES256, privateKey, data);
-    if (await crypto.subtle.verify(ES256, publicKey, signature, data)) return kept as CryptoKeyPair;
-  } catch {
-    // WebKit gives back null in a SharedWorker.
-  }
+export async function checkKept(kept: unknown): Promise<CryptoKeyPair> {
+  if ((await faultOf(kept)) === undefined) return kept as CryptoKeyPair;
   throw unsupported('this browser gives back another key than it was given to keep');
 }
 
