@@ -172,8 +172,8 @@ export function createCoordinator(
 
   function isOwn(error: unknown): boolean {
     // Not for ever: errors that are kept may be each other's cause.
-    for (let cause = error, n = 0; cause instanceof Error && n < 10; cause = cause.cause, n++)
-      if (own.has(cause)) return true;
+    for (let cause = error, n = 0; Object(cause) === cause && n < 10; cause = (cause as Error).cause, n++)
+      if (own.has(cause as object)) return true;
     return false;
   }
 

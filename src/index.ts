@@ -3,7 +3,7 @@ import { browserClock } from './browser/clock.js';
 import { lazyChannel } from './browser/lazy-channel.js';
 import { lazyWorker } from './browser/lazy-worker.js';
 import { indexedDbStore } from './browser/indexed-db.js';
-import { pageLifecycle, workerLifecycle } from './browser/lifecycle.js';
+import { lifecycleHere } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
 import { createCoordinator, createInertCoordinator } from './coordinator.js';
 import { claimedLife } from './claimed-life.js';
@@ -34,17 +34,16 @@ export type {
 
 /**
  * Makes this tab one participant in the coordination of one login: of all tabs that use the same `name`, exactly one
- * refreshes at a time, and all of them have the result. Never throws for a missing browser API; where there is
- * neither a document nor a worker scope (server rendering) it stays `loading` and opens nothing.
+ * refreshes at a time, and all of them have the result. Never throws for a missing browser API. Outside of a page and a
+ * worker (server rendering, React Native), and where `crypto.getRandomValues` is missing, it stays `loading` and opens nothing.
  *
  * @param options - name, refresh function, and durations in milliseconds with their defaults
  * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change
  */
 export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenCoordinator {
   const checked = checkOptions(options);
-  const inPage = typeof document === 'object';
-  // A web worker has a location as well; no server has one.
-  if (!inPage && typeof location === 'undefined') return createInertCoordinator();
+  const lifecycle = lifecycleHere();
+  if (!lifecycle) return createInertCoordinator();
   const store = indexedDbStore(options.name);
   const prefix = `one-refresh:${options.name}`;
   const native = nativeChannel(prefix);
@@ -55,7 +54,7 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       channel: native ?? lazyChannel(prefix),
       store,
       clock: browserClock,
-      lifecycle: inPage ? pageLifecycle : workerLifecycle,
+      lifecycle,
       // Its answer comes over the channel.
       worker: native && lazyWorker(options),
     },

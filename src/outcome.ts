@@ -67,7 +67,7 @@ function saysLost(error: unknown, isSessionLost: ((error: unknown) => boolean) |
   try {
     const isLost: unknown = isSessionLost?.(error);
     // One that is async promises to say so; that would be true of every error.
-    return !!isLost && !(isLost instanceof Promise);
+    return !!isLost && typeof Object(isLost).then !== 'function';
   } catch {
     return false;
   }

@@ -1,7 +1,7 @@
 import type { LifecycleChange, LifecyclePort } from '../core/ports.js';
 
 /** The page's life (Page Lifecycle, Page Visibility, back/forward cache, prerendering). No `unload` handler: it costs the cache. */
-export const pageLifecycle: LifecyclePort = {
+const pageLifecycle: LifecyclePort = {
   state: () => ({
     active: !(document as { prerendering?: boolean }).prerendering,
     visible: document.visibilityState === 'visible',
@@ -39,3 +39,17 @@ export const workerLifecycle: LifecyclePort = {
   state: () => ({ active: true, visible: false }),
   listen: () => () => {},
 };
+
+/**
+ * The life of this page or worker; `undefined` where there is neither, and where no identifier can be made that nobody guesses. One
+ * global alone says nothing: code that renders on a server brings a `document` without events, Expo and Deno a `location`.
+ */
+export function lifecycleHere(): LifecyclePort | undefined {
+  const { crypto, document, window, location } = globalThis as Partial<typeof globalThis>;
+  if (typeof crypto?.getRandomValues !== 'function') return undefined;
+  if (document)
+    return document.visibilityState && typeof window?.addEventListener === 'function'
+      ? pageLifecycle
+      : undefined;
+  return location && typeof indexedDB === 'object' ? workerLifecycle : undefined;
+}

@@ -1,7 +1,7 @@
 import { None, pushedAuthorizationRequest, type AuthorizationServer } from 'oauth4webapi';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { readObject, readTokenError } from '../oauth/token-response.js';
-import { transportTo } from '../oauth/transport.js';
+import { timeLimit, transportTo } from '../oauth/transport.js';
 import type { Attempt } from './attempts.js';
 import { encodeBytes, sha } from './base64url.js';
 import { asLoginError } from './login-error.js';
@@ -90,8 +90,7 @@ async function push(
   try {
     readEndpoint('pushed_authorization_request_endpoint', endpoint);
     const response = await pushedAuthorizationRequest(server, { client_id: clientId }, None(), parameters, {
-      signal: AbortSignal.timeout(PUSH_TIMEOUT_MS),
-      ...transportTo(endpoint, options.fetch),
+      ...transportTo(endpoint, options.fetch, timeLimit(PUSH_TIMEOUT_MS)),
     });
     if (!response.ok) throw await readTokenError(response);
     const { request_uri: uri } = await readObject(response);

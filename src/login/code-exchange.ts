@@ -2,7 +2,7 @@ import { genericTokenEndpointRequest, None, type AuthorizationServer } from 'oau
 import type { TokenResponse } from '../core/types.js';
 import { loadDPoP } from '../oauth/dpop/load-dpop.js';
 import { readErrorCode, readTokenResponse } from '../oauth/token-response.js';
-import { noAnswer, transportTo } from '../oauth/transport.js';
+import { noAnswer, timeLimit, transportTo } from '../oauth/transport.js';
 import type { Attempt } from './attempts.js';
 import { LoginError, serverError } from './login-error.js';
 import type { LoginOptions } from './options.js';
@@ -72,8 +72,7 @@ export async function exchangeCode(
       form,
       {
         ...(proof && { headers: { dpop: proof } }),
-        signal: AbortSignal.timeout(EXCHANGE_TIMEOUT_MS),
-        ...transportTo(server.token_endpoint, fetch),
+        ...transportTo(server.token_endpoint, fetch, timeLimit(EXCHANGE_TIMEOUT_MS)),
       },
     ).catch((error: unknown) => {
       throw noAnswer(error);

@@ -59,9 +59,9 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
         refreshToken,
         {
           additionalParameters: formParameters(options, request),
-          headers,
-          signal,
-          ...transportTo(server.token_endpoint, options.fetch),
+          // (A plain object `oauth4webapi` would take for `Headers` in happy-dom, where neither has a `Symbol.toStringTag`.)
+          headers: new Headers(headers),
+          ...transportTo(server.token_endpoint, options.fetch, signal),
         },
       ).catch((error: unknown) => {
         throw noAnswer(error, { secrets: [refreshToken] });

@@ -2,7 +2,7 @@ import { None, revocationRequest } from 'oauth4webapi';
 import { readEndpoint, type RefreshTokenGrantOptions } from './options.js';
 import type { ServerMetadata } from './server-metadata.js';
 import { readTokenError } from './token-response.js';
-import { noAnswer, transportTo } from './transport.js';
+import { noAnswer, timeLimit, transportTo } from './transport.js';
 
 /** A sign-out does not wait longer than this for its request. */
 const REVOCATION_TIMEOUT_MS = 10_000;
@@ -31,8 +31,7 @@ export async function revokeToken(
   try {
     response = await revocationRequest(server, { client_id: options.clientId }, None(), token, {
       additionalParameters: { token_type_hint: hint },
-      signal: AbortSignal.timeout(REVOCATION_TIMEOUT_MS),
-      ...transportTo(endpoint, fetch),
+      ...transportTo(endpoint, fetch, timeLimit(REVOCATION_TIMEOUT_MS)),
     });
   } catch (error) {
     throw noAnswer(error, { secrets: [token] });

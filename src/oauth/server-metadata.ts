@@ -3,7 +3,7 @@ import { RefreshUnavailableError } from '../core/errors.js';
 import { configurationError, readEndpoint, type RefreshTokenGrantOptions } from './options.js';
 import { readRetryAfter } from './retry-after.js';
 import { readObject } from './token-response.js';
-import { noAnswer, transportTo } from './transport.js';
+import { noAnswer, timeLimit, transportTo } from './transport.js';
 
 /** How long one metadata request may take. */
 const DISCOVERY_TIMEOUT_MS = 10_000;
@@ -97,7 +97,10 @@ export async function discover(
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof RefreshUnavailableError && Object(error.cause).name === 'TimeoutError';
+  // The reason of an abort reaches `fetch` in later browsers only.
+  return (
+    error instanceof RefreshUnavailableError && /^(?:Timeout|Abort)Error$/.test(Object(error.cause).name)
+  );
 }
 
 /**
@@ -118,8 +121,7 @@ async function request(
   try {
     return await discoveryRequest(new URL(issuer), {
       algorithm,
-      signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS),
-      ...transportTo(issuer, fetch),
+      ...transportTo(issuer, fetch, timeLimit(DISCOVERY_TIMEOUT_MS)),
     });
   } catch (cause) {
     throw noAnswer(cause);

@@ -5,21 +5,35 @@ import { causeOf, type Secrets } from '../core/sanitise.js';
 /** How one request leaves: the options of `oauth4webapi` that every endpoint has in common. */
 export interface Transport {
   readonly [allowInsecureRequests]: boolean;
-  readonly [customFetch]?: (url: string, init: object) => Promise<Response>;
+  readonly [customFetch]: (url: string, init: object) => Promise<Response>;
 }
 
 /**
  * @param endpoint - an URL that `readEndpoint` let pass: if it is plain `http:`, it is on loopback
  * @param fetch - the caller's own, if any
+ * @param signal - ends the request; given to `fetch` itself, since `oauth4webapi` takes no signal of another realm
  */
 export function transportTo(
   endpoint: string | URL | undefined,
   fetch: typeof globalThis.fetch | undefined,
+  signal: AbortSignal,
 ): Transport {
   return {
     [allowInsecureRequests]: String(endpoint).startsWith('http:'),
-    ...(fetch && { [customFetch]: (url: string, init: object) => fetch(url, init) }),
+    [customFetch]: (url, init) => (fetch ?? globalThis.fetch)(url, { ...init, signal }),
   };
+}
+
+/** Aborts after so many milliseconds; `AbortSignal.timeout()` is younger than the oldest browsers. */
+export function timeLimit(ms: number): AbortSignal {
+  const controller = new AbortController();
+  const timer: unknown = setTimeout(
+    () => controller.abort(new DOMException('No answer in time', 'TimeoutError')),
+    ms,
+  );
+  // In Node (tests of the app) it must not keep the process alive.
+  (timer as { unref?(): void }).unref?.();
+  return controller.signal;
 }
 
 /**
