@@ -20,6 +20,7 @@ const machine = 'src/core/machine.ts';
 const session = 'src/core/session.ts';
 const record = 'src/core/record.ts';
 const answer = 'src/core/answer.ts';
+const parse = 'src/core/parse.ts';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -693,6 +694,70 @@ export const mutants: readonly Mutant[] = [
     anchor: 'const isOpenJournal = journal && !journal.failure;',
     replacement: 'const isOpenJournal = journal;',
     within: 200_000,
+  },
+  {
+    guard: 'hostile: a record or message with a malformed member is absent',
+    file: parse,
+    anchor: 'if ((copy[name] = read(given)) === undefined) return undefined;',
+    replacement: 'copy[name] = read(given) ?? given;',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
+    guard: 'hostile: of access tokens and spares the sound ones are read',
+    file: parse,
+    anchor: 'undefined : read(entry);',
+    replacement: 'undefined : (read(entry) ?? entry);',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
+    guard: 'hostile: no more audiences than a record may have',
+    file: parse,
+    anchor: '=== most) break;',
+    replacement: '=== most - most) break;',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
+    guard: 'hostile: no longer text than a record may hold',
+    file: parse,
+    anchor: ' && value.length <= MOST_TEXT',
+    replacement: '',
+    profile: 'hostile',
+    within: 5_000,
+  },
+  {
+    guard: 'hostile: numbers leave room to grow',
+    file: parse,
+    anchor: 'isBetween(value, 0, MOST_COUNT)',
+    replacement: 'isBetween(value, 0, Infinity)',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
+    guard: 'hostile: a stored session does not begin in another century',
+    file: parse,
+    anchor: 'read && read.startedAt <= now + FUTURE_MS ?',
+    replacement: 'read && now > 0 ?',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
+    guard: 'hostile: nor does one that is told',
+    file: parse,
+    anchor: ' && told.startedAt <= now + FUTURE_MS)',
+    replacement: ' && now > 0)',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
+    guard: 'hostile: a session begins at term 1, whatever the one before it claimed',
+    file: session,
+    anchor: 'term: 1,',
+    replacement: 'term: (base?.term ?? 0) + 1,',
+    profile: 'hostile',
+    within: 5_000,
   },
 ];
 

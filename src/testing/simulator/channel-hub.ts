@@ -8,6 +8,8 @@ import type { Tab } from './tab.js';
 /** The BroadcastChannel of the simulated origin. */
 export interface ChannelHub {
   readonly portOf: (tab: Tab) => ChannelPort;
+  /** Posts anything, past all participants: any script of the origin can. */
+  readonly inject: (data: unknown) => void;
 }
 
 /**
@@ -43,6 +45,16 @@ export function createChannelHub(
   }
 
   return {
+    inject(data) {
+      for (const listener of open.values()) {
+        at(random.spread(0.1, 5), () => {
+          if (listener.tab.cached()) return;
+          listener.tab.run(() => {
+            if (open.get(listener.tab) === listener) listener.hear(structuredClone(data));
+          });
+        });
+      }
+    },
     portOf: (tab) => {
       tab.onKill(() => open.delete(tab));
       return {

@@ -3,6 +3,7 @@ import type { Effect, Event, State } from '../../core/state.js';
 import { checkConduct } from './check-conduct.js';
 import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
+import { checkHostile, type HostileChecks } from './check-hostile.js';
 import { checkKnowledge } from './check-knowledge.js';
 import { checkSessions } from './check-sessions.js';
 import { checkSpending } from './check-spending.js';
@@ -18,6 +19,8 @@ export interface Checker extends Required<Check> {
   readonly violation: () => Violation | undefined;
   readonly violate: Violate;
   readonly atEnd: () => void;
+  /** Where somebody writes and posts anything, the protocol cannot be held to what it promises: then other things count. */
+  readonly hostile: HostileChecks | undefined;
 }
 
 export interface Violation {
@@ -61,14 +64,15 @@ export function createChecker(world: World): Checker {
     violation ??= { invariant, message, at: world.scheduler.now() };
   };
   const truth = createTruth(world);
-  const checks: Check[] = [
-    truth.check,
+  const hostile = world.plan.profile === 'hostile' ? checkHostile(world, violate) : undefined;
+  const honest = (): Check[] => [
     checkSpending(world, truth, violate),
     checkSessions(world, truth, violate),
     checkCalls(world, truth, violate),
     checkConduct(world, truth, violate),
     checkKnowledge(world, violate),
   ];
+  const checks = [truth.check, ...(hostile ? [hostile.check] : honest())];
   type Told<K extends keyof Check> = NonNullable<Check[K]>;
   const each = <K extends keyof Check>(name: K): Told<K> => {
     const tellers = checks.flatMap((check) => (check[name] ?? []) as ((...told: unknown[]) => void)[]);
@@ -92,6 +96,7 @@ export function createChecker(world: World): Checker {
     settled: each('settled'),
     retired: each('retired'),
     lossAnnounced: each('lossAnnounced'),
-    atEnd: () => checkEnd(world, truth, violate),
+    hostile,
+    atEnd: () => (hostile ? hostile.atEnd() : checkEnd(world, truth, violate)),
   };
 }

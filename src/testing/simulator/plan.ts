@@ -6,8 +6,8 @@ import type { Random } from './random.js';
 import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
-/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. */
-export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker';
+/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. */
+export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile';
 
 /** Something that is done to the world from outside, at one moment. */
 export interface Action {

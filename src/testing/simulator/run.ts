@@ -1,6 +1,7 @@
 import { act } from './actions.js';
 import { createCalls } from './calls.js';
 import { createChecker, type Checker, type Violation } from './checker.js';
+import { createHostile } from './hostile.js';
 import type { Participant } from './participant.js';
 import { createPlan, type Action, type Plan, type Profile } from './plan.js';
 import { count, createWorld, type Stats, type World } from './world.js';
@@ -96,6 +97,17 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     });
   }
 
+  if (checker.hostile) {
+    const hostile = createHostile(world, checker.hostile);
+    for (const { id, at } of hostile.acts) {
+      scheduler.at(at, () => {
+        if (world.calm || spared.has(id)) return;
+        injected.push(id);
+        hostile.act(id, (what) => note?.(undefined, () => `── a hostile script ${what}`));
+      });
+    }
+  }
+
   try {
     await scheduler.run(plan.lengthMs, stop);
     if (!stop()) await settle();
@@ -147,6 +159,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     }
     // Longer than any answer still travels and any pause still lasts.
     await scheduler.run(scheduler.now() + 200_000 + 4 * T, stop);
+    if (checker.hostile) await heal(T);
     for (const one of participants) scheduler.at(world.random.spread(1, 100), () => calls.get(one, {}));
     await scheduler.run(scheduler.now() + 3 * T + 20_000, stop);
     // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end.
@@ -157,8 +170,20 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
       quiet = !busy() && world.stats.steps === steps;
     }
     if (!stop()) checker.atEnd();
-    if (!stop() && plan.profile !== 'no-faults') await wipeAndOpen();
+    if (!stop() && plan.profile !== 'no-faults' && !checker.hostile) await wipeAndOpen();
     count(world.stats.messages, 'total');
+  }
+
+  /** Whatever a hostile script has left behind: after one sign-in everybody is served. */
+  async function heal(T: number): Promise<void> {
+    const present = participants.find(({ tab, closed, serve }) => tab.running() && !closed && !serve);
+    const who = present ?? world.open({ active: true, visible: true });
+    await scheduler.run(scheduler.now() + 5_000, stop);
+    note?.(who, () => '── signs in, and that heals all');
+    checker.hostile!.healing(who);
+    calls.signIn(who, false);
+    await scheduler.run(scheduler.now() + T + 20_000, stop);
+    checker.hostile!.healed();
   }
 
   /** Nothing moves any more; then the store is wiped, and somebody opens: whoever knows the session writes it back. */
