@@ -2,7 +2,7 @@
  * Writes dist/one-refresh.bundle.js: the coordinator, `createFetch` and `refreshTokenGrant` with everything they need in one file, for pages
  * without a bundler. What an app with a bundler would load later (`import()`) is in it, too.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
 import { entries } from './entries.js';
@@ -33,5 +33,26 @@ await build.write({
   file: FILE,
   minify: true,
   codeSplitting: false,
-  banner: `/*! one-refresh ${version}, MIT. With oauth4webapi, idb-keyval, jose and broadcast-channel: see their licenses. */`,
+  banner: ({ moduleIds }) =>
+    `/*! one-refresh ${version}, MIT.\n\nThis file contains parts of:\n\n${notices(moduleIds)} */`,
 });
+
+/** The license of every package of which something is in the bundle, as its authors want it passed on. */
+function notices(moduleIds: readonly string[]): string {
+  const packages = new Set(
+    moduleIds.flatMap((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0] ?? []),
+  );
+  return [...packages]
+    .map((directory) => {
+      const license = readdirSync(directory).find((name) => /^licen[cs]e(\.|$)/i.test(name));
+      if (license === undefined) throw new Error(`${directory} has no license to pass on`);
+      const { name, version } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8')) as {
+        name: string;
+        version: string;
+      };
+      const text = readFileSync(path.join(directory, license), 'utf8');
+      return `${name} ${version}\n\n${text.replaceAll('*/', '* /').trim()}\n`;
+    })
+    .sort()
+    .join('\n');
+}

@@ -32,6 +32,12 @@ const needed = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE'];
 for (const { output } of entries) needed.push(output, output.replace(/\.js$/, '.d.ts'), `${output}.map`);
 for (const file of needed) if (!files.includes(file)) faults.push(`${file} is missing`);
 
+const bundle = readFileSync('dist/one-refresh.bundle.js', 'utf8');
+for (const name of ['oauth4webapi', 'jose', 'idb-keyval', 'broadcast-channel']) {
+  if (!new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n\\n[^]{100}`, 'm').test(bundle))
+    faults.push(`the bundle passes on no license of ${name}`);
+}
+
 for (const fault of faults) console.error(fault);
 console.log(`npm pack: ${files.length} files, ${tarball?.size ?? 0} bytes, ${faults.length} faults`);
 process.exitCode = faults.length ? 1 : 0;

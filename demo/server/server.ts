@@ -103,8 +103,11 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
   // Both must listen before either can be set up: each has the other's address in its configuration.
   let pageHandler: Handler = notReady;
   let issuerHandler: Handler = notReady;
-  const pageServer = await listen((req, res) => pageHandler(req, res), options.port ?? 0);
-  const issuerServer = await listen((req, res) => issuerHandler(req, res), 0);
+  const isOwnHost = (host: string): boolean =>
+    /^(?:127\.0\.0\.1|\[::1\]|(?:[\w-]+\.)*localhost)(?::\d+)?$/.test(host) ||
+    options.alsoAllowOrigin?.(`http://${host}`) === true;
+  const pageServer = await listen((req, res) => pageHandler(req, res), options.port ?? 0, isOwnHost);
+  const issuerServer = await listen((req, res) => issuerHandler(req, res), 0, isOwnHost);
   const pagePort = (pageServer.address() as AddressInfo).port;
   const url = `http://127.0.0.1:${pagePort}`;
   const pageOrigins = [url, `http://localhost:${pagePort}`];
@@ -208,8 +211,17 @@ function notReady(_req: http.IncomingMessage, res: http.ServerResponse): void {
   res.writeHead(503, { 'retry-after': '1' }).end();
 }
 
-async function listen(handler: Handler, port: number): Promise<http.Server> {
+async function listen(
+  handler: Handler,
+  port: number,
+  isOwnHost: (host: string) => boolean,
+): Promise<http.Server> {
   const server = http.createServer((req, res) => {
+    // A page of another name that has this address (DNS rebinding) would be of the same origin as what it is answered.
+    if (!isOwnHost(req.headers.host ?? '')) {
+      res.writeHead(421).end();
+      return;
+    }
     // What it throws at once as well: `//` is no URL, and would end the process.
     (async () => handler(req, res))().catch((error: unknown) => {
       console.error(error);

@@ -69,13 +69,16 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
     { status, refreshStatus, role, expiresAt, error }: Snapshot,
     token: string | undefined,
     idToken: string | undefined,
-  ): AccessTokenState =>
-    Object.freeze({
+  ): AccessTokenState => {
+    const shown = {
       status,
       refreshStatus,
       role,
       expiresAt,
       error: error ?? (status === 'signed-in' ? askError : undefined),
+    };
+    const state = {
+      ...shown,
       ...actions,
       get accessToken() {
         tokenRead = true;
@@ -84,7 +87,11 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
       get claims() {
         return readClaims(idToken);
       },
-    });
+    };
+    // Logs and error reports are made with JSON: no token in them.
+    const toJSON = (): object => ({ ...shown, claims: readClaims(idToken) });
+    return Object.freeze(Object.defineProperty(state, 'toJSON', { value: toJSON }));
+  };
 
   const getState = (): AccessTokenState => {
     const snapshot = coordinator.getSnapshot();

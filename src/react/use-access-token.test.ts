@@ -26,6 +26,18 @@ const status = (state: AccessTokenState): string | undefined => state.status;
 const accessToken = (state: AccessTokenState): string | undefined => state.accessToken;
 
 describe('the state', () => {
+  test('is written without its token by JSON.stringify', () => {
+    const coordinator = createFakeCoordinator({}, 'access-1');
+    coordinator.set({}, { idToken: idToken({ name: 'Ada' }) });
+    const { result, unmount } = renderHook(() => useAccessToken(coordinator));
+    const written = JSON.stringify({ state: result.current });
+    expect(JSON.parse(written)).toMatchObject({ state: { status: 'signed-in', claims: { name: 'Ada' } } });
+    expect(written).not.toContain('access-1');
+    expect({ ...result.current }.accessToken).toBe('access-1');
+    expect(Object.keys(result.current)).not.toContain('toJSON');
+    unmount();
+  });
+
   test('is all that the coordinator shows, and how to act on it', async () => {
     const coordinator = createFakeCoordinator({ role: 'leader', expiresAt: start + 60_000 }, 'access-1');
     coordinator.answer = () => Promise.resolve('access-9');
