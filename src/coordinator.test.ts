@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Origin, pass, watch } from '../test/support/tabs.js';
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from './core/errors.js';
@@ -272,6 +273,19 @@ describe('a refresh function that calls its own coordinator', () => {
       if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
       return { access_token: await tab.getAccessToken() };
     };
+    await pass(10_000);
+    const call = watch(tab.getAccessToken());
+    await pass(T + 200);
+    expect(call.outcome()).toBe('ERR_CONFIGURATION');
+  });
+
+  test('an error of another realm around it hides nothing', async () => {
+    const { tab, strict } = await signedIn();
+    strict.latency = 0;
+    strict.answer = () =>
+      tab.getAccessToken().catch((cause: unknown) => {
+        throw Object.assign(runInNewContext('new Error("refresh failed")') as Error, { cause });
+      }) as never;
     await pass(10_000);
     const call = watch(tab.getAccessToken());
     await pass(T + 200);
