@@ -104,33 +104,51 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (closing) throw fault('ERR_CLOSED');
       // An id may be a secret (a cookie), and contain anything; a key is neither.
       const key = createHash('sha256').update(id).digest('base64url');
-      return coordinatorOf(used.get(key) ?? new Session(context, key, id), id, () => used.delete(key));
+      return new SessionHandle(used.get(key) ?? new Session(context, key, id), id, () => used.delete(key));
     },
     close: () => (closing ??= close()),
   };
 }
 
-/** A session as the public interface of every coordinator. */
-function coordinatorOf(session: Session, name: string, closed: () => void): TokenCoordinator {
-  return {
-    name,
-    get ready() {
-      return session.ready();
-    },
-    setSession: (tokens, options) => session.change((core) => core.setSession(tokens, options)),
-    getAccessToken: (options) => session.getAccessToken(options),
-    peekAccessToken: (selector = {}) => session.peekAccessToken(selector),
-    peekIdToken: () => session.peekIdToken(),
-    getAuthorizationHeaders: (request) => session.getAuthorizationHeaders(request),
-    getSnapshot: () => session.snapshot(),
-    subscribe: (listener) => session.listen((core) => core.subscribe(listener)),
-    on: (type, listener) => session.listen((core) => core.on(type, listener)),
-    signOut: (options) => session.change((core) => core.signOut(options)),
-    async close() {
+/**
+ * A session as the public interface of every coordinator. A class for its size: an object of its own with a getter has a shape of its own,
+ * which weighs more than all the rest.
+ */
+class SessionHandle implements TokenCoordinator {
+  readonly #session: Session;
+  readonly name: string;
+  readonly setSession: TokenCoordinator['setSession'];
+  readonly getAccessToken: TokenCoordinator['getAccessToken'];
+  readonly peekAccessToken: TokenCoordinator['peekAccessToken'];
+  readonly peekIdToken: TokenCoordinator['peekIdToken'];
+  readonly getAuthorizationHeaders: TokenCoordinator['getAuthorizationHeaders'];
+  readonly getSnapshot: TokenCoordinator['getSnapshot'];
+  readonly subscribe: TokenCoordinator['subscribe'];
+  readonly on: TokenCoordinator['on'];
+  readonly signOut: TokenCoordinator['signOut'];
+  readonly close: TokenCoordinator['close'];
+
+  constructor(session: Session, name: string, closed: () => void) {
+    this.#session = session;
+    this.name = name;
+    this.setSession = (tokens, options) => session.change((core) => core.setSession(tokens, options));
+    this.getAccessToken = (options) => session.getAccessToken(options);
+    this.peekAccessToken = (selector = {}) => session.peekAccessToken(selector);
+    this.peekIdToken = () => session.peekIdToken();
+    this.getAuthorizationHeaders = (request) => session.getAuthorizationHeaders(request);
+    this.getSnapshot = () => session.snapshot();
+    this.subscribe = (listener) => session.listen((core) => core.subscribe(listener));
+    this.on = (type, listener) => session.listen((core) => core.on(type, listener));
+    this.signOut = (options) => session.change((core) => core.signOut(options));
+    this.close = async () => {
       session.close();
       closed();
-    },
-  };
+    };
+  }
+
+  get ready(): Promise<void> {
+    return this.#session.ready();
+  }
 }
 
 function check(sound: boolean, sentence: string): void {
