@@ -4,7 +4,7 @@
  * - a Vite + React app type-checked (declarations too) and built, and a page with one `<script type="module">` and the ready-made bundle,
  *   both run in Chromium in two tabs against the demo's server: sign in, refresh once for both, call the API, sign out in both;
  * - the app that docs/getting-started.md tells to write, out of its own blocks: through the real redirect to a login that two tabs share;
- * - Node without a DOM, rendering on the server, and a test in jsdom: neither throws nor keeps its process alive;
+ * - Node without a DOM, rendering on the server, a test in jsdom, and a session in a folder: none throws or keeps its process alive;
  * - the type tests of test-d/, against the installed declarations.
  */
 import react from '@vitejs/plugin-react';
@@ -63,7 +63,12 @@ function checkNode(): void {
   const jsdom = pathToFileURL(createRequire(import.meta.url).resolve('jsdom')).href;
   const tested = run(process.execPath, ['node/jsdom.mjs', jsdom], scratch, 30_000);
   if (tested !== 'tested\n') throw new Error(`The test in jsdom printed: ${tested}`);
-  said('Node without a DOM renders, a test in jsdom runs, and both processes end by themselves');
+  const shared = run(process.execPath, ['node/sessions.mjs'], scratch, 30_000);
+  if (shared !== 'access-2 access-2\n')
+    throw new Error(`The processes that share a session printed: ${shared}`);
+  said(
+    'Node without a DOM renders, a test in jsdom runs, a session is shared, and all processes end by themselves',
+  );
 }
 
 /** The modules of docs/getting-started.md, with the demo's server in place of the example's. */

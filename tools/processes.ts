@@ -15,7 +15,7 @@ import { commit, readNumber, writeJson } from './output.js';
 import type { Answered, ChildOptions } from './processes/child.js';
 import { rivals, savePair, type Rival } from './processes/rivals.js';
 import { startStrictServer, type Moment, type StrictServer } from './processes/strict-server.js';
-import { kinds, openShared, startStore, type Kind, type Store } from './processes/stores.js';
+import { kinds, openShared, startStore, type Store } from './processes/stores.js';
 
 const faults = ['none', 'sigkill', 'sigstop', 'restart', 'cut'] as const;
 type Fault = (typeof faults)[number];
@@ -219,17 +219,17 @@ async function playFault(store: Store, fault: Exclude<Fault, 'none'>): Promise<F
       victim.end();
       await new Promise((resolve) => victim.process.once('exit', resolve));
       await pause(50);
-      gates.forEach(({ release }) => release());
+      gates.forEach((gate) => gate.release());
       children[children.indexOf(victim)] = (await startChildren(1, options))[0]!;
     } else if (fault === 'sigstop') {
       victim.process.kill('SIGSTOP');
-      gates.forEach(({ release }) => release());
+      gates.forEach((gate) => gate.release());
       // Past the lease, before anybody stops waiting for an answer.
       await pause(1.5 * deadline);
       victim.process.kill('SIGCONT');
     } else {
       await (fault === 'restart' ? store.restart! : store.cut!)();
-      gates.forEach(({ release }) => release());
+      gates.forEach((gate) => gate.release());
     }
 
     const answers = await Promise.all(calls);
@@ -275,7 +275,7 @@ const results: { plain: unknown[]; faults: Figures[]; rivals: unknown[] } = {
 };
 let broken = 0;
 for (const kind of chosenKinds) {
-  const store = await startStore(kind as Kind);
+  const store = await startStore(kind);
   try {
     if (chosenFaults.includes('none')) {
       const figures = await playExpiries(store, 'one-refresh', expiries, 20);

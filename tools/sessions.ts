@@ -2,7 +2,7 @@
  * `npm run sessions`: what many sessions in one process cost: memory per idle session, reads of the shared store per call, calls per second; with
  * Redis on loopback.
  *
- *     node --expose-gc --import tsx tools/sessions.ts [--sessions 10000] [--seconds 5] [--json FILE]
+ *     npm run sessions -- [--sessions 10000] [--seconds 5] [--json FILE]
  */
 import { parseArgs } from 'node:util';
 import {

@@ -19,6 +19,7 @@ const stages: [name: string, command: string][] = [
     `npm run --silent unit -- --reporter=default --reporter=json --outputFile.json=${unitReport}`,
   ],
   ['simulation', 'npm run --silent sim:test'],
+  ['processes', 'npm run --silent processes -- --expiries 5 --rounds 10 --deadline 4000'],
   ['build', 'npm run --silent build'],
   ['package', 'npm run --silent check:package'],
   ['unused code', 'npm run --silent knip'],
