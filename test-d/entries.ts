@@ -3,7 +3,7 @@ import type { Snapshot, TokenClient, TokenCoordinator, TokenCoordinatorError } f
 import { createFetch } from 'one-refresh/fetch';
 import { createLogin, type requireSession, type Login, type LoginError } from 'one-refresh/login';
 import { type getDPoPKeyPair, refreshTokenGrant } from 'one-refresh/oauth';
-import { useAccessToken, type AccessTokenState } from 'one-refresh/react';
+import { useAccessToken, useLogin, type AccessTokenState } from 'one-refresh/react';
 import { createFakeCoordinator, type FakeCoordinator } from 'one-refresh/testing';
 import { same } from './expect.js';
 
@@ -67,6 +67,10 @@ function Component(): void {
   const error = useAccessToken(coordinator, ({ error }) => error);
   same<typeof error, TokenCoordinatorError | undefined>();
   same<AccessTokenState['accessToken'], string | undefined>();
+  const { start, finish, error: failed } = useLogin();
+  void start({ returnTo: '/' });
+  same<ReturnType<typeof finish>, Promise<{ readonly returnTo: string } | undefined>>();
+  same<typeof failed, LoginError | TokenCoordinatorError | undefined>();
 }
 const whole = (): AccessTokenState => useAccessToken(coordinator);
 void Component;

@@ -1,5 +1,7 @@
 import { createContext, createElement, type Context, type ReactElement, type ReactNode } from 'react';
+import type { Login } from '../login/create-login.js';
 import type { TokenCoordinator } from '../types.js';
+import { LoginContext } from './use-login.js';
 
 /** The coordinator of the nearest `TokenCoordinatorProvider`. */
 export const CoordinatorContext: Context<TokenCoordinator | undefined> = createContext<
@@ -10,17 +12,23 @@ export const CoordinatorContext: Context<TokenCoordinator | undefined> = createC
 export interface TokenCoordinatorProviderProps {
   /** Made once, outside of components; the provider neither creates nor closes it. */
   readonly coordinator: TokenCoordinator;
+  /** Of `one-refresh/login`, for `useLogin()`; default: none. */
+  readonly login?: Login | undefined;
   /** What may use it. */
   readonly children?: ReactNode;
 }
 
 /**
- * Gives every component below it the coordinator that `useAccessToken()` uses when it is called without one.
+ * Gives every component below it the coordinator that `useAccessToken()` uses when it is called without one, and the login of `useLogin()`.
  *
- * @param props - the coordinator, and what may use it
+ * @param props - the coordinator, its login, and what may use them
  * @returns the children
  * @throws nothing
  */
 export function TokenCoordinatorProvider(props: TokenCoordinatorProviderProps): ReactElement {
-  return createElement(CoordinatorContext.Provider, { value: props.coordinator }, props.children);
+  return createElement(
+    CoordinatorContext.Provider,
+    { value: props.coordinator },
+    createElement(LoginContext.Provider, { value: props.login }, props.children),
+  );
 }

@@ -1,0 +1,80 @@
+import { createContext, useContext, useEffect, useMemo, useState, type Context } from 'react';
+import { TokenCoordinatorError } from '../core/errors.js';
+import type { Login } from '../login/create-login.js';
+import type { LoginError } from '../login/login-error.js';
+
+/** The login of the nearest `TokenCoordinatorProvider`. */
+export const LoginContext: Context<Login | undefined> = createContext<Login | undefined>(undefined);
+
+/** What `useLogin` returns. The methods are the login's own, but never reject: what went wrong is in `error`. */
+export interface LoginState {
+  /** Leaves the page for the authorization server. Never rejects. */
+  readonly start: (...args: Parameters<Login['start']>) => Promise<void>;
+  /** Signs in in a window of its own; call it on a click. Never rejects. */
+  readonly popup: (...args: Parameters<Login['popup']>) => Promise<void>;
+  /** Has the user authenticate again, as an API demands it. Never rejects. */
+  readonly stepUp: (...args: Parameters<Login['stepUp']>) => Promise<void>;
+  /** Ends the session here, then at the provider. Never rejects. */
+  readonly signOut: (...args: Parameters<Login['signOut']>) => Promise<void>;
+  /** On the redirect page, for apps that do not finish before they render; safe in an effect, in Strict Mode too. Never rejects. */
+  readonly finish: () => Promise<{ readonly returnTo: string } | undefined>;
+  /** Something of this component's is under way. */
+  readonly pending: boolean;
+  /** What went wrong last, until the next call. */
+  readonly error: LoginError | TokenCoordinatorError | undefined;
+}
+
+type Progress = Pick<LoginState, 'pending' | 'error'>;
+
+const IDLE: Progress = { pending: false, error: undefined };
+
+/**
+ * Signing in and out from a component, with what is under way and what went wrong. The methods are the same from render to render.
+ *
+ * @param login - default: the one given to the nearest `TokenCoordinatorProvider`
+ * @throws `ERR_CONFIGURATION` if there is no login
+ * @example
+ * const { start, pending, error } = useLogin();
+ */
+export function useLogin(login?: Login): LoginState {
+  const provided = useContext(LoginContext);
+  const used = login ?? provided;
+  if (!used) {
+    throw new TokenCoordinatorError(
+      'ERR_CONFIGURATION',
+      'useLogin: pass a login, or render the component under <TokenCoordinatorProvider coordinator={…} login={…}>.',
+    );
+  }
+  const [progress, setProgress] = useState(IDLE);
+  const methods = useMemo(() => {
+    const watched =
+      <Args extends unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
+      async (...args: Args): Promise<Result | undefined> => {
+        setProgress({ pending: true, error: undefined });
+        try {
+          const result = await method(...args);
+          setProgress(IDLE);
+          return result;
+        } catch (error) {
+          setProgress({ pending: false, error: error as LoginError });
+          return undefined;
+        }
+      };
+    return {
+      start: watched(used.start),
+      popup: watched(used.popup),
+      stepUp: watched(used.stepUp),
+      signOut: watched(used.signOut),
+      finish: watched(used.finish),
+    };
+  }, [used]);
+  useEffect(() => {
+    // Back from the server's page by the back button: nothing is under way any more.
+    const shown = ({ persisted }: PageTransitionEvent): void => {
+      if (persisted) setProgress(IDLE);
+    };
+    addEventListener('pageshow', shown);
+    return () => removeEventListener('pageshow', shown);
+  }, []);
+  return { ...methods, ...progress };
+}
