@@ -83,12 +83,13 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
         // Only a native application may be sent back to plain http, and only on loopback.
         application_type: 'native',
         redirect_uris: pageOrigins.map((origin) => `${origin}/callback`),
+        post_logout_redirect_uris: pageOrigins.map((origin) => `${origin}/`),
         id_token_signed_response_alg: 'ES256',
       },
     ],
     clientBasedCORS: (_ctx, origin) => isAllowedOrigin(origin),
     conformIdTokenClaims: false,
-    cookies: { keys: [crypto.randomUUID()], short: { path: '/' } },
+    cookies: { keys: [crypto.randomUUID()] },
     jwks: { keys: [{ ...signingKey, kid: 'demo', alg: 'ES256', use: 'sig' }] },
     pkce: { required: () => true },
     scopes: ['openid', 'offline_access'],
@@ -117,6 +118,8 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
     features: {
       devInteractions: { enabled: false },
       dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => requireNonce },
+      pushedAuthorizationRequests: { enabled: true },
+      rpInitiatedLogout: { logoutSource: confirmLogout },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
@@ -138,6 +141,16 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
       ctx.body = `${out.error}: ${out.error_description ?? ''}`;
     },
   };
+}
+
+/** The app has asked already, so the user is not asked again. */
+function confirmLogout(ctx: KoaContextWithOIDC, form: string): void {
+  ctx.body = `<!doctype html><title>Signing out</title>${form}
+    <script>
+      const answer = Object.assign(document.createElement('input'), { name: 'logout', value: 'yes' });
+      document.forms[0].append(answer);
+      document.forms[0].submit();
+    </script>`;
 }
 
 /**

@@ -23,7 +23,9 @@ export function renderSignInPage(action: string): string {
   <p class="issuer">Authorization server</p>
   <h1>Who is there?</h1>
   <p>No password: this OpenID provider lives in the demo&rsquo;s own process and forgets everything when it stops.</p>
-  <form method="post" action="${action}">${buttons}</form>
+  <form method="post" action="${action}">${buttons}
+      <button name="user" value="nobody" class="nobody">Go back without signing in</button>
+  </form>
 </main>
 </html>`;
 }
@@ -43,6 +45,7 @@ button { display: flex; gap: .9rem; align-items: center; width: 100%; padding: .
   background: none; border: 1px solid var(--line); border-radius: 14px; cursor: pointer; }
 button:hover { border-color: var(--accent); }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.nobody { justify-content: center; border-color: transparent; color: var(--soft); }
 b, small { display: block; }
 small { color: var(--soft); font-size: .9rem; }
 .face { display: grid; place-items: center; width: 2.75rem; height: 2.75rem; border-radius: 50%; font-weight: 700; font-size: 1.1rem; color: #fff; }

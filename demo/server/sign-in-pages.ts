@@ -37,6 +37,11 @@ export function createSignInPages(provider: Provider, { resources, apiScope }: S
       req.method === 'POST'
         ? (await readForm(req)).get('user')
         : (params['login_hint'] as string | undefined);
+    if (chosen === 'nobody') {
+      const denied = { error: 'access_denied', error_description: 'The user went back' };
+      await provider.interactionFinished(req, res, denied);
+      return;
+    }
     const user = findUser(chosen ?? undefined);
     if (user === undefined) {
       res.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });

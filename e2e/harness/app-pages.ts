@@ -28,7 +28,14 @@ export async function buildApp(base = '/', { protocol, schema }: Build = {}): Pr
       replaceConstant('src/core/protocol.ts', 'PROTOCOL', protocol),
       replaceConstant('src/core/record.ts', 'SCHEMA', schema),
     ],
-    build: { write: false, minify: false, target: 'es2022' },
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2022',
+      rolldownOptions: {
+        input: ['index.html', 'login/index.html'].map((file) => `${repository}e2e/app/${file}`),
+      },
+    },
   })) as Rolldown.RolldownOutput;
   return new Map(
     result.output.map((file) => [
@@ -103,6 +110,8 @@ export function servePages(
         send(res, 'text/html', '<!doctype html><title>elsewhere</title>');
       } else if (pathname === '/__lab/clear') {
         res.writeHead(204, { 'clear-site-data': '"storage"' }).end();
+      } else if (pathname === '/callback') {
+        send(res, 'text/html; charset=utf-8', app.get('/login/index.html')!.body);
       } else if (app.has(`${pathname}index.html`)) {
         const { type, body } = app.get(`${pathname}index.html`)!;
         send(res, type, withChanges(String(body), searchParams.get('before')));
