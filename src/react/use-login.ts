@@ -42,14 +42,14 @@ export function useLogin(login?: Login): LoginState {
   if (!used) {
     throw new TokenCoordinatorError(
       'ERR_CONFIGURATION',
-      'useLogin: pass a login, or render the component under <TokenCoordinatorProvider coordinator={…} login={…}>.',
+      'useLogin: pass a login, or render the component under <TokenCoordinatorProvider login={…}>.',
     );
   }
   const [progress, setProgress] = useState(IDLE);
   const methods = useMemo(() => {
     const watched =
-      <Args extends unknown[], Result>(method: (...args: Args) => Promise<Result>) =>
-      async (...args: Args): Promise<Result | undefined> => {
+      (method: (...args: unknown[]) => Promise<unknown>) =>
+      async (...args: unknown[]): Promise<unknown> => {
         setProgress({ pending: true, error: undefined });
         try {
           const result = await method(...args);
@@ -57,16 +57,11 @@ export function useLogin(login?: Login): LoginState {
           return result;
         } catch (error) {
           setProgress({ pending: false, error: error as LoginError });
-          return undefined;
+          return;
         }
       };
-    return {
-      start: watched(used.start),
-      popup: watched(used.popup),
-      stepUp: watched(used.stepUp),
-      signOut: watched(used.signOut),
-      finish: watched(used.finish),
-    };
+    const all = Object.entries(used).map(([name, method]) => [name, watched(method as never)]);
+    return Object.fromEntries(all) as Omit<LoginState, keyof Progress>;
   }, [used]);
   useEffect(() => {
     // Back from the server's page by the back button: nothing is under way any more.
