@@ -157,9 +157,13 @@ export function maySend(s: State, attempt: Attempt, now: Now): boolean {
 }
 
 function send(t: Turn, attempt: Attempt): void {
-  const { s, now } = t;
+  const { s } = t;
   s.attempts = [...s.attempts, attempt];
-  hold(t, 'sending', { until: now.mono + s.options.refreshTimeoutMs, expire: overdue });
+  // T counts from the journal, as the others count it: the tab may have stood still in between.
+  //
+  //     A  journal ░░░░░ sends ────────────────── T: overdue, says so ─ hangs
+  //     B    sees the journal ──────────────────────── T + R ─▶ sends
+  hold(t, 'sending', { until: attempt.built.mono + s.options.refreshTimeoutMs, expire: overdue });
   if (s.storage === 'memory') post(t, { type: 'journal' });
   t.effects.push({ type: 'send', attempt });
   emit(t, 'refresh-started', { attempt: attempt.attempt });

@@ -125,7 +125,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
   const T = plan.options.refreshTimeoutMs ?? 30_000;
 
   return {
-    heard({ request, outcome, tab, sentAt }, by) {
+    heard({ request, outcome, tab, begunAt }, by) {
       const { now } = world.scheduler;
       const { refreshToken = '' } = request;
       // (Without locks the first attempt of a version has nobody to wait for.)
@@ -133,7 +133,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       const refusedAt = early.get(refreshToken) ?? -Infinity;
       // Whoever was not there when the other one was refused could not be waited for.
       const wasThere = Math.max(tab.lastStill(), by.returnedAt) < refusedAt - 50;
-      if (outcome !== 'tokens' || by.left || !wasThere || now() - sentAt > 2 * T) return;
+      if (outcome !== 'tokens' || by.left || !wasThere || now() - begunAt > 2 * T) return;
       const given = world.database.value();
       const ended = given?.ended?.kind === 'reauth-required' && given.refreshToken === refreshToken;
       if (ended && now() - refusedAt < Math.min(T, 5_000) - 100) {

@@ -89,8 +89,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     const given = earlier.answer?.kind === 'tokens' ? earlier.answer.tokens.refresh_token : undefined;
     const revoked = truth.signedOut.has(sessionId) || truth.revoked.has(given ?? '');
     if (earlier.outcome === 'tokens' && revoked && truth.storeReset()) return 'forgotten';
-    // (Without locks the journal is a lease: it counts from when it was written, which may be T/2 before the send.)
-    const since = plan.locks ? earlier.begunAt : (noted.get(earlier) ?? earlier.begunAt);
+    // (The deadline counts from when the journal was written, which may be T/2 before the send.)
+    const since = noted.get(earlier) ?? earlier.begunAt;
     if (now() - since >= T - SLACK_MS || belated.has(earlier)) return 'overdue';
     // Without locks the journal is all there is, and it went with the store; so it is for who waited 2T in vain, counted from
     // an older journal, for the lock that a page held as it stood still: it sends with its place in the queue.

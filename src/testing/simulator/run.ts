@@ -162,9 +162,9 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     if (checker.hostile) await heal(T);
     for (const one of participants) scheduler.at(world.random.spread(1, 100), () => calls.get(one, {}));
     await scheduler.run(scheduler.now() + 3 * T + 20_000, stop);
-    // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end.
+    // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end, be it behind a lock without answer.
     const busy = (): boolean => participants.some(({ tab, state }) => tab.alive() && state()?.flight);
-    for (let quiet = false, n = 0; !quiet && n < 200; n++) {
+    for (let quiet = false, n = 0; !quiet && n < 200 + (3 * T) / 50; n++) {
       const { steps } = world.stats;
       await scheduler.run(scheduler.now() + 50, stop);
       quiet = !busy() && world.stats.steps === steps;
