@@ -3,7 +3,7 @@ import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
 import { patienceMs } from './core/limits.js';
 import { isText } from './core/parse.js';
-import { audienceKey, idempotencyKey, isOpen, tokensIn } from './core/record.js';
+import { audienceKey, idempotencyKey, isForeign, isOpen, tokensIn } from './core/record.js';
 import { maySend } from './core/refresh.js';
 import type { Secrets } from './core/sanitise.js';
 import type { Outcome, State } from './core/state.js';
@@ -386,7 +386,10 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
   const { ended, version, sessionId, subject } = open
     ? record
     : ({ version: 0 } as Partial<NonNullable<typeof record>>);
-  const unchanged = before && pause === before.pause && ended?.reason === before.record?.ended?.reason;
+  const isSame =
+    isForeign(record) === isForeign(before?.record) && record?.binding === before?.record?.binding;
+  const unchanged =
+    before && isSame && pause === before.pause && ended?.reason === before.record?.ended?.reason;
   const busy = s.flight && s.flight.phase !== 'electing' && open && !ended;
   return {
     status: !s.loaded ? 'loading' : !open ? 'signed-out' : ended ? 'reauth-required' : 'signed-in',
@@ -397,7 +400,7 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
     sessionId,
     subject,
     expiresAt: tokenOf(s, '')?.expiresAt,
-    error: unchanged ? shown.error : open ? standingError(s) : undefined,
+    error: unchanged ? shown.error : open || isForeign(record) ? standingError(s) : undefined,
   };
 }
 

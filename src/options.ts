@@ -43,6 +43,12 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   check('refresh', typeof client?.refresh === 'function', 'a function, or what refreshTokenGrant() returns');
   check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost), 'a function');
   const url: unknown = (worker as { url?: unknown } | undefined)?.url ?? worker;
+  const binding = given.binding ?? client.binding;
+  check(
+    'binding',
+    binding === undefined || (typeof binding === 'string' && binding !== ''),
+    'a non-empty string',
+  );
   check(
     'worker',
     // (An instance of which URL? Test runners have more than one.)
@@ -59,6 +65,7 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     leaderTimeoutMs: duration('leaderTimeoutMs', 1) ?? 1_500,
     proactive: oneOf('proactive', 'visible', 'always', 'never'),
     broadcast: oneOf('broadcast', 'pair', 'access-token'),
+    binding,
     answers: true,
     candidate: true,
   };

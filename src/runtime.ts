@@ -12,7 +12,7 @@ import type {
 import { parseMessage, parseRecord } from './core/parse.js';
 import { toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
-import { isOpen, newer, SCHEMA } from './core/record.js';
+import { asSeenBy, current, isForeign, isOpen, SCHEMA } from './core/record.js';
 import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
 import { initialState } from './core/state.js';
 import type { CoordinatorEvent } from './core/types.js';
@@ -54,6 +54,7 @@ export function createRuntime(
   hooks: Hooks,
 ): Runtime {
   const { locks, channel, store, clock, lifecycle, worker } = ports;
+  const { binding } = options;
   const held = new Map<number, () => void>();
   const queue: Event[] = [];
   /** What only this participant saw of its token requests: its next message tells it, for a monitor in any tab. */
@@ -131,10 +132,10 @@ export function createRuntime(
       case 'send':
         return hooks.send(effect);
       case 'post':
-        return channel.post(toEnvelope(effect.message, state.me, untold.splice(0)));
+        return channel.post(toEnvelope(effect.message, state.me, binding, untold.splice(0)));
       case 'ask': {
         const { message, then } = effect;
-        return void worker!.ask(toEnvelope(message, state.me)).then((reached) => {
+        return void worker!.ask(toEnvelope(message, state.me, binding)).then((reached) => {
           if (!reached) dispatch({ type: 'unreachable', then });
         });
       }
@@ -154,18 +155,23 @@ export function createRuntime(
     let record: SessionRecord | undefined;
     let changed: SessionRecord | undefined;
     let wrote = false;
-    const apply = (stored: unknown): SessionRecord | undefined => {
-      before = parseRecord(stored, clock.wall());
-      const base = newer(before, state.record);
+    const read = (stored: unknown): SessionRecord | undefined =>
+      asSeenBy(binding, parseRecord(stored, clock.wall()));
+    const apply = (found: SessionRecord | undefined): SessionRecord | undefined => {
+      before = found;
+      const base = current(before, state.record);
       changed = change?.(base);
-      record = changed ?? base;
+      record = changed ?? (isForeign(base) ? before : base);
       if (isOpen(record) && record.schema > SCHEMA) {
         // A later version of the app keeps more in it than is read here.
         changed = undefined;
         record = base;
         return undefined;
       }
-      return record === before ? undefined : record;
+      if (record === before) return undefined;
+      // Also of an older version's record: whoever writes first has it.
+      if (record && record.binding === undefined && binding !== undefined) record = { ...record, binding };
+      return record;
     };
     let failed: StoreResult['failed'];
     try {
@@ -174,11 +180,12 @@ export function createRuntime(
         // Until the change says that there is nothing to write.
         wrote = true;
         await store.update((stored) => {
-          const next = apply(stored);
+          const next = apply(read(stored));
           wrote = next !== undefined;
-          return next;
+          // A foreign session stays as it is; that a write works can be tried with it all the same.
+          return isForeign(next) ? (stored as SessionRecord) : next;
         });
-      } else record = before = parseRecord(await store.read(), clock.wall());
+      } else record = before = read(await store.read());
     } catch (error) {
       failed = (error as Partial<StoreOpenError> | undefined)?.storeUnusable ? 'for-good' : 'once';
     }

@@ -33,6 +33,11 @@ export type RefreshFunction = (request: RefreshRequest) => Promise<TokenResponse
 
 /** What sign-out and proofs need beyond a function; `refreshTokenGrant()` returns one. */
 export interface TokenClient {
+  /**
+   * Names the server and client that the tokens belong to; default: none, and nothing is compared. Shown in errors, so without secrets.
+   * `refreshTokenGrant()` names its issuer, or without one its token endpoint, and the `client_id`.
+   */
+  readonly binding?: string | undefined;
   /** Asks the server for a new token pair. */
   readonly refresh: RefreshFunction;
   /** Revokes a token (RFC 7009), best effort. */
@@ -89,6 +94,12 @@ export interface TokenCoordinatorOptions {
   readonly leaderTimeoutMs?: number | undefined;
   /** What followers are sent after a refresh; default `pair`. `access-token` keeps the refresh token off the channel. */
   readonly broadcast?: 'pair' | 'access-token' | undefined;
+  /**
+   * For a plain refresh function: names the server and client that the tokens belong to. A session under this `name` that belongs to another
+   * one is shown as `signed-out` with `ERR_CONFIGURATION`, and is neither sent, revoked, broadcast nor deleted; `setSession` replaces it.
+   * Default: what the client names (`refreshTokenGrant()` does), else none, and nothing is compared. Shown in errors, so without secrets.
+   */
+  readonly binding?: string | undefined;
   /** For servers that say "this refresh token is dead" in their own way; default: only `invalid_grant` does. */
   readonly isSessionLost?: ((error: unknown) => boolean) | undefined;
   /** A service worker that refreshes where closing a tab cannot stop it (`one-refresh/worker`); default: none, tabs refresh. */

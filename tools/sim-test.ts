@@ -31,9 +31,10 @@ for (const { guard, plan } of scenarios) {
 console.log(`${scenarios.length} worlds made by hand, seeds ${seed} to ${seed + EACH - 1}`);
 
 await campaign('no-faults', 0.15);
-await campaign('everything', 0.6);
+await campaign('everything', 0.5);
 await campaign('worker', 0.15);
 await campaign('hostile', 0.1);
+await campaign('two-apps', 0.1);
 if (!failed) {
   const { status } = spawnSync(
     process.execPath,

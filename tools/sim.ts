@@ -40,8 +40,8 @@ const { values } = parseArgs({
   },
 });
 const profile = values.profile as Profile;
-if (!['no-faults', 'faults', 'everything', 'worker', 'hostile'].includes(profile)) {
-  console.error('--profile must be no-faults, faults, everything, worker or hostile');
+if (!['no-faults', 'faults', 'everything', 'worker', 'hostile', 'two-apps'].includes(profile)) {
+  console.error('--profile must be no-faults, faults, everything, worker, hostile or two-apps');
   process.exit(2);
 }
 const { scenario } = values;

@@ -4,7 +4,7 @@ import { lifeOf, minValidity } from './expiry.js';
 import type { Now } from './expiry.js';
 import { access, lifeLeft, tokenOf } from './knowledge.js';
 import type { AccessToken } from './record.js';
-import { audienceKey, isOpen } from './record.js';
+import { audienceKey, isForeign, isOpen } from './record.js';
 import type { Caller, Event, State, Turn } from './state.js';
 
 /** What each code says to a developer who reads it in a log. */
@@ -30,11 +30,21 @@ export function unreadFault({ record, unread }: State): TokenCoordinatorError | 
   return !record && unread ? fault('ERR_STORAGE') : undefined;
 }
 
+/** What a binding shows of itself in an error: any script of the origin may have written it. */
+function readable(binding: string): string {
+  return `"${binding.slice(0, 200).replace(/[^\x20-\x7e]/g, '?')}"`;
+}
+
 /** The error that a snapshot shows, and that callers get who cannot be served. */
 export function standingError(
-  { record, pause }: State,
+  { record, pause, options }: State,
   retryAfterMs?: number,
 ): TokenCoordinatorError | undefined {
+  if (isForeign(record)) {
+    const [theirs, ours] = [record!.binding!, options.binding!].map(readable);
+    const text = `The session under this \`name\` belongs to ${theirs}, and this coordinator to ${ours}; give each a name of its own, or sign in again`;
+    return fault('ERR_CONFIGURATION', undefined, text);
+  }
   if (isOpen(record) && record.ended) return fault('ERR_REAUTH_REQUIRED', { reason: record.ended.reason });
   if (!pause) return undefined;
   const { error, errorDescription, fault: found } = pause.failure ?? {};
@@ -115,6 +125,7 @@ function verdict(
   const { record, pause } = s;
   const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
   if (caller.version === undefined) return late;
+  if (isForeign(record)) return { error: standingError(s)! };
   if (!isOpen(record) || caller.sessionId !== record.sessionId) {
     return { error: unreadFault(s) ?? fault('ERR_SIGNED_OUT') };
   }

@@ -14,6 +14,7 @@ const state = initialState({
     refreshTimeoutMs: 5_000,
     leaderTimeoutMs: 1_500,
     broadcast: 'pair',
+    binding: undefined,
     locks: true,
     answers: true,
     worker: false,

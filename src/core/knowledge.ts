@@ -2,7 +2,7 @@ import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
 import type { AccessToken, Failure, SessionRecord } from './record.js';
-import { attemptOf, fingerprint, isOpen, newer } from './record.js';
+import { attemptOf, current, fingerprint, isForeign, isOpen, newer } from './record.js';
 import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
 import type { CoordinatorEvent, EventType } from './types.js';
 
@@ -97,9 +97,15 @@ export function see(t: Turn, key: string, version: number, at: number): void {
 export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = false): void {
   const { s, now } = t;
   const before = s.record;
-  const after = hearsay ? newer(before, theirs) : newer(theirs, before);
-  if (!after || after === before) return;
+  const after = hearsay
+    ? newer(before, theirs)
+    : theirs || !isForeign(before)
+      ? current(theirs, before)
+      : undefined;
+  if (after === before) return;
   s.record = after;
+  // (A foreign session that went with the store.)
+  if (!after) return;
   const replaced = before?.sessionId !== after.sessionId;
   const seen = replaced ? {} : s.seen;
   s.seen = Object.fromEntries(
@@ -138,7 +144,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
 
   if (!s.loaded) return;
   if (!isOpen(after)) {
-    if (isOpen(before)) emit(t, 'signed-out');
+    if (isOpen(before)) emit(t, 'signed-out', { sessionId: before.sessionId });
     return;
   }
   if (replaced || !isOpen(before)) emit(t, 'session-started');

@@ -4,7 +4,7 @@ import { hello } from './election.js';
 import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
 import type { SessionRecord } from './record.js';
-import { isOpen } from './record.js';
+import { isBoundAlike, isOpen, tombstone } from './record.js';
 import type { Turn } from './state.js';
 
 /** What another participant says. With a store every message may be lost: it brings speed, the store brings truth. */
@@ -12,12 +12,21 @@ export function hear(t: Turn, message: Envelope): void {
   const { s } = t;
   const { record } = s;
   const { type, sessionId, version, term, leader, journal, ended } = message;
+  const { binding } = s.options;
   if (s.closed) return;
+  // Of another server or client: nothing that it says is believed, asked or answered. But it may have replaced this session.
+  const told = 'record' in message ? message.record.binding : undefined;
+  if (!isBoundAlike(binding, message.binding) || !isBoundAlike(binding, told)) {
+    if (s.storage !== 'memory') access(t);
+    return;
+  }
   if ('record' in message) hearRecord(t, message);
   // A hint names session and version only: also of the version at hand something may be new, such as its sign-out.
   else if (type === 'changed') reread(t);
   else if (isOpen(record) && record.sessionId === sessionId && record.version === version) {
-    adopt(t, { ...record, term, leader, journal, ended }, true);
+    // (Of a session that was signed out nothing is kept that could be used.)
+    const over = ended?.kind === 'signed-out';
+    adopt(t, over ? tombstone(record, term) : { ...record, term, leader, journal, ended }, true);
   } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
     // What this tab does not know, it reads.
     reread(t);
@@ -60,7 +69,7 @@ function hearRecord(
 function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelope, { type: 'hello' }>): void {
   const { s } = t;
   const { record } = s;
-  if (!record || !s.active) return;
+  if (!record || !s.active || !isBoundAlike(s.options.binding, record.binding)) return;
   const same = sessionId === record.sessionId;
   // A store that was wiped says that nobody is signed in, and a tab that opens believes it: what is missing is written back.
   //

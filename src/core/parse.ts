@@ -120,6 +120,7 @@ const record = object<SessionRecord>({
   schema: count,
   startedAt: count,
   ...position,
+  'binding?': text,
   'subject?': text,
   'refreshToken?': text,
   'idToken?': text,
@@ -131,6 +132,7 @@ const record = object<SessionRecord>({
 const envelope = object<Envelope & { readonly protocol: number; readonly record?: SessionRecord }>({
   protocol: oneOf(PROTOCOL),
   from: text,
+  'binding?': text,
   type: word,
   ...position,
   'record?': record,

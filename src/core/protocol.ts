@@ -46,10 +46,15 @@ export type Message = Position &
     | { readonly type: 'changed' }
   );
 
-/** A message as it arrives: who sent it. */
-export type Envelope = Message & { readonly from: string };
+/** A message as it arrives: who sent it, and for which server and client that one works. */
+export type Envelope = Message & { readonly from: string; readonly binding?: string | undefined };
 
 /** Puts a message into its envelope; `events` are what only its sender saw of its token requests, for a monitor. */
-export function toEnvelope(message: Message, from: string, events?: readonly CoordinatorEvent[]): object {
-  return { ...message, protocol: PROTOCOL, from, events };
+export function toEnvelope(
+  message: Message,
+  from: string,
+  binding?: string,
+  events?: readonly CoordinatorEvent[],
+): object {
+  return { ...message, protocol: PROTOCOL, from, binding, events };
 }

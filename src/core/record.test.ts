@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessToken, Journal, SessionRecord } from './record.js';
-import { newer } from './record.js';
+import { current, newer } from './record.js';
 
 const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };
@@ -103,4 +103,12 @@ test.each([
   const now = record(change);
   expect(join(record({ spares: [] }), now)).toEqual([now, now]);
   expect(join(record({ spares: [{ audience: '', accessToken: fetched }] }), now)).toEqual([now, now]);
+});
+
+// Its tab saw it before the store was wiped, by a clock that was ahead.
+test('of a foreign session the store alone tells', () => {
+  const foreign = record({ sessionId: 'f', startedAt: 9, binding: 'other', ended: { kind: 'foreign' } });
+  const own = record({});
+  expect(current(own, foreign)).toBe(own);
+  expect(current(undefined, foreign)).toBe(foreign);
 });

@@ -78,9 +78,9 @@ export interface Spare {
   readonly accessToken: AccessToken;
 }
 
-/** How a session ended: `reauth-required` for a reason, or by a sign-out. */
+/** How a session ended: `reauth-required` for a reason, or by a sign-out. `foreign` is never stored: see `asSeenBy`. */
 export interface Ended {
-  readonly kind: 'signed-out' | 'reauth-required';
+  readonly kind: 'signed-out' | 'reauth-required' | 'foreign';
   readonly reason?: LossReason;
 }
 
@@ -93,6 +93,8 @@ export interface SessionRecord {
   readonly term: number;
   readonly leader?: string | undefined;
   readonly sessionId: string;
+  /** The server and client that issued its tokens; absent if its client names none, or an older version of the package wrote it. */
+  readonly binding?: string | undefined;
   readonly version: number;
   readonly subject?: string | undefined;
   readonly refreshToken?: string | undefined;
@@ -122,7 +124,54 @@ export function attemptLock(record: Pick<SessionRecord, 'sessionId' | 'version'>
 
 /** Whether the session can still be used or brought back. */
 export function isOpen(record: SessionRecord | undefined): record is SessionRecord {
-  return record !== undefined && record.ended?.kind !== 'signed-out';
+  return record !== undefined && !isOver(record) && !isForeign(record);
+}
+
+function isOver({ ended }: SessionRecord): boolean {
+  return ended?.kind === 'signed-out';
+}
+
+/** Whether this is all that a participant of another binding may know of a session: that it is there. */
+export function isForeign(record: SessionRecord | undefined): boolean {
+  return record?.ended?.kind === 'foreign';
+}
+
+/** Whether two participants, or a participant and a record, may share tokens. Without a binding nothing is compared. */
+export function isBoundAlike(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
+}
+
+/**
+ * A stored record as a participant may know it. Of an open session of another binding only its place remains, so its tokens
+ * reach nothing that could send, serve or tell them.
+ */
+export function asSeenBy(
+  binding: string | undefined,
+  stored: SessionRecord | undefined,
+): SessionRecord | undefined {
+  if (!stored || isBoundAlike(stored.binding, binding)) return stored;
+  return { ...placeOf(stored), ended: { kind: isOpen(stored) ? 'foreign' : 'signed-out' } };
+}
+
+/** What is left of a session that was signed out: nothing to use, enough to recognise it. */
+export function tombstone(record: SessionRecord, term: number): SessionRecord {
+  return { ...placeOf(record), term, ended: { kind: 'signed-out' } };
+}
+
+function placeOf({ schema, startedAt, term, sessionId, binding, version }: SessionRecord): SessionRecord {
+  return { schema, startedAt, term, sessionId, binding, version, accessTokens: {} };
+}
+
+/**
+ * What counts, of the store and a participant's memory. Of a foreign session memory knows nothing that the store does not; and no
+ * sign-out of ours ends one.
+ */
+export function current(
+  stored: SessionRecord | undefined,
+  memory: SessionRecord | undefined,
+): SessionRecord | undefined {
+  if (isForeign(memory)) return stored ?? memory;
+  return memory && isForeign(stored) && isOver(memory) ? stored : newer(stored, memory);
 }
 
 /**
@@ -140,7 +189,7 @@ export function newer(
   const isSame = mine.sessionId === stored.sessionId;
   const apart =
     (!isSame && (mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId))) ||
-    Number(isOpen(stored)) - Number(isOpen(mine)) ||
+    Number(isOver(mine)) - Number(isOver(stored)) ||
     mine.version - stored.version;
   const ahead =
     apart ||

@@ -1,8 +1,7 @@
 import { fault, unreadFault } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { access, adopt } from './knowledge.js';
-import type { SessionRecord } from './record.js';
-import { isOpen, SCHEMA, toAccessToken } from './record.js';
+import { isOpen, SCHEMA, toAccessToken, tombstone } from './record.js';
 import type { Event, Turn } from './state.js';
 
 /**
@@ -34,6 +33,7 @@ export function beginSession(
             term: 1,
             leader: me,
             sessionId,
+            binding: t.s.options.binding,
             version: 1,
             subject,
             refreshToken: tokens.refresh_token,
@@ -50,19 +50,6 @@ export function beginSession(
   );
 }
 
-/** What is left of a session that was signed out: nothing to use, enough to recognise it. */
-function tombstone({ schema, startedAt, term, sessionId, version }: SessionRecord): SessionRecord {
-  return {
-    schema,
-    startedAt,
-    term: term + 1,
-    sessionId,
-    version,
-    accessTokens: {},
-    ended: { kind: 'signed-out' },
-  };
-}
-
 /**
  * Ends the session that this tab sees, and only that one. In this tab it is over at once, whatever the store says; the
  * tombstone makes it final: a refresh in flight will find it, not commit, and revoke what it got.
@@ -75,13 +62,13 @@ export function endSession(t: Turn, { id, revoke }: Extract<Event, { type: 'sign
   }
   const { sessionId, refreshToken } = record;
   // Before anything else runs: the store's answer takes a while, and no token may be handed out meanwhile.
-  const grave = tombstone(record);
+  const grave = tombstone(record, record.term + 1);
   adopt(t, grave);
   tell(t, 'signed-out', grave, true);
   const bury = (turn: Turn): void =>
     access(
       turn,
-      (base) => (base?.sessionId === sessionId ? tombstone(base) : undefined),
+      (base) => (base?.sessionId === sessionId ? tombstone(base, base.term + 1) : undefined),
       (later, { failed, before, won }) => {
         const unsaved = failed && later.s.storage !== storage;
         if (failed && !unsaved) return bury(later);

@@ -14,6 +14,8 @@ export interface CoreOptions {
   readonly refreshTimeoutMs: number;
   readonly leaderTimeoutMs: number;
   readonly broadcast: 'pair' | 'access-token';
+  /** The server and client that this participant's tokens go to; absent: nothing is compared. */
+  readonly binding?: string | undefined;
   /** Whether the platform has locks. */
   readonly locks: boolean;
   /** Whether participants hear each other's questions (false on a transport that only hints at changes). */

@@ -80,10 +80,17 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
 
   const cannotRevoke = options.revocationEndpoint === undefined && options.tokenEndpoint !== undefined;
   return {
+    binding: bindingOf(options),
     refresh,
     ...(!cannotRevoke && { revoke: (token, hint) => revokeToken(options, metadata, token, hint) }),
     ...(dpop && boundClient(dpop)),
   };
+}
+
+/** The server and client that tokens belong to: one name for all spellings of a URL. */
+function bindingOf({ issuer, tokenEndpoint, clientId }: RefreshTokenGrantOptions): string {
+  const { origin, pathname, search } = new URL(issuer ?? tokenEndpoint!);
+  return `${origin}${pathname}${search} ${clientId}`;
 }
 
 /** What is sent besides the grant type, the token and the `client_id`. What one request asks for goes before the options. */

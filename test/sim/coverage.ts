@@ -9,6 +9,7 @@ test.each([
   ['faults', 1_000],
   ['everything', 2_500],
   ['worker', 500],
+  ['two-apps', 500],
 ] as const)('%s: %d schedules', async (profile, schedules) => {
   for (let seed = 1_000; seed < 1_000 + schedules; seed++) {
     const { violation } = await runSchedule(seed, profile);

@@ -81,7 +81,7 @@ export function createCalls(
         by.coordinator.getAccessToken(options),
       ),
     signIn(by, ifSignedOut) {
-      const { family, tokens } = world.server.signIn();
+      const { family, tokens } = world.serverOf(by).signIn();
       if (ifSignedOut) checker.truth.politeFamilies.set(family.id, by);
       start(by, 'session', {}, Infinity, () =>
         by.coordinator.setSession(tokens, { subject: family.id, ifSignedOut }),

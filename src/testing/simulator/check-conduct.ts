@@ -1,6 +1,6 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
-import { idempotencyKey, newer } from '../../core/record.js';
+import { idempotencyKey, isBoundAlike, newer } from '../../core/record.js';
 import type { State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
@@ -116,6 +116,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
     executed(by, before, after) {
       if (!before || !after || before.sessionId === after.sessionId) return;
+      // (Nobody is signed in where the session is another app's.)
+      if (!isBoundAlike(before.binding, after.binding)) return;
       const begun = by.state()?.record?.sessionId === after.sessionId;
       // (A tab without a store knows only what it heard; the session that it began then is written later.)
       const polite = truth.politeFamilies.get(after.subject ?? '') === by && !begun;

@@ -1,6 +1,6 @@
 import { lateness } from './check-calls.js';
 import type { Violate } from './checker.js';
-import { isOpen } from '../../core/record.js';
+import { asSeenBy, isOpen } from '../../core/record.js';
 import type { Truth } from './truth.js';
 import type { World } from './world.js';
 
@@ -8,7 +8,8 @@ import type { World } from './world.js';
 export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   const { participants, database, locks, network } = world;
   const live = participants.filter(({ tab, closed }) => tab.running() && !closed);
-  const stored = database.value();
+  const value = database.value();
+  const stored = value;
 
   for (const { tab, waiting } of participants) {
     if (!tab.running()) continue;
@@ -24,6 +25,7 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   for (const { tab, state } of live) {
     const record = state()?.record;
+    const stored = asSeenBy(state()?.options.binding, value);
     // It has worked for minutes.
     if (record && state()?.storage === 'memory') violate('I3', `${tab.name} ends without the store`);
     // Signed out is signed out, whether there is a tombstone or nothing.

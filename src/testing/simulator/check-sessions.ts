@@ -1,5 +1,5 @@
 import type { SessionRecord } from '../../core/record.js';
-import { idempotencyKey } from '../../core/record.js';
+import { idempotencyKey, isForeign, isOpen } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Participant } from './participant.js';
 import type { RefreshToken } from './server.js';
@@ -168,13 +168,15 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         end(by, record.sessionId);
         if (!truth.signedOut.has(record.sessionId)) violate('I7', `${by.tab.name} signed out by nobody`);
       }
-      if (was && !record) violate('I7', `${by.tab.name} forgets its session at ${event.type}`);
+      if (was && !isForeign(was) && !record)
+        violate('I7', `${by.tab.name} forgets its session at ${event.type}`);
       if (was && record && was.sessionId === record.sessionId) {
         // (A tombstone may be of an older version than its hearer's: an end is an end.)
-        if (record.version < was.version && record.ended?.kind !== 'signed-out') {
+        // (Of a foreign one it knows what the store says, be that old.)
+        if (record.version < was.version && record.ended?.kind !== 'signed-out' && !isForeign(record)) {
           violate('I2', `${by.tab.name} goes back from version ${was.version} to ${record.version}`);
         }
-        if (was.ended?.kind === 'signed-out' && record.ended?.kind !== 'signed-out') {
+        if (was.ended?.kind === 'signed-out' && isOpen(record)) {
           violate('I4', `${by.tab.name} takes a signed-out session back`);
         }
       }
@@ -186,7 +188,12 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       const has = [after, ...(after.spares ?? [])].some(({ refreshToken }) => refreshToken === old);
       if (isPromoted && !has && !isRefused(old))
         violate('I2', `${by.tab.name} takes a spare for a refresh token that the server did not refuse`);
-      if (after.ended?.kind === 'signed-out') return;
+      if (after.ended?.kind === 'signed-out') {
+        const { refreshToken, idToken, accessTokens } = after;
+        if (refreshToken ?? idToken ?? Object.keys(accessTokens)[0])
+          violate('I4', `${by.tab.name} writes tokens of a session that was signed out`);
+        return;
+      }
       if (truth.buried.has(after.sessionId) && !truth.storeReset()) {
         violate('I4', `${by.tab.name} writes a session back that was signed out`);
       }

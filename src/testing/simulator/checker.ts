@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../../core/record.js';
 import type { Effect, Event, State } from '../../core/state.js';
+import { checkBinding } from './check-binding.js';
 import { checkConduct } from './check-conduct.js';
 import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
@@ -50,7 +51,7 @@ export interface Check {
   ) => void;
   readonly written?: (by: Participant, before: SessionRecord | undefined, after: SessionRecord) => void;
   readonly posted?: (by: Participant, message: object) => void;
-  readonly revoked?: (refreshToken: string) => void;
+  readonly revoked?: (refreshToken: string, by: Participant) => void;
   readonly asked?: (call: Call) => void;
   readonly settled?: (call: Call) => void;
   /** It was told that it leaves, or is frozen. */
@@ -71,6 +72,7 @@ export function createChecker(world: World): Checker {
     checkCalls(world, truth, violate),
     checkConduct(world, truth, violate),
     checkKnowledge(world, violate),
+    checkBinding(world, violate),
   ];
   const checks = [truth.check, ...(hostile ? [hostile.check] : honest())];
   type Told<K extends keyof Check> = NonNullable<Check[K]>;

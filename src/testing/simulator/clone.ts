@@ -10,6 +10,7 @@ export function cloneRecord(record: SessionRecord): Whole<SessionRecord> {
     term: record.term,
     leader: record.leader,
     sessionId: record.sessionId,
+    binding: record.binding,
     version: record.version,
     subject: record.subject,
     refreshToken: record.refreshToken,

@@ -65,7 +65,7 @@ const GIVE_UP_MS = 120_000;
 export function createNetwork(
   { now, at, settling }: Scheduler,
   random: Random,
-  server: Server,
+  serverOf: (tab: Tab) => Server,
   timeoutMs: number,
   hooks: NetworkHooks,
 ): Network {
@@ -73,6 +73,7 @@ export function createNetwork(
   const cancelled = new Set<Exchange>();
 
   function send(tab: Tab, request: RefreshRequest, begunAt: number): Promise<TokenResponse> {
+    const server = serverOf(tab);
     const fault = hooks.fault(tab);
     const exchange: Exchange = {
       number: exchanges.length + 1,

@@ -28,6 +28,8 @@ export interface Call {
 /** A tab with a coordinator in it, or the refresh worker. */
 export interface Participant {
   readonly tab: Tab;
+  /** Which configuration of the app it runs: its server and client. */
+  readonly app: number;
   /** What the user's code of a page has; a worker has none. */
   readonly coordinator: TokenCoordinator;
   /** What pages ask of a worker; a page is asked nothing. */
@@ -65,10 +67,12 @@ export function createParticipant(
   ports: Omit<Ports, 'observe'>,
   hooks: ParticipantHooks,
   kind: 'page' | 'worker',
+  app: number,
 ): Participant {
   let state: State | undefined;
   const participant: Participant = {
     tab,
+    app,
     state: () => state,
     closed: false,
     left: false,

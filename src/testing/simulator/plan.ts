@@ -6,8 +6,8 @@ import type { Random } from './random.js';
 import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
-/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. */
-export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile';
+/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. */
+export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps';
 
 /** Something that is done to the world from outside, at one moment. */
 export interface Action {
@@ -75,6 +75,8 @@ export interface Plan {
   readonly prepareMs: number;
   /** The refresh worker that pages ask: not installed, or of another protocol version. `undefined`: they ask none. */
   readonly worker: 'serving' | 'absent' | 'silent' | undefined;
+  /** Configurations of the app under the same name, each with a server and client of its own: a deploy changed them. */
+  readonly apps: 1 | 2;
   readonly storeBlocks: boolean;
   readonly lengthMs: number;
   readonly actions: readonly Action[];
@@ -180,12 +182,17 @@ const FAULTS: readonly ActionKind[] = [
   'revoke',
 ];
 
+/** All kinds of trouble at once. */
+function isEverything(profile: Profile): boolean {
+  return profile === 'everything' || profile === 'worker' || profile === 'two-apps';
+}
+
 /** Draws a whole world and what befalls it from one seed. */
 export function createPlan(seed: number, profile: Profile): Plan {
   const random = createRandom(seed, 1);
   const { int, chance, pick, spread } = random;
   const faulty = profile !== 'no-faults';
-  const everything = profile === 'everything' || profile === 'worker';
+  const everything = isEverything(profile);
   // A stream of its own: the world is otherwise that of `everything`.
   const workers = createRandom(seed, 8);
   const clients = createRandom(seed, 11);
@@ -226,6 +233,7 @@ export function createPlan(seed: number, profile: Profile): Plan {
       profile === 'worker'
         ? workers.pick(['serving', 'serving', 'serving', 'serving', 'absent', 'silent'] as const)
         : undefined,
+    apps: profile === 'two-apps' ? 2 : 1,
     storeBlocks: faulty && chance(0.15),
     lengthMs,
     actions: [
@@ -252,10 +260,12 @@ function createActions(
     actions.push({ id: `a${actions.length}`, kind, at, who, for: duration, chance: next() });
   };
   for (let n = int(8, 20 + participants); n > 0; n--) add(pick(DAILY), next() * lengthMs);
-  if (chance(0.3)) for (let n = int(1, 3); n > 0; n--) add(pick(SESSIONS), next() * lengthMs);
+  if (chance(profile === 'two-apps' ? 0.8 : 0.3)) {
+    for (let n = int(1, 3); n > 0; n--) add(pick(SESSIONS), next() * lengthMs);
+  }
   if (profile === 'no-faults') return actions;
 
-  const everything = profile === 'everything' || profile === 'worker';
+  const everything = isEverything(profile);
   const kinds = everything ? FAULTS : [pick(FAULTS), pick(FAULTS)];
   for (let n = int(1, everything ? 12 : 5); n > 0; n--) {
     const kind = pick(kinds);

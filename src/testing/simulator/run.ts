@@ -188,15 +188,15 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
 
   /** Nothing moves any more; then the store is wiped, and somebody opens: whoever knows the session writes it back. */
   async function wipeAndOpen(): Promise<void> {
-    const known = participants
+    const holder = participants
       .filter(({ tab, closed }) => tab.running() && !closed)
-      .map(({ state }) => state()?.record)
-      .find((record) => record && !record.ended);
-    if (!known) return;
+      .find(({ state }) => state()?.record && !state()?.record?.ended);
+    const known = holder?.state()?.record;
+    if (!holder || !known) return;
     note?.(undefined, () => '── the store is wiped');
     checker.truth.storeResetAt = scheduler.now();
     world.database.overwrite(undefined);
-    const opened = world.open({ active: true, visible: true });
+    const opened = world.open({ active: true, visible: true }, holder.app);
     await scheduler.run(scheduler.now() + 5_000, stop);
     const { sessionId } = opened.state()?.record ?? {};
     if (!stop() && sessionId !== known.sessionId) {

@@ -65,7 +65,13 @@ export interface Server {
   readonly setLife: (seconds: number) => void;
 }
 
-export function createServer(kind: ServerKind, graceMs: number, life: number, now: () => number): Server {
+export function createServer(
+  kind: ServerKind,
+  graceMs: number,
+  life: number,
+  now: () => number,
+  prefix = 'f',
+): Server {
   const tokens = new Map<string, RefreshToken>();
   const families: Family[] = [];
   const answers = new Map<string, TokenResponse>();
@@ -109,7 +115,7 @@ export function createServer(kind: ServerKind, graceMs: number, life: number, no
   return {
     kind,
     signIn() {
-      const id = `f${families.length + 1}`;
+      const id = `${prefix}${families.length + 1}`;
       const family: Family = { id, revoked: undefined, replayed: undefined, version: 1, pairs: 0 };
       families.push(family);
       return { family, tokens: issue(family, undefined, '') };
@@ -152,6 +158,18 @@ export function createServer(kind: ServerKind, graceMs: number, life: number, no
     find: (refreshToken) => tokens.get(refreshToken ?? ''),
     families: () => families,
     setLife: (value) => (seconds = value),
+  };
+}
+
+/** Several servers, as an observer looks at them who knows all their tokens. */
+export function observed(
+  servers: readonly [Server, ...Server[]],
+): Pick<Server, 'find' | 'families' | 'revokeFamily' | 'setLife'> {
+  return {
+    find: (refreshToken) => servers.map((one) => one.find(refreshToken)).find(Boolean),
+    families: () => servers.flatMap((one) => one.families()),
+    revokeFamily: (family) => servers[0].revokeFamily(family),
+    setLife: (seconds) => servers.forEach((one) => one.setLife(seconds)),
   };
 }
 

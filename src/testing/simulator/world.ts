@@ -7,7 +7,7 @@ import { createNetwork, type Network } from './network.js';
 import { createParticipant, type Participant } from './participant.js';
 import { createRandom, type Random } from './random.js';
 import { createScheduler, type Scheduler } from './scheduler.js';
-import { createServer, type Server } from './server.js';
+import { createServer, observed, type Server } from './server.js';
 import type { TokenResponse } from '../../core/types.js';
 import type { RefreshRequest } from '../../types.js';
 import { createTab, type Tab } from './tab.js';
@@ -18,14 +18,16 @@ export interface World {
   readonly plan: Plan;
   readonly scheduler: Scheduler;
   readonly random: Random;
-  readonly server: Server;
+  readonly server: ReturnType<typeof observed>;
+  /** The server of a participant's own configuration. */
+  readonly serverOf: (by: Participant) => Server;
   readonly network: Network;
   readonly database: Database;
   readonly locks: LockManager;
   readonly hub: ChannelHub;
   readonly participants: readonly Participant[];
-  /** Opens a tab. */
-  readonly open: (life: { readonly active: boolean; readonly visible: boolean }) => Participant;
+  /** Opens a tab; where there are two configurations, of either. */
+  readonly open: (life: { readonly active: boolean; readonly visible: boolean }, app?: number) => Participant;
   /** Faults of the surroundings that last until an instant. */
   readonly outage: { offline: number; serverDown: number; storeDown: number };
   /** Nothing goes wrong any more. */
@@ -82,11 +84,19 @@ export function createWorld(
     return kind;
   }
 
-  const server = createServer(plan.server, plan.graceMs, plan.life, now);
+  const servers = (['f', 'g'] as const)
+    .slice(0, plan.apps)
+    .map((prefix) => createServer(plan.server, plan.graceMs, plan.life, now, prefix)) as [
+    Server,
+    ...Server[],
+  ];
+  const server = observed(servers);
+  const serverOf = ({ app }: Pick<Participant, 'app'>): Server => servers[app]!;
+  const apps = createRandom(seed, 11);
   const network = createNetwork(
     scheduler,
     createRandom(seed, 4),
-    server,
+    (tab) => serverOf(participants[tab.index]!),
     plan.options.refreshTimeoutMs ?? 30_000,
     {
       fault: (tab) => {
@@ -168,7 +178,7 @@ export function createWorld(
   }
 
   function serve(message: object): void {
-    if (!worker?.tab.alive()) worker = open({ active: true, visible: false }, 'worker');
+    if (!worker?.tab.alive()) worker = open({ active: true, visible: false }, 0, 'worker');
     const { tab, serve } = worker;
     tab.run(() => {
       let idle = false;
@@ -214,6 +224,7 @@ export function createWorld(
 
   function open(
     { active, visible }: { active: boolean; visible: boolean },
+    app: number = plan.apps > 1 ? apps.int(0, plan.apps - 1) : 0,
     kind: 'page' | 'worker' = 'page',
   ): Participant {
     const index = participants.length;
@@ -222,8 +233,8 @@ export function createWorld(
       refresh: (request: RefreshRequest) => prepared(tab, request),
       revoke: async (token: string) => {
         hooks.note?.(participants[index], () => `revokes ${token}`);
-        checker.revoked(token);
-        scheduler.at(random.spread(5, 200), () => server.revoke(token));
+        checker.revoked(token, participants[index]!);
+        scheduler.at(random.spread(5, 200), () => servers[app]!.revoke(token));
       },
     };
     const ports = {
@@ -261,13 +272,14 @@ export function createWorld(
     };
     made = createParticipant(
       tab,
-      { name: 'sim', refresh: client, ...plan.options },
+      { name: 'sim', refresh: client, binding: `app ${app}`, ...plan.options },
       ports,
       {
         step,
         lossAnnounced: (by, version) => checker.lossAnnounced(by, version),
       },
       kind,
+      app,
     );
     participants.push(made);
     for (const seen of early) step(made, ...seen);
@@ -279,6 +291,7 @@ export function createWorld(
     scheduler,
     random,
     server,
+    serverOf,
     network,
     database,
     locks,
