@@ -1,7 +1,7 @@
 import { endAttempt, finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { audienceKey, isOpen, toAccessToken, withPair, withSpare } from './record.js';
+import { audienceKey, isBoundAlike, isOpen, toAccessToken, withPair, withSpare } from './record.js';
 import type { Attempt, Turn } from './state.js';
 import type { TokenResponse } from './types.js';
 
@@ -101,6 +101,8 @@ export function tell(
   unsaved: boolean,
 ): void {
   const { storage, options } = t.s;
+  // (The end of a foreign session that the store has lost, say.)
+  if (!isBoundAlike(record.binding, options.binding)) return;
   // What no store keeps has to travel whole, or it is lost with its sender.
   const whole = unsaved || storage === 'memory';
   const withheld = !whole && options.broadcast === 'access-token';

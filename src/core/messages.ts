@@ -69,7 +69,7 @@ function hearRecord(
 function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelope, { type: 'hello' }>): void {
   const { s } = t;
   const { record } = s;
-  if (!record || !s.active || !isBoundAlike(s.options.binding, record.binding)) return;
+  if (!record || !s.active) return;
   const same = sessionId === record.sessionId;
   // A store that was wiped says that nobody is signed in, and a tab that opens believes it: what is missing is written back.
   //

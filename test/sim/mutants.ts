@@ -777,9 +777,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'binding: of a session of another binding nothing is told',
-    file: 'src/core/messages.ts',
-    anchor: '!s.active || !isBoundAlike(s.options.binding, record.binding)',
-    replacement: '!s.active',
+    file: commit,
+    anchor: 'if (!isBoundAlike(record.binding, options.binding)) return;',
+    replacement: 'if (record.binding === "" || isBoundAlike.length === 0) return;',
     profile: 'two-apps',
     within: 5_000,
   },
