@@ -163,7 +163,7 @@ describe('a record without a binding', () => {
 
 describe('refreshTokenGrant', () => {
   const bindingOf = (options: object): string | undefined =>
-    refreshTokenGrant({ clientId: 'shop', ...options } as never).binding;
+    refreshTokenGrant({ clientId: 'shop', ...options }).binding;
 
   test('names its issuer, else its token endpoint, and the client', () => {
     const tokenEndpoint = 'https://login.example/token?p=b2c';
