@@ -45,6 +45,11 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   workers: 2,
   forbidOnly: true,
   timeout: 60_000,
+  // A wait has no limit of its own, only its test's: on a busy machine everything comes, later. A number that has to be kept stands in
+  // an assertion, and counts what the library waits for, not the browser.
+  expect: { timeout: 0 },
+  // So a fault that most tests meet would take an hour to be told.
+  maxFailures: core ? 10 : 0,
   reporter: 'list',
   use: { trace: 'off' },
   // Tests marked @chromium or @firefox are about what that engine alone does (or its driver), those marked @page need a page of

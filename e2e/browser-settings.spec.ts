@@ -6,6 +6,7 @@ import {
   expectPeace,
   get,
   getTogether,
+  getTwice,
   signIn,
 } from './harness/ask.js';
 import { ownBrowser } from './harness/own-browser.js';
@@ -78,8 +79,7 @@ base.describe('site data is blocked', { tag: '@settings' }, () => {
     expect(await left(tab)).toMatchObject({ locks: false, stores: false });
     await signIn([tab]);
     await expectInEveryTab([tab], { storage: 'memory' });
-    const answers = await Promise.all([get(tab, { forceRefresh: true }), get(tab, { forceRefresh: true })]);
-    expect(answers).toEqual([alice, alice]);
+    expect(await getTwice(tab)).toEqual([alice, alice]);
     await expectInEveryTab([tab], { version: 2, role: 'leader', storage: 'memory' });
     expectPeace(server, 1);
     await tab.evaluate(() => window.lab.coordinator.signOut());

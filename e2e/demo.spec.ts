@@ -2,10 +2,7 @@
 import type { BrowserContext, Page } from '@playwright/test';
 import { devPages } from '../demo/server/dev-pages.js';
 import { startDemoServer, type DemoServer } from '../demo/server/server.js';
-import { expect as plainExpect, test as base } from './fixtures.js';
-
-/** Vite compiles the page while it loads: on a busy machine that takes seconds. */
-const expect = plainExpect.configure({ timeout: 15_000 });
+import { expect, test as base } from './fixtures.js';
 
 const test = base.extend<{ page: Page }, { demo: DemoServer }>({
   demo: [
@@ -14,7 +11,7 @@ const test = base.extend<{ page: Page }, { demo: DemoServer }>({
       await use(demo);
       await demo.close();
     },
-    { scope: 'worker' },
+    { scope: 'worker', timeout: 0 },
   ],
   page: async ({ demo, page }, use) => {
     const complaints: string[] = [];

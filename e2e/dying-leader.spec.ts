@@ -1,7 +1,7 @@
 // The failure matrix: how the leader goes × where its request was × what the server does with a replay. Where the server's answer allows
 // it the others get a token; where it does not, they say so once, with the true reason.
-import { everyTab, expectInEveryTab, expectOneLeader, get, signIn } from './harness/ask.js';
-import { expect, test, type LabServer, type Tab } from './fixtures.js';
+import { everyTab, expectInEveryTab, expectOneLeader, get, getTogether, signIn } from './harness/ask.js';
+import { expect, PATIENT_MS, test, type LabServer, type Tab } from './fixtures.js';
 
 type Death = 'closed' | 'killed with SIGKILL';
 interface World {
@@ -37,7 +37,7 @@ async function dieOnTheWire(
 for (const death of ['closed', 'killed with SIGKILL'] as const) {
   for (const [kind, forgiveReplayForMs] of [
     ['strict', 0],
-    ['forgiving', 10_000],
+    ['forgiving', PATIENT_MS],
   ] as const) {
     // No other engine's driver tells which process is a tab's.
     const tag = death === 'closed' ? '@core' : '@chromium';
@@ -49,7 +49,7 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
         const leader = await expectOneLeader(tabs);
         await die(leader, death);
         const survivors = tabs.filter((tab) => tab !== leader);
-        const answers = await everyTab(survivors, (tab) => get(tab, { forceRefresh: true }));
+        const answers = await getTogether(server, survivors);
         expect(answers).toEqual(survivors.map(() => expect.objectContaining({ subject: 'alice' })));
         await expectInEveryTab(survivors, { status: 'signed-in', version: 2 });
         expect(server.log.refreshes().map((entry) => entry.sent)).toEqual([{ status: 200 }]);
@@ -57,7 +57,7 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
 
       matrix('its request never reached the server: the next one does', async ({ world }) => {
         const survivors = await dieOnTheWire(world, 'before', death);
-        const answers = await everyTab(survivors, (tab) => get(tab, { forceRefresh: true }));
+        const answers = await getTogether(world.server, survivors);
         expect(answers).toEqual(survivors.map(() => expect.objectContaining({ subject: 'alice' })));
         await expectInEveryTab(survivors, { status: 'signed-in', version: 2 });
 
@@ -68,7 +68,7 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
       if (kind === 'forgiving') {
         matrix('the server had rotated: its answer is asked for again', async ({ world }) => {
           const survivors = await dieOnTheWire(world, 'after', death);
-          const answers = await everyTab(survivors, (tab) => get(tab, { forceRefresh: true }));
+          const answers = await getTogether(world.server, survivors);
           expect(answers).toEqual(survivors.map(() => expect.objectContaining({ subject: 'alice' })));
           await expectInEveryTab(survivors, { status: 'signed-in', version: 2 });
 
@@ -82,7 +82,7 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
           'the server had rotated: the session is lost, said once, with the reason',
           async ({ world }) => {
             const survivors = await dieOnTheWire(world, 'after', death);
-            const answers = await everyTab(survivors, (tab) => get(tab, { forceRefresh: true }));
+            const answers = await getTogether(world.server, survivors);
             expect(answers).toEqual(
               survivors.map(() =>
                 expect.objectContaining({ code: 'ERR_REAUTH_REQUIRED', reason: 'response_lost' }),

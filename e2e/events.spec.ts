@@ -1,5 +1,5 @@
 // What an application's listeners see: the world after the event, each event where it belongs, and never a token.
-import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
+import { everyTab, expectInEveryTab, get, getInTurn, signIn } from './harness/ask.js';
 import { expect, test, type Tab } from './fixtures.js';
 
 test.use({ tabOptions: { proactive: 'never' } });
@@ -7,7 +7,7 @@ test.use({ tabOptions: { proactive: 'never' } });
 test('the snapshot is up to date while an event is told', async ({ server, newTabs }) => {
   const tabs = await newTabs(3);
   await signIn(tabs);
-  for (const tab of tabs) await get(tab, { forceRefresh: true });
+  await getInTurn(tabs);
   await expectInEveryTab(tabs, { version: 4 });
   server.faults.add({ instead: { status: 400, body: { error: 'invalid_grant' } }, times: 'always' });
   await get(tabs[0] as Tab, { forceRefresh: true });
@@ -33,7 +33,7 @@ test('the snapshot is up to date while an event is told', async ({ server, newTa
 test('of one term exactly one tab says that it leads', async ({ newTabs }) => {
   const tabs = await newTabs(3);
   await signIn(tabs);
-  for (const tab of tabs) await get(tab, { forceRefresh: true });
+  await getInTurn(tabs);
   await expectInEveryTab(tabs, { version: 4 });
 
   const events = (await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.events))).flat();
@@ -50,7 +50,7 @@ test('no token in events, snapshots, errors or on the console', async ({ server,
   const tabs = await newTabs(2);
   await signIn(tabs);
   server.faults.add({ instead: { status: 503 }, times: 2 });
-  for (const tab of tabs) await get(tab, { forceRefresh: true });
+  await getInTurn(tabs);
   server.faults.add({ instead: { status: 400, body: { error: 'invalid_grant' } } });
   const failure = await get(tabs[0] as Tab, { forceRefresh: true });
   expect(failure).toMatchObject({ code: 'ERR_REAUTH_REQUIRED' });

@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test as base, expect, type Page } from '@playwright/test';
 import { startDemoServer, type DemoServer, type DemoServerOptions } from '../demo/server/server.js';
 import type { Greeting, LabEvent } from './app/main.js';
-import type { Engine, EngineTab, Partition } from './engines/engine.js';
+import type { Engine, EngineTab, Partition, TabPlace } from './engines/engine.js';
 import { launchEngine } from './engines/playwright-engine.js';
 import { webKitGtkEngine } from './engines/webkitgtk-engine.js';
 import { buildApp, servePages, type BuiltApp } from './harness/app-pages.js';
-import { killTab } from './harness/kill-tab.js';
+import { aimAtTab } from './harness/kill-tab.js';
 
 export { expect };
 
@@ -43,6 +43,12 @@ export interface LabServer extends DemoServer {
   readonly slowAnswers: SlowAnswer[];
 }
 
+/**
+ * A time limit of the library's that no test waits for: longer than a test may take. So what happens all the same did not wait for it,
+ * however slow the machine is.
+ */
+export const PATIENT_MS = 600_000;
+
 interface SlowAnswer {
   tab: string;
   question: string;
@@ -60,10 +66,12 @@ interface TestFixtures {
   complaints: string[];
   server: LabServer;
   partition: Partition;
-  newTab: (options?: TabOptions) => Promise<Tab>;
+  newTab: (options?: TabOptions, place?: TabPlace) => Promise<Tab>;
   newTabs: (count: number, options?: TabOptions) => Promise<Tab[]>;
   /** SIGKILL for the tab's process. */
   kill: (tab: Tab) => Promise<void>;
+  /** The same later, in no time: finding the process takes a while. */
+  aim: (tab: Tab) => Promise<() => Promise<void>>;
 }
 
 interface WorkerFixtures {
@@ -114,7 +122,7 @@ async function openTab(
   // A page that is about to go may take the question with it.
   const isReady = () =>
     Promise.race([empty.evaluate(() => 'lab' in window).catch(() => false), sleep(3_000, false)]);
-  const ready = () => expect.poll(isReady, { intervals: [20], timeout: 40_000 }).toBe(true);
+  const ready = () => expect.poll(isReady, { intervals: [20] }).toBe(true);
   const tab: Tab = {
     id,
     evaluate: empty.evaluate,
@@ -143,7 +151,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     async ({}, use) => {
       await use(await buildApp());
     },
-    { scope: 'worker' },
+    { scope: 'worker', timeout: 0 },
   ],
   webDriver: [undefined, { option: true, scope: 'worker' }],
   engine: [
@@ -155,7 +163,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       await use(engine);
       await engine.close();
     },
-    { scope: 'worker' },
+    { scope: 'worker', timeout: 0 },
   ],
   serverOptions: [{}, { option: true }],
   tabOptions: [{}, { option: true }],
@@ -215,9 +223,9 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   newTab: async ({ partition, server, tabOptions }, use) => {
     let opened = 0;
-    await use(async (options) => {
+    await use(async (options, place) => {
       const id = `tab-${++opened}`;
-      const empty = watched(await partition.newTab(), id, server.slowAnswers);
+      const empty = watched(await partition.newTab(place), id, server.slowAnswers);
       return openTab(empty, server.url, id, { ...tabOptions, ...options });
     });
   },
@@ -227,6 +235,10 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   },
 
   kill: async ({}, use) => {
-    await use((tab) => killTab(pageOf(tab)));
+    await use(async (tab) => (await aimAtTab(pageOf(tab)))());
+  },
+
+  aim: async ({}, use) => {
+    await use((tab) => aimAtTab(pageOf(tab)));
   },
 });

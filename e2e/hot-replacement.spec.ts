@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenCoordinator } from 'one-refresh';
 import { createLogger, createServer, type Plugin } from 'vite';
-import { expect as plainExpect, test } from './fixtures.js';
+import { expect, test } from './fixtures.js';
 
 declare global {
   interface Window {
@@ -16,8 +16,7 @@ declare global {
 }
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
-/** Vite compiles the page while it loads: on a busy machine that takes seconds. */
-const expect = plainExpect.configure({ timeout: 40_000 });
+// Vite compiles the page while it loads.
 test.slow();
 
 /** As the documentation has it. */

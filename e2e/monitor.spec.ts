@@ -1,8 +1,8 @@
 // The monitor, in real tabs: whichever tab it lives in, it counts the whole origin, each thing once.
 import type { Monitor } from 'one-refresh/monitor';
 import { alone } from './harness/alone.js';
-import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
-import { expect, test, type Tab } from './fixtures.js';
+import { everyTab, expectInEveryTab, get, getInTurn, getTogether, signIn } from './harness/ask.js';
+import { expect, PATIENT_MS, test, type Tab } from './fixtures.js';
 
 declare global {
   interface Window {
@@ -32,12 +32,12 @@ test('each tab’s monitor counts the refreshes of all tabs, each once @core', a
   const tabs = await newTabs(4);
   await Promise.all(tabs.map((tab, n) => watch(tab, n === 0 ? 2 : 1)));
   await signIn(tabs);
-  for (const tab of tabs) await get(tab, force);
-  await everyTab(tabs, (tab) => get(tab, force));
+  await getInTurn(tabs);
+  await getTogether(server, tabs);
   await expectInEveryTab(tabs, { refreshStatus: 'idle' });
 
   const attempts = server.log.refreshes().length;
-  expect(attempts).toBeGreaterThanOrEqual(5);
+  expect(attempts).toBe(5);
   const all = { attempts, successes: attempts, conflicts: 0, conflictRate: 0, sessionsLost: 0 };
   for (const tab of tabs) await expect.poll(() => metricsOf(tab)).toMatchObject(all);
   expect(await metricsOf(tabs[0]!, 1), 'a second monitor in a tab').toMatchObject(all);
@@ -106,7 +106,7 @@ test('a doubt, its recovery and a lost session are told in every tab, and one lo
 test.extend({ partition: alone })(
   'what the refresh worker does is counted as well',
   async ({ server, newTabs }) => {
-    const tabs = await newTabs(2, { worker: 'beside', leaderTimeoutMs: 10_000 });
+    const tabs = await newTabs(2, { worker: 'beside', leaderTimeoutMs: PATIENT_MS });
     await everyTab(tabs, (tab) => watch(tab));
     await signIn(tabs);
     await tabs[0]!.evaluate(async () => {
@@ -116,7 +116,7 @@ test.extend({ partition: alone })(
       };
       while (!(await installed())) await new Promise((resolve) => setTimeout(resolve, 20));
     });
-    for (const tab of tabs) await get(tab, force);
+    await getInTurn(tabs);
     expect(server.log.refreshes().map(({ debug }) => debug['x_tab'])).toEqual(['worker', 'worker']);
     for (const tab of tabs) {
       await expect.poll(() => metricsOf(tab)).toMatchObject({ attempts: 2, successes: 2, conflicts: 0 });

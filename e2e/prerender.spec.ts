@@ -17,7 +17,7 @@ test(
     const executable = launchOptions.executablePath ?? playwright.chromium.executablePath();
     const chromium = await launchChromium(executable, launchOptions.args ?? [], address('first', 'never'));
     try {
-      await expect.poll(greeting('first'), { timeout: 20_000 }).toMatchObject({ prerendering: false });
+      await expect.poll(greeting('first')).toMatchObject({ prerendering: false });
       const next = address('prerendered', 'always');
       server.order(
         'first',
@@ -28,16 +28,16 @@ test(
       document.head.append(rules);
     })`,
       );
-      await expect.poll(greeting('prerendered'), { timeout: 20_000 }).toMatchObject({ prerendering: true });
+      await expect.poll(greeting('prerendered')).toMatchObject({ prerendering: true });
       // Expired, and past any timer that was armed for it.
       const over = Date.now() + 4_000;
-      await expect.poll(() => Date.now(), { timeout: 20_000 }).toBeGreaterThan(over);
+      await expect.poll(() => Date.now()).toBeGreaterThan(over);
       expect(server.log.refreshes()).toEqual([]);
 
       server.settings.accessTokenTtl = 3600;
       server.order('first', `location.href = ${JSON.stringify(next)}`);
       const succeeded = () => server.events.filter((event) => event.type === 'refresh-succeeded');
-      await expect.poll(succeeded, { timeout: 20_000 }).toHaveLength(1);
+      await expect.poll(succeeded).toHaveLength(1);
       expect(succeeded()[0]).toMatchObject({ tab: 'prerendered', version: 2 });
       expect(
         server.greetings.map((one) => one.tab),

@@ -1,6 +1,6 @@
 // Asking to sign in again: said in one tab only, as long as that tab is there.
 import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
-import { expect, test, type Tab } from './fixtures.js';
+import { expect, PATIENT_MS, test, type Tab } from './fixtures.js';
 import { lastWords } from './harness/last-words.js';
 
 test.use({ tabOptions: { proactive: 'never' } });
@@ -32,7 +32,7 @@ test.extend({ partition: lastWords })(
     await expect.poll(async () => (await announcers(tabs)).length).toBe(1);
 
     // A tab that comes later knows of the loss, but there is somebody who asks already.
-    const late = await newTab();
+    const late = await newTab({ leaderTimeoutMs: PATIENT_MS });
     await expectInEveryTab([late], { status: 'reauth-required' });
     expect(await get(late, { minValidityMs: 0 })).toMatchObject({ subject: 'alice' });
     expect(await announcers([...tabs, late])).toEqual(tabs);

@@ -1,4 +1,4 @@
-import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
+import { everyTab, expectInEveryTab, get, signIn, startGet } from './harness/ask.js';
 import { expect, test, type LabServer, type Tab } from './fixtures.js';
 
 test.use({ tabOptions: { proactive: 'never' } });
@@ -57,14 +57,14 @@ for (const where of ['before', 'after'] as const) {
       await signIn(tabs);
       const refreshing = tabs[0] as Tab;
       const request = server.faults.hold(where);
-      const pending = everyTab(tabs, (tab) => get(tab, { forceRefresh: true }));
+      const answers = await startGet(tabs);
       await request.arrived;
       const sender = tabs.find((tab) => tab.id === server.log.refreshes()[0]?.debug['x_tab']) ?? refreshing;
 
       const signingOut = by === 'another tab' ? tabs.find((tab) => tab !== sender) : sender;
       await signingOut?.evaluate(() => window.lab.coordinator.signOut());
       await expectInEveryTab(tabs, { status: 'signed-out' });
-      expect(await pending, 'nobody waits for the answer').toEqual(tabs.map(() => signedOut));
+      expect(await answers(), 'nobody waits for the answer').toEqual(tabs.map(() => signedOut));
 
       const before = await refreshing.evaluate(() => window.lab.readRecord());
       request.release();

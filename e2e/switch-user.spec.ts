@@ -1,5 +1,5 @@
 // Another user signs in: every tab follows, and nobody is ever handed a token of the one before.
-import { everyTab, expectInEveryTab, get, signIn } from './harness/ask.js';
+import { everyTab, expectInEveryTab, get, signIn, startGet } from './harness/ask.js';
 import { expect, test, type Tab } from './fixtures.js';
 
 /** Once a tab has shown the new user it never shows the old one again. */
@@ -38,11 +38,11 @@ test('with a refresh of the first user in flight: its callers get an error, its 
   const tabs = await newTabs(3, { proactive: 'never' });
   await signIn(tabs, 'alice');
   const request = server.faults.hold('after');
-  const pending = everyTab(tabs, (tab) => get(tab, { forceRefresh: true }));
+  const answers = await startGet(tabs);
   await request.arrived;
 
   await signIn([...tabs].reverse(), 'bob');
-  expect(await pending).toEqual(tabs.map(() => expect.objectContaining({ code: 'ERR_SIGNED_OUT' })));
+  expect(await answers()).toEqual(tabs.map(() => expect.objectContaining({ code: 'ERR_SIGNED_OUT' })));
 
   request.release();
   const [late] = server.log.refreshes();

@@ -26,11 +26,23 @@ const test = base.extend<object, { app: BuiltApp }>({
       for (const [folder, build] of Object.entries(builds)) all.push(await buildApp(`/${folder}`, build));
       await use(new Map(all.flatMap((app) => [...app])));
     },
-    { scope: 'worker', timeout: 120_000 },
+    { scope: 'worker', timeout: 0 },
   ],
 });
 
 const alice = expect.objectContaining({ subject: 'alice' });
+
+/** Its callers give up soon: with more time they would wait for a reload. Until the tab has found out, they learn nothing else. */
+async function expectUnsupported(tab: Tab): Promise<void> {
+  const answers = new Set<string | undefined>();
+  const ask = async () => {
+    const answer = await get(tab, { forceRefresh: true, timeoutMs: 1_000 });
+    answers.add('code' in answer ? answer.code : 'a token');
+    return answer;
+  };
+  await expect.poll(ask).toMatchObject({ code: 'ERR_UNSUPPORTED' });
+  expect([...answers].filter((code) => code !== 'ERR_TIMEOUT')).toEqual(['ERR_UNSUPPORTED']);
+}
 
 for (const build of ['older-protocol/', 'newer-protocol/'] as const) {
   test.describe(build.replace('-', ' ').replace('/', ''), () => {
@@ -71,7 +83,7 @@ for (const build of ['older-protocol/', 'newer-protocol/'] as const) {
         });
         await signIn([tabs[0] as Tab]);
         await everyTab(tabs, (tab) => get(tab));
-        await expectInEveryTab(tabs, { status: 'signed-in', version: 5 }, 30_000);
+        await expectInEveryTab(tabs, { status: 'signed-in', version: 5 });
         expectPeace(server, 4);
       });
     });
@@ -92,9 +104,7 @@ test.describe('a newer record', () => {
       const before = await newer.evaluate(() => window.lab.readRecord());
       expect(before).toMatchObject({ schema: 2, version: 1 });
 
-      expect(await get(present, { forceRefresh: true, timeoutMs: 1_000 })).toMatchObject({
-        code: 'ERR_UNSUPPORTED',
-      });
+      await expectUnsupported(present);
       expect(await newer.evaluate(() => window.lab.readRecord())).toEqual(before);
       expectPeace(server, 0);
 
@@ -114,9 +124,7 @@ test.describe('a newer record', () => {
     await newer.close();
     // A question at the same leader that is no more; what comes of it comes before the next answer.
     const waking = await newTab({ leaderTimeoutMs: 200 });
-    expect(await get(waking, { forceRefresh: true, timeoutMs: 1_000 })).toMatchObject({
-      code: 'ERR_UNSUPPORTED',
-    });
+    await expectUnsupported(waking);
     const record = await present.evaluate(() => window.lab.readRecord());
     expect(record).toMatchObject({ schema: 2, version: 1 });
     const roles = (await everyTab([present, waking], snapshotOf)).map((snapshot) => snapshot.role);
@@ -165,9 +173,7 @@ test(
     expect(await older.evaluate(() => window.lab.readRecord())).toMatchObject({ schema: 1, version: 3 });
 
     expect(await get(older)).toEqual(alice);
-    expect(await get(older, { forceRefresh: true, timeoutMs: 1_000 })).toMatchObject({
-      code: 'ERR_UNSUPPORTED',
-    });
+    await expectUnsupported(older);
     expectPeace(server, 2);
   },
 );

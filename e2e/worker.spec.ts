@@ -10,14 +10,14 @@ import {
   signIn,
   snapshotOf,
 } from './harness/ask.js';
-import { expect, test as base, type LabServer, type Tab } from './fixtures.js';
+import { expect, PATIENT_MS, test as base, type LabServer, type Tab } from './fixtures.js';
 import { alone } from './harness/alone.js';
 import { nativePartition } from './harness/native-partition.js';
 
 const test = base.extend({ partition: alone });
 
-// On a busy machine a worker takes its time to start, and a tab would rightly not wait for it.
-test.use({ tabOptions: { worker: 'beside', proactive: 'never', leaderTimeoutMs: 10_000 } });
+// A worker takes its time to start, and a tab would rightly not wait for it.
+test.use({ tabOptions: { worker: 'beside', proactive: 'never', leaderTimeoutMs: PATIENT_MS } });
 
 /** Waits until the worker can be asked, from the next request on. */
 async function installed(tab: Tab, path = '/assets/one-refresh-e2e/'): Promise<void> {
@@ -101,15 +101,16 @@ for (const { how, only, end } of ends) {
         await ask(asking);
         await answer.arrived;
         await end(asking, kill);
+        // No event tells that a browser has done all that it does to a worker when a tab goes. If this is too short, the test sees less.
         await new Promise((resolve) => setTimeout(resolve, 500));
         answer.release();
 
         await expect.poll(() => server.log.refreshes()[0]?.sent).toEqual({ status: 200 });
         await expectNothingHappened(server, others);
-        const later = await newTab();
+        // The leader may have died without a word; the tab that comes last finds out.
+        const later = await newTab({ leaderTimeoutMs: 500 });
         await expectNothingHappened(server, [...others, later]);
-        // Whoever led may have died without a word; the tab that came last finds out.
-        await expectOneLeader(how === 'reloads' ? [asking, ...others, later] : [...others, later], 15_000);
+        await expectOneLeader(how === 'reloads' ? [asking, ...others, later] : [...others, later]);
       },
     );
   }
@@ -141,14 +142,13 @@ test('a tab refreshes by itself until the worker is installed, and after it was 
   await signIn(tabs);
   await installed(tab);
   await uninstall(other);
-  const first = await get(tab, { forceRefresh: true });
-  // Nobody is waited for who is not there.
-  expect(first).toMatchObject({ subject: 'alice' });
-  expect(first.ms).toBeLessThan(1_000);
+  // A worker that is not there is not waited for.
+  expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
 
   await reload(other);
   await installed(tab);
   expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  await expectInEveryTab(tabs, { version: 3 });
 
   await uninstall(tab);
   expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
@@ -194,7 +194,7 @@ test('another script takes its place in mid-flight, and does not wait: nothing i
     });
   // One thing after the other: the check for updates that the second tab's visit set off may come first, and Chromium, just started,
   // sometimes lets six seconds go by before it asks for the script.
-  await expect.poll(newest, { timeout: 20_000 }).toMatch(/installed|activat/);
+  await expect.poll(newest).toMatch(/installed|activat/);
   answer.release();
   await expectInEveryTab([...tabs, later], { status: 'signed-in', version: 2 });
   await expect.poll(newest).toBe('activated');
@@ -256,13 +256,13 @@ test('a worker that understands nothing is waited for no longer than leaderTimeo
   server,
   newTab,
 }) => {
-  const tab = await newTab({ worker: 'silent', leaderTimeoutMs: 400 });
+  const tab = await newTab({ worker: 'silent', leaderTimeoutMs: 400, refreshTimeoutMs: PATIENT_MS });
   await signIn([tab]);
   await installed(tab, '/one-refresh-e2e/');
   const answer = await get(tab, { forceRefresh: true });
   expect(answer).toMatchObject({ subject: 'alice' });
+  // Every other time limit of the tab's is longer than this test may take.
   expect(answer.ms).toBeGreaterThanOrEqual(400);
-  expect(answer.ms).toBeLessThan(1_400);
   expect(senders(server)).toEqual([tab.id]);
   expectPeace(server, 1);
 });
@@ -309,7 +309,7 @@ test('a failure is everybody’s, and a sign-out ends what the worker still does
   const [tab, other] = tabs as [Tab, Tab];
   await signIn(tabs);
   await installed(tab);
-  server.faults.add({ instead: { status: 503, headers: { 'retry-after': '60' } } });
+  server.faults.add({ instead: { status: 503, headers: { 'retry-after': '3600' } } });
   await ask(tab);
   await expectInEveryTab(tabs, { status: 'signed-in', refreshStatus: 'paused', version: 1 });
   expect(senders(server)).toEqual(['worker']);
@@ -349,6 +349,7 @@ asUsersHaveIt(
     await signIn(tabs);
     await installed(tab);
     expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+    await expectInEveryTab(tabs, { version: 2 });
     await tab.leave();
     expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
     await tab.comeBack();

@@ -14,6 +14,8 @@ export interface ClientOptions {
   by: 'grant' | 'function';
   dpop: RefreshTokenGrantOptions['dpop'];
   role: () => string;
+  /** Opening the store never ends: what stands in it remains unknown. */
+  storeHangs?: boolean | undefined;
 }
 
 export function createClient(options: ClientOptions): TokenClient | RefreshFunction {
@@ -32,13 +34,13 @@ export function createClient(options: ClientOptions): TokenClient | RefreshFunct
 }
 
 /** `fetch` that adds the sender's name to a token request. */
-function createSigningFetch({ tab, name, role }: ClientOptions): typeof fetch {
+function createSigningFetch({ tab, name, role, storeHangs }: ClientOptions): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
     if (!request.url.endsWith('/token')) return fetch(request);
     const form = new URLSearchParams(await request.text());
-    // Where IndexedDB is missing or hangs there is nobody to ask.
-    const record = await Promise.race([readRecord(name).catch(() => undefined), unanswered()]);
+    // Without IndexedDB there is none.
+    const record = storeHangs ? undefined : await readRecord(name).catch(() => undefined);
     form.set('x_resource', form.get('resource') ?? '');
     form.set('x_tab', tab);
     form.set('x_role', role());
@@ -51,8 +53,4 @@ function createSigningFetch({ tab, name, role }: ClientOptions): typeof fetch {
     const { url, headers, signal } = request;
     return fetch(url, { method: 'POST', headers, body: form.toString(), signal });
   };
-}
-
-function unanswered(): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), 500));
 }

@@ -10,6 +10,7 @@ import { readRecord } from './record.js';
 import refreshWorkerUrl from './refresh-worker.js?worker&url';
 import { describeError, describeToken, type Failure, type TokenFacts } from './facts.js';
 import { fetchBoundTokens, fetchTokens } from './sign-in.js';
+import type { Change } from '../harness/before-page.js';
 import type { Question } from './web-worker.js';
 
 const EVENT_TYPES: readonly EventType[] = [
@@ -50,6 +51,10 @@ const options: TokenCoordinatorOptions = {
     clientId: config.clientId,
     by: query.get('client') === 'function' ? 'function' : 'grant',
     role: () => coordinator.getSnapshot().role,
+    storeHangs: query
+      .get('before')
+      ?.split(',')
+      .includes('indexedDbHangs' satisfies Change),
   }),
 };
 const coordinator = library.createTokenCoordinator(options);
@@ -129,11 +134,17 @@ const lab = {
     });
   },
 
-  /** Waits until the token has expired by the clock, then asks for one, several times at once. */
-  async getAtExpiry(times: number): Promise<(TokenFacts | Failure)[]> {
+  /** Waits until the token has expired by the clock, then asks for one, several times at once; the function waits for the answers. */
+  async callAtExpiry(times: number): Promise<() => Promise<(TokenFacts | Failure)[]>> {
     const { expiresAt = 0 } = coordinator.getSnapshot();
     await new Promise((resolve) => setTimeout(resolve, expiresAt - Date.now()));
-    return Promise.all(Array.from({ length: times }, () => lab.get()));
+    const calls = Array.from({ length: times }, () => lab.get());
+    return () => Promise.all(calls);
+  },
+
+  async getAtExpiry(times: number): Promise<(TokenFacts | Failure)[]> {
+    const answers = await lab.callAtExpiry(times);
+    return answers();
   },
 
   async signIn(user: string, options?: { ifSignedOut?: boolean }): Promise<void> {

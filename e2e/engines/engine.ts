@@ -7,9 +7,13 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+export interface TabPlace {
+  hidden: boolean;
+}
+
 export interface Partition {
-  /** An empty tab, visible whatever the number of tabs. */
-  newTab(): Promise<EngineTab>;
+  /** An empty tab, visible whatever the number of tabs; or one behind another tab, where the engine hides such tabs. */
+  newTab(place?: TabPlace): Promise<EngineTab>;
   close(): Promise<void>;
 }
 

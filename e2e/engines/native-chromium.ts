@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Partition } from './engine.js';
-import { playwrightTab } from './playwright-engine.js';
+import { newPlaywrightTab } from './playwright-engine.js';
 import { start } from './process.js';
 
 interface Launched {
@@ -72,7 +72,7 @@ export async function startNativeChromium(
   const [context] = browser.contexts();
   if (context === undefined) throw new Error('Chromium has no window');
   return {
-    newTab: async () => playwrightTab(await context.newPage()),
+    newTab: (place) => newPlaywrightTab(context, place),
     async close() {
       await browser.close();
       await launched.stop();

@@ -1,12 +1,13 @@
 // Chromium and Firefox, and WebKit where it is Playwright's own build.
 import type {
   Browser,
+  BrowserContext,
   LaunchOptions,
   Page,
   PlaywrightWorkerArgs,
   PlaywrightWorkerOptions,
 } from '@playwright/test';
-import type { Engine, EngineTab } from './engine.js';
+import type { Engine, EngineTab, TabPlace } from './engine.js';
 
 export type Launch = Pick<PlaywrightWorkerArgs, 'playwright'> &
   Pick<PlaywrightWorkerOptions, 'browserName' | 'launchOptions' | 'channel' | 'headless'>;
@@ -25,7 +26,7 @@ function playwrightEngine(browser: Browser): Engine {
     async newPartition() {
       const context = await browser.newContext();
       return {
-        newTab: async () => playwrightTab(await context.newPage()),
+        newTab: (place) => newPlaywrightTab(context, place),
         close: () => context.close(),
       };
     },
@@ -33,7 +34,18 @@ function playwrightEngine(browser: Browser): Engine {
   };
 }
 
-export function playwrightTab(page: Page): EngineTab {
+/** Chromium hides tabs only when it was not launched by Playwright (native-chromium.ts). */
+export async function newPlaywrightTab(
+  context: BrowserContext,
+  { hidden }: TabPlace = { hidden: false },
+): Promise<EngineTab> {
+  const page = await context.newPage();
+  // Firefox gives each page a window of its own; a page that another one opens comes in front of it, in the same window.
+  if (hidden) await page.evaluate(() => void open('about:blank', '_blank', 'noopener'));
+  return playwrightTab(page);
+}
+
+function playwrightTab(page: Page): EngineTab {
   return {
     page,
     evaluate: page.evaluate.bind(page),

@@ -92,9 +92,10 @@ async function newPartition(driver: string, mailbox: Mailbox): Promise<Partition
   };
 
   return {
-    // The first window stays empty: a session ends with its last one. (A tab of a window that shows another one would be hidden.)
-    newTab: async () => {
-      const created = await inWindow(home, () => session.command('POST', '/window/new', { type: 'window' }));
+    // The first window stays empty: a session ends with its last one. A tab of a window that shows another one is hidden.
+    newTab: async ({ hidden } = { hidden: false }) => {
+      const type = hidden ? 'tab' : 'window';
+      const created = await inWindow(home, () => session.command('POST', '/window/new', { type }));
       return openTab((created as { handle: string }).handle);
     },
     async close() {

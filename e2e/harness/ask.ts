@@ -18,43 +18,79 @@ export function get(tab: Tab, options: TokenRequestOptions = {}) {
   return tab.evaluate((request) => window.lab.get(request), options);
 }
 
-/** The same from all tabs at the same time. */
-export function getTogether(
-  server: LabServer,
-  tabs: readonly Tab[],
-): Promise<Awaited<ReturnType<typeof get>>[]> {
-  return together(server, tabs, (tab) =>
-    tab.evaluate(() => void (window.asked = window.lab.get({ forceRefresh: true }))),
+/** Two calls in the same task: the second cannot come after the answer to the first. */
+export function getTwice(tab: Tab) {
+  return tab.evaluate(() =>
+    Promise.all([window.lab.get({ forceRefresh: true }), window.lab.get({ forceRefresh: true })]),
   );
 }
 
-/** So often from each tab, when the token that all have expires. */
+/** Resolves when every tab has called; the function it gives waits for their answers. */
+export async function startGet(
+  tabs: readonly Tab[],
+  options: TokenRequestOptions = { forceRefresh: true },
+): Promise<() => Promise<Awaited<ReturnType<typeof get>>[]>> {
+  await everyTab(tabs, (tab) =>
+    tab.evaluate((request) => void (window.asked = window.lab.get(request)), options),
+  );
+  return () =>
+    everyTab(tabs, (tab) => tab.evaluate(() => window.asked as Promise<Awaited<ReturnType<typeof get>>>));
+}
+
+/** Every tab wants a newer token at the same time. One request serves them all. */
+export async function getTogether(
+  server: LabServer,
+  tabs: readonly Tab[],
+  options?: TokenRequestOptions,
+): Promise<Awaited<ReturnType<typeof get>>[]> {
+  // A tab that called after the answer would rightly ask for a newer one: so the answer waits until all have called.
+  const request = server.faults.hold('before');
+  const answers = await startGet(tabs, { ...options, forceRefresh: true });
+  request.release();
+  return answers();
+}
+
+/**
+ * Each tab in turn wants a newer token; resolves when all tabs have the last one. Each tab first hears of the version before: it would
+ * rightly be served by that one if it had not heard of it when it called.
+ */
+export async function getInTurn(tabs: readonly Tab[]): Promise<Awaited<ReturnType<typeof get>>[]> {
+  const answers: Awaited<ReturnType<typeof get>>[] = [];
+  for (const tab of tabs) {
+    answers.push(await get(tab, { forceRefresh: true }));
+    const { sessionId, version } = await snapshotOf(tab);
+    await expectInEveryTab(tabs, { sessionId, version });
+  }
+  return answers;
+}
+
+/** So often from each tab, when the token that all have expires. The answer waits until every tab has called. */
 export async function getAtExpiry(
   server: LabServer,
   tabs: readonly Tab[],
   times: number,
 ): Promise<Awaited<ReturnType<Lab['getAtExpiry']>>> {
-  const answers = await together<Awaited<ReturnType<Lab['getAtExpiry']>>>(server, tabs, (tab) =>
-    tab.evaluate((often) => void (window.asked = window.lab.getAtExpiry(often)), times),
+  const request = server.faults.hold('before');
+  await everyTab(tabs, (tab) =>
+    tab.evaluate((often) => {
+      const called = window.lab.callAtExpiry(often);
+      // Not the promise of the answers itself: that would be waited for as well.
+      window.called = called.then((answers) => void (window.asked = answers()));
+    }, times),
+  );
+  await everyTab(tabs, (tab) => tab.evaluate(() => window.called));
+  request.release();
+  const answers = await everyTab(tabs, (tab) =>
+    tab.evaluate(() => window.asked as ReturnType<Lab['getAtExpiry']>),
   );
   return answers.flat();
-}
-
-/** No tab has its answer before all have asked, however slowly the driver asks them. */
-async function together<Answer>(
-  server: LabServer,
-  tabs: readonly Tab[],
-  ask: (tab: Tab) => Promise<void>,
-): Promise<Answer[]> {
-  const request = server.faults.hold('before');
-  await everyTab(tabs, ask);
-  request.release();
-  return everyTab(tabs, (tab) => tab.evaluate(() => window.asked as Promise<Answer>));
 }
 
 declare global {
   interface Window {
     asked?: Promise<unknown>;
+    /** Resolves when the calls behind `asked` have begun. */
+    called?: Promise<void>;
   }
 }
 
@@ -65,6 +101,11 @@ export function everyTab<Result>(
   return Promise.all(tabs.map(ask));
 }
 
+/** In tabs that were opened with `before('clock')`. */
+export async function putClocksForward(tabs: readonly Tab[], ms: number): Promise<void> {
+  await everyTab(tabs, (tab) => tab.evaluate((by) => void window.putClockForward?.(by), ms));
+}
+
 /** Signs in through the first tab and waits until every tab has the session. */
 export async function signIn(tabs: readonly Tab[], user = 'alice'): Promise<void> {
   await tabs[0]?.evaluate((name) => window.lab.signIn(name), user);
@@ -72,47 +113,21 @@ export async function signIn(tabs: readonly Tab[], user = 'alice'): Promise<void
 }
 
 /** Waits until every tab's snapshot has these members. */
-export async function expectInEveryTab(
-  tabs: readonly Tab[],
-  expected: Partial<Snapshot>,
-  timeout = 5_000,
-): Promise<void> {
-  await lookUntil(
-    () => everyTab(tabs, snapshotOf),
-    (seen) => expect(seen).toEqual(tabs.map(() => expect.objectContaining(expected))),
-    timeout,
-  );
+export async function expectInEveryTab(tabs: readonly Tab[], expected: Partial<Snapshot>): Promise<void> {
+  await expect
+    .poll(() => everyTab(tabs, snapshotOf), { intervals: [20] })
+    .toEqual(tabs.map(() => expect.objectContaining(expected)));
 }
 
 /** Waits until exactly one of these tabs shows that it leads, and names it. */
-export async function expectOneLeader(tabs: readonly Tab[], timeout = 5_000): Promise<Tab> {
-  const roles = await lookUntil(
-    () => everyTab(tabs, async (tab) => (await snapshotOf(tab)).role),
-    (seen) => expect(seen.filter((role) => role !== 'follower')).toEqual(['leader']),
-    timeout,
-  );
+export async function expectOneLeader(tabs: readonly Tab[]): Promise<Tab> {
+  let roles: string[] = [];
+  const leaders = async () => {
+    roles = await everyTab(tabs, async (tab) => (await snapshotOf(tab)).role);
+    return roles.filter((role) => role !== 'follower');
+  };
+  await expect.poll(leaders, { intervals: [20] }).toEqual(['leader']);
   return tabs[roles.indexOf('leader')]!;
-}
-
-/**
- * Looks again and again, until what is seen passes. The limit is for the tabs, not for the driver: what it has asked and not heard yet
- * says nothing. (Of Firefox, on a busy machine, an answer was once five seconds away; the tab had long been where it was to be.)
- */
-async function lookUntil<Seen>(
-  look: () => Promise<Seen>,
-  check: (seen: Seen) => void,
-  timeout: number,
-): Promise<Seen> {
-  for (const end = Date.now() + timeout; ;) {
-    const seen = await look();
-    try {
-      check(seen);
-      return seen;
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }
 
 /** What the server must have seen: so many refreshes, every one answered with a pair, no refresh token sent twice. */

@@ -1,16 +1,20 @@
 import type { Page } from '@playwright/test';
 
-/** Kills the tab's process as the system would: no handler runs, no lock is given back by hand, nobody says goodbye. */
-export async function killTab(page: Page): Promise<void> {
+/**
+ * Finds the tab's process; the function kills it as the system would: no handler runs, no lock is given back by hand, nobody says goodbye.
+ */
+export async function aimAtTab(page: Page): Promise<() => Promise<void>> {
   const pid = await rendererOf(page);
   for (const other of page.context().pages()) {
     if (other !== page && (await rendererOf(other)) === pid) {
       throw new Error('This tab shares its process with another one, which would die too');
     }
   }
-  const crashed = page.waitForEvent('crash');
-  process.kill(pid, 'SIGKILL');
-  await crashed;
+  return async () => {
+    const crashed = page.waitForEvent('crash');
+    process.kill(pid, 'SIGKILL');
+    await crashed;
+  };
 }
 
 /** The only place where Chromium tells which process draws which frame is the preamble of a trace. */
