@@ -253,6 +253,37 @@ test.describe('the refreshing tab hangs', () => {
     expect(new Set(server.log.refreshes().map((entry) => entry.spent)).size).toBe(1);
     expect(server.log.refreshes().map((entry) => entry.replayed ?? false)).toEqual([false, true]);
   });
+
+  test(
+    'a hidden tab with default limits has its token in time',
+    { tag: '@core' },
+    async ({ server, newTab }) => {
+      const T = 5_000;
+      const R = Math.min(T, 5_000);
+      const tab = await newTab({ ...hanging, ...before('followOrders', 'clock') });
+      const hidden = await newTab({ refreshTimeoutMs: T, ...before('clock') }, { hidden: true });
+      expect(await hidden.evaluate(() => document.visibilityState)).toBe('hidden');
+      await signIn([tab, hidden]);
+      await putClocksForward([tab, hidden], hour);
+
+      const request = server.faults.hold('before');
+      await tab.evaluate(() => void window.lab.get());
+      await request.arrived;
+      await hangAfterSending(server, tab, 2 * (T + R));
+      const answer = await get(hidden);
+      expect(answer).toEqual(alice);
+      expect(answer.ms).toBeLessThan(T + R + 5_000);
+      request.drop();
+
+      await expectInEveryTab([tab, hidden], { status: 'signed-in', version: 2 });
+      const told = (type: string) => server.events.filter((event) => event.type === type);
+      expect(told('takeover').map((event) => event.tab)).toEqual([hidden.id]);
+      expect([...told('reauth-required'), ...told('signed-out')]).toEqual([]);
+      const requests = server.log.refreshes();
+      expect(requests.map((entry) => entry.debug['x_tab'])).toEqual([tab.id, hidden.id]);
+      expect(requests.map((entry) => entry.decided?.status)).toEqual([undefined, 200]);
+    },
+  );
 });
 
 test('a duplicated tab is a participant of its own', { tag: '@page' }, async ({ server, newTab }) => {

@@ -36,9 +36,9 @@ test.describe('other code keeps the database open', () => {
   test('memory serves, and the store as soon as it is closed', async ({ server, newTab }) => {
     const tab = await newTab(before('databaseHeld'));
     await signIn([tab]);
-    await expectInEveryTab([tab], { storage: 'memory', status: 'signed-in' }, 30_000);
+    await expectInEveryTab([tab], { storage: 'memory', status: 'signed-in' });
     await tab.evaluate(() => void window.mend?.());
-    await expectInEveryTab([tab], { storage: 'indexeddb' }, 60_000);
+    await expectInEveryTab([tab], { storage: 'indexeddb' });
     await tab.close();
 
     const later = await newTab();
