@@ -78,10 +78,8 @@ function writeDocumentedApp(): string {
   const page = readFileSync('docs/getting-started.md', 'utf8');
   const blocks = [...page.matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
   const issuer = "((await (await fetch('/config.json')).json()) as { issuer: string }).issuer";
-  const insecure = '{ [oauth.allowInsecureRequests]: true }';
   const modules: [name: string, sign: string][] = [
-    ['coordinator.ts', 'export const coordinator'],
-    ['login.ts', 'export async function startSignIn'],
+    ['session.ts', 'export const coordinator'],
     ['App.tsx', 'export default function App'],
     ['main.tsx', 'createRoot(document'],
   ];
@@ -90,10 +88,7 @@ function writeDocumentedApp(): string {
     if (block === undefined) throw new Error(`docs/getting-started.md has no block with: ${sign}`);
     const text = block
       .replaceAll("'https://id.example.com'", issuer)
-      .replaceAll("'my-app' }", "'one-refresh-demo' }")
-      // The demo's server speaks plain http on this machine; the page says what that takes.
-      .replace('oauth.discoveryRequest(issuer)', `oauth.discoveryRequest(issuer, ${insecure})`)
-      .replace('login.verifier,\n  );', `login.verifier,\n    ${insecure},\n  );`);
+      .replaceAll("clientId: 'my-app'", "clientId: 'one-refresh-demo'");
     writeFileSync(path.join(directory, 'src', name), text);
   }
   writeFileSync(
@@ -195,6 +190,9 @@ const useDocumentedApp: Use = async (server, open) => {
     await new Promise((resolve) => setTimeout(resolve, 100));
   await second.getByText('Sign out').click();
   for (const page of [first, second]) await page.getByText('Sign in').waitFor();
+  // The provider's session has ended, too: it asks who is there.
+  await first.getByText('Sign in').click();
+  await first.getByText('Who is there?').waitFor();
 };
 
 try {

@@ -38,9 +38,12 @@ export const API_SCOPE = 'api:read';
 export async function createAuthorizationServer(
   options: AuthorizationServerOptions,
 ): Promise<AuthorizationServer> {
-  const { issuer } = options;
+  const { issuer, isAllowedOrigin } = options;
   const ProviderClass = await loadProvider();
   const provider = new ProviderClass(issuer, await configure(options));
+  // An app that somebody writes beside the demo has another port, which a native app's redirect page may have, too (RFC 8252 §7.3).
+  provider.Client.prototype.postLogoutRedirectUriAllowed = (uri: string) =>
+    isAllowedOrigin(new URL(uri).origin);
   const handleProvider = provider.callback();
   const signIn = createSignInPages(provider, { resources: options.resources, apiScope: API_SCOPE });
 
@@ -83,7 +86,6 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
         // Only a native application may be sent back to plain http, and only on loopback.
         application_type: 'native',
         redirect_uris: pageOrigins.map((origin) => `${origin}/callback`),
-        post_logout_redirect_uris: pageOrigins.map((origin) => `${origin}/`),
         id_token_signed_response_alg: 'ES256',
       },
     ],

@@ -1,6 +1,6 @@
 import { useState, useSyncExternalStore } from 'react';
 import { TokenCoordinatorError, type TokenCoordinator } from 'one-refresh';
-import { useAccessToken } from 'one-refresh/react';
+import { useAccessToken, useLogin } from 'one-refresh/react';
 import { ReauthPrompt, type ReauthRequest } from '../../examples/reauth-prompt.js';
 import { Actions } from './components/actions.js';
 import { ApiResult, type ApiCall } from './components/api-result.js';
@@ -10,31 +10,25 @@ import { ServerView } from './components/server-view.js';
 import { ThisTab } from './components/this-tab.js';
 import { Trouble } from './components/trouble.js';
 import { Welcome } from './components/welcome.js';
-import type { DemoConfig } from './coordinator.js';
 import { nameOf, type Diary } from './events.js';
 import { useServerLog } from './server-log.js';
-import { startSignIn } from './sign-in.js';
 import type { TabName } from './tab-name.js';
 
 interface AppProps {
-  config: DemoConfig;
   coordinator: TokenCoordinator;
   diary: Diary;
   reauthRequest: ReauthRequest;
   tab: TabName;
 }
 
-export function App({ config, coordinator, diary, reauthRequest, tab }: AppProps) {
+export function App({ coordinator, diary, reauthRequest, tab }: AppProps) {
   const snapshot = useSyncExternalStore(coordinator.subscribe, coordinator.getSnapshot);
-  const { status, signOut, getAccessToken } = useAccessToken();
+  const { status, getAccessToken } = useAccessToken();
+  const { start, signOut, error: loginError } = useLogin();
   const log = useServerLog(coordinator);
   const [call, setCall] = useState<ApiCall>();
 
-  const signIn = () => {
-    startSignIn(config).catch(() =>
-      diary.note({ kind: 'bad', text: 'The authorization server cannot be reached' }),
-    );
-  };
+  const signIn = () => void start();
   const report = (error: unknown) => diary.note({ kind: 'bad', text: describe(error).message });
 
   const callApi = async () => {
@@ -73,6 +67,7 @@ export function App({ config, coordinator, diary, reauthRequest, tab }: AppProps
         </nav>
       </header>
       <main>
+        {loginError && <p role="alert">{describe(loginError).message}</p>}
         {status === 'loading' && <p className="hint loading">Reading the store…</p>}
         {status === 'signed-out' && <Welcome onSignIn={signIn} />}
         <ReauthPrompt request={reauthRequest} name={nameOf(snapshot.subject)} onSignIn={signIn} />
@@ -84,7 +79,7 @@ export function App({ config, coordinator, diary, reauthRequest, tab }: AppProps
                 onOpenTab={() => window.open('/', '_blank', 'noopener')}
                 onCallApi={() => void callApi()}
                 onRefresh={() => void getAccessToken({ forceRefresh: true }).catch(report)}
-                onSignOut={() => void signOut().catch(report)}
+                onSignOut={() => void signOut()}
               />
               <ApiResult call={call} />
             </div>

@@ -5,12 +5,13 @@ import { watchReauthRequest } from '../../examples/reauth-prompt.js';
 import { App } from './app.js';
 import { createDemoCoordinator, loadConfig } from './coordinator.js';
 import { keepDiary } from './events.js';
-import { finishSignIn } from './sign-in.js';
+import { createDemoLogin } from './login.js';
 import { followInTabIcon } from './tab-icon.js';
 import { tabName } from './tab-name.js';
 
 const config = await loadConfig();
 const coordinator = createDemoCoordinator(config);
+const login = createDemoLogin(config, coordinator);
 const diary = keepDiary(coordinator);
 const reauthRequest = watchReauthRequest(coordinator);
 const tab = tabName();
@@ -22,7 +23,8 @@ if (root === null) throw new Error('index.html has lost its root element');
 
 // Before the first render, so that the page never shows "signed out" to somebody who has just signed in.
 try {
-  await finishSignIn(config, coordinator);
+  const done = await login.finish();
+  if (done) history.replaceState(null, '', done.returnTo);
 } catch (error) {
   diary.note({
     kind: 'bad',
@@ -37,8 +39,8 @@ if (diary.getSnapshot().length === 0 && coordinator.getSnapshot().status === 'si
 
 createRoot(root).render(
   <StrictMode>
-    <TokenCoordinatorProvider coordinator={coordinator}>
-      <App config={config} coordinator={coordinator} diary={diary} reauthRequest={reauthRequest} tab={tab} />
+    <TokenCoordinatorProvider coordinator={coordinator} login={login}>
+      <App coordinator={coordinator} diary={diary} reauthRequest={reauthRequest} tab={tab} />
     </TokenCoordinatorProvider>
   </StrictMode>,
 );
