@@ -161,7 +161,7 @@ export function createRuntime(
       before = found;
       const base = current(before, state.record);
       changed = change?.(base);
-      record = changed ?? (isForeign(base) ? before : base);
+      record = changed ?? base;
       if (isOpen(record) && record.schema > SCHEMA) {
         // A later version of the app keeps more in it than is read here.
         changed = undefined;
@@ -181,9 +181,10 @@ export function createRuntime(
         wrote = true;
         await store.update((stored) => {
           const next = apply(read(stored));
-          wrote = next !== undefined;
           // A foreign session stays as it is; that a write works can be tried with it all the same.
-          return isForeign(next) ? (stored as SessionRecord) : next;
+          const written = isForeign(next) ? (stored as SessionRecord | undefined) : next;
+          wrote = written !== undefined;
+          return written;
         });
       } else record = before = read(await store.read());
     } catch (error) {

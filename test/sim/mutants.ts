@@ -786,16 +786,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'binding: a session of another binding stays in the store as it is',
     file: 'src/runtime.ts',
-    anchor: 'return isForeign(next) ? (stored as SessionRecord) : next;',
-    replacement: 'return next;',
-    profile: 'two-apps',
-    within: 20_000,
-  },
-  {
-    guard: 'binding: what memory knows of a session of another binding is not written',
-    file: 'src/runtime.ts',
-    anchor: 'changed ?? (isForeign(base) ? before : base)',
-    replacement: 'changed ?? base',
+    anchor: 'isForeign(next) ? (stored as SessionRecord | undefined) : next;',
+    replacement: 'next;',
     profile: 'two-apps',
     within: 20_000,
   },
