@@ -17,7 +17,7 @@ export interface Entry {
   forServers: boolean;
 }
 
-const FOR_SERVERS = ['./node'];
+const FOR_SERVERS = ['./node', './server'];
 
 export const entries: Entry[] = Object.entries(manifest.exports).map(([subpath, output]) => ({
   name: manifest.name + subpath.slice(1),

@@ -28,7 +28,7 @@ export function idempotentReplay(windowMs: () => number): TokenEndpointMiddlewar
 }
 
 /** The same pair, with the life it has left: `expires_in` counts from the response, and this one comes later. */
-export function aged(answer: TokenAnswer, ageMs: number): TokenAnswer {
+function aged(answer: TokenAnswer, ageMs: number): TokenAnswer {
   if ('broken' in answer) return answer;
   const body = JSON.parse(answer.body) as { expires_in?: number };
   if (body.expires_in !== undefined) body.expires_in = Math.max(1, body.expires_in - Math.ceil(ageMs / 1000));

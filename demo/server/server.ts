@@ -202,7 +202,7 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     async close() {
       await pages.close();
       await Promise.all([stop(pageServer), stop(issuerServer), authorizationServer.close()]);
-      remedies.close();
+      await remedies.close();
     },
   };
 }

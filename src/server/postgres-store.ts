@@ -1,0 +1,297 @@
+import { check } from './check.js';
+import { IDLE_MS, type Claim, type RotationStore, type ServerStore, type VersionStore } from './store.js';
+import { createSweeper } from './sweeper.js';
+
+/** A pool of `pg`, or anything with such a `query`. */
+export interface PostgresPool {
+  /** Runs one statement in a transaction of its own. Rejects when the database cannot be reached. */
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+}
+
+/** Options of `postgresStore`. */
+export interface PostgresStoreOptions {
+  /** Whether the store creates its tables when it is first used; default `true`. With `false`, run {@link postgresSchema} yourself. */
+  readonly createTables?: boolean | undefined;
+}
+
+/** The tables of `postgresStore`, in the first schema of the search path. Running it again changes nothing. */
+export const postgresSchema: string = `
+CREATE TABLE IF NOT EXISTS one_refresh_session (
+  session_id     text        PRIMARY KEY,
+  user_id        text        NOT NULL,
+  refresh_token  text        NOT NULL UNIQUE,
+  previous_token text,
+  version        integer     NOT NULL,
+  active         boolean     NOT NULL DEFAULT true,
+  last_active    timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX IF NOT EXISTS one_refresh_session_last_active ON one_refresh_session (last_active);
+CREATE TABLE IF NOT EXISTS one_refresh_spent (
+  refresh_token text        PRIMARY KEY,
+  claim         text        NOT NULL,
+  holder        text,
+  request       text        NOT NULL,
+  spent_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  forget_at     timestamptz NOT NULL,
+  session_id    text,
+  version       integer,
+  answer        text
+);
+CREATE INDEX IF NOT EXISTS one_refresh_spent_forget_at ON one_refresh_spent (forget_at);
+CREATE TABLE IF NOT EXISTS one_refresh_version (
+  session_id  text        PRIMARY KEY,
+  version     bigint      NOT NULL,
+  claim       text,
+  claim_until timestamptz NOT NULL DEFAULT '-infinity',
+  forget_at   timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS one_refresh_version_forget_at ON one_refresh_version (forget_at);
+CREATE TABLE IF NOT EXISTS one_refresh_token (
+  refresh_token text        PRIMARY KEY,
+  session_id    text        NOT NULL,
+  outdated      boolean     NOT NULL DEFAULT false,
+  forget_at     timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS one_refresh_token_forget_at ON one_refresh_token (forget_at);
+`;
+
+/**
+ * Two processes that create a table at the same moment would both fail without the lock, and one that starts while others work must not
+ * lock their tables.
+ */
+const CREATE = `DO $$ BEGIN
+  PERFORM pg_advisory_xact_lock(7263519);
+  IF to_regclass('one_refresh_token') IS NULL THEN ${postgresSchema} END IF;
+END $$`;
+
+/** How soon after a refresh outdated tokens are looked through, milliseconds. */
+const TIDY_MS = 60_000;
+
+/** From now on, by the database's clock. */
+const after = (parameter: string): string => `clock_timestamp() + ${parameter}::float8 * interval '1 ms'`;
+
+const SQL = {
+  claim: `
+    WITH login AS (SELECT active FROM one_refresh_session WHERE refresh_token = $1),
+    claimed AS (
+      INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at)
+      SELECT $1, $2, $3, $4, ${after('$5')} WHERE NOT EXISTS (SELECT 1 FROM login WHERE NOT active)
+      ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
+        spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
+        WHERE spent.forget_at < clock_timestamp() OR (spent.claim = excluded.claim AND spent.version IS NULL)
+      RETURNING 1)
+    SELECT EXISTS (SELECT 1 FROM claimed) AS claimed, (SELECT active FROM login) AS active, spent.holder, spent.request,
+      spent.session_id, spent.version, spent.answer,
+      extract(epoch FROM clock_timestamp() - spent.spent_at)::float8 * 1000 AS age_ms
+    FROM (SELECT 1) AS one LEFT JOIN one_refresh_spent AS spent
+      ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()`,
+  renew: `UPDATE one_refresh_spent SET forget_at = ${after('$3')} WHERE refresh_token = $1 AND claim = $2 AND version IS NULL`,
+  settle: `
+    WITH settled AS (
+      SELECT session_id, version FROM one_refresh_spent
+      WHERE refresh_token = $1 AND version IS NOT NULL AND forget_at >= clock_timestamp()),
+    login AS (
+      SELECT session_id, previous_token FROM one_refresh_session
+      WHERE refresh_token = $1 AND NOT EXISTS (SELECT 1 FROM settled) FOR UPDATE),
+    moved AS (
+      UPDATE one_refresh_session AS s SET refresh_token = $5, previous_token = $1, version = s.version + 1,
+        last_active = clock_timestamp()
+      FROM login WHERE s.session_id = login.session_id RETURNING s.session_id, s.version),
+    begun AS (
+      INSERT INTO one_refresh_session AS s (session_id, user_id, refresh_token, previous_token, version)
+      SELECT $9, $6, $5, $1, 2 WHERE NOT EXISTS (SELECT 1 FROM login) AND NOT EXISTS (SELECT 1 FROM settled)
+      ON CONFLICT (refresh_token) DO UPDATE SET last_active = clock_timestamp()
+      RETURNING s.session_id, s.version),
+    session AS (SELECT * FROM moved UNION ALL SELECT * FROM begun),
+    outdated AS (
+      UPDATE one_refresh_spent SET answer = NULL
+      WHERE refresh_token = (SELECT previous_token FROM login) AND refresh_token <> $1),
+    kept AS (
+      INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at, session_id, version, answer)
+      SELECT $1, $2, $3, $4, ${after('$8')}, session_id, version, $7 FROM session
+      ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
+        spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = excluded.session_id,
+        version = excluded.version, answer = excluded.answer)
+    SELECT session_id, version FROM settled UNION ALL SELECT session_id, version FROM session`,
+  release: 'DELETE FROM one_refresh_spent WHERE refresh_token = $1 AND claim = $2 AND version IS NULL',
+  begin:
+    'INSERT INTO one_refresh_session (session_id, user_id, refresh_token, version) VALUES ($3, $2, $1, 1) ON CONFLICT DO NOTHING',
+  end: `
+    WITH gone AS (
+      DELETE FROM one_refresh_session WHERE refresh_token = $1
+        OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = $1)
+      RETURNING previous_token)
+    DELETE FROM one_refresh_spent WHERE refresh_token = $1 OR refresh_token IN (SELECT previous_token FROM gone)`,
+  deactivate: `
+    WITH locked AS (UPDATE one_refresh_session SET active = false WHERE session_id = $1 RETURNING previous_token)
+    DELETE FROM one_refresh_spent WHERE refresh_token IN (SELECT previous_token FROM locked)`,
+  findVersion: `
+    SELECT token.session_id, token.outdated, login.version FROM one_refresh_token AS token
+    JOIN one_refresh_version AS login USING (session_id)
+    WHERE token.refresh_token = $1 AND token.forget_at >= clock_timestamp()`,
+  claimVersion: `
+    UPDATE one_refresh_version SET claim = $2, claim_until = ${after('$4')}
+    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR claim_until < clock_timestamp())
+    RETURNING 1`,
+  beginVersion: `
+    WITH token AS (
+      INSERT INTO one_refresh_token AS known (refresh_token, session_id, forget_at) VALUES ($1, $2, ${after('$6')})
+      ON CONFLICT (refresh_token) DO UPDATE SET session_id = excluded.session_id, outdated = false, forget_at = excluded.forget_at
+        WHERE known.forget_at < clock_timestamp()
+          OR NOT EXISTS (SELECT 1 FROM one_refresh_version AS login WHERE login.session_id = known.session_id)
+      RETURNING session_id)
+    INSERT INTO one_refresh_version (session_id, version, claim, claim_until, forget_at)
+    SELECT session_id, $3::bigint, $4::text, ${after('$5')}, ${after('$6')} FROM token RETURNING 1`,
+  renewVersion: `UPDATE one_refresh_version SET claim_until = ${after('$3')} WHERE session_id = $1 AND claim = $2`,
+  settleVersion: `
+    WITH login AS (
+      INSERT INTO one_refresh_version AS login (session_id, version, forget_at) VALUES ($3, $5, ${after('$7')})
+      ON CONFLICT (session_id) DO UPDATE SET version = greatest(login.version, excluded.version),
+        claim = nullif(login.claim, $2), forget_at = excluded.forget_at),
+    old AS (
+      UPDATE one_refresh_token SET outdated = true, forget_at = ${after('$6')} WHERE refresh_token = $1 AND $1 <> $4)
+    INSERT INTO one_refresh_token AS known (refresh_token, session_id, forget_at) VALUES ($4, $3, ${after('$7')})
+    ON CONFLICT (refresh_token) DO UPDATE SET session_id = excluded.session_id, outdated = false, forget_at = excluded.forget_at`,
+  releaseVersion: `
+    WITH fresh AS (DELETE FROM one_refresh_version WHERE session_id = $2 AND claim = $3 AND version = 0 RETURNING 1),
+    token AS (DELETE FROM one_refresh_token WHERE refresh_token = $1 AND EXISTS (SELECT 1 FROM fresh))
+    UPDATE one_refresh_version SET claim = NULL WHERE session_id = $2 AND claim = $3 AND version > 0`,
+  endVersion: `
+    WITH gone AS (DELETE FROM one_refresh_token WHERE refresh_token = $1 RETURNING session_id)
+    DELETE FROM one_refresh_version WHERE session_id IN (SELECT session_id FROM gone)`,
+  sweep: `
+    WITH spent AS (DELETE FROM one_refresh_spent WHERE forget_at < clock_timestamp()),
+    token AS (DELETE FROM one_refresh_token WHERE forget_at < clock_timestamp()),
+    login AS (DELETE FROM one_refresh_version WHERE forget_at < clock_timestamp())
+    DELETE FROM one_refresh_session WHERE last_active < clock_timestamp() - $1::float8 * interval '1 ms'`,
+} as const;
+
+/**
+ * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. Every call is a statement in its own transaction, so a
+ * pool behind PgBouncer works as well, and the database's clock counts.
+ *
+ * @param pool - a pool of `pg`; the store does not close it. Listen to its `error` event, as for every use of `pg`.
+ * @param options - whether the tables are created
+ * @throws `ERR_CONFIGURATION` if the pool or an option is not usable
+ * @example
+ * createIdempotentRotation({ store: postgresStore(new Pool({ connectionString })) })
+ */
+export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): ServerStore {
+  const { createTables = true } = options;
+  check('pool', typeof (Object(pool) as Partial<PostgresPool>).query === 'function', 'a pool of pg');
+  check('createTables', typeof createTables === 'boolean', 'true or false');
+  let closed = false;
+  let creating: Promise<unknown> | undefined;
+
+  const tables = (): Promise<unknown> =>
+    (creating ??= createTables
+      ? pool.query(CREATE).catch((error: unknown) => {
+          creating = undefined;
+          throw error;
+        })
+      : Promise.resolve());
+
+  async function query<Row>(text: string, ...values: unknown[]): Promise<Row | undefined> {
+    if (closed) throw new Error('The store was closed');
+    await tables();
+    const { rows } = await pool.query(text, values);
+    return rows[0] as Row | undefined;
+  }
+
+  const sweep = async (): Promise<void> => void (await query(SQL.sweep, IDLE_MS));
+  const sweeper = createSweeper(sweep);
+  // What a process that died has left.
+  sweeper.dueIn(TIDY_MS / 60);
+
+  const rotation: RotationStore = {
+    async claim(token, claimId, { holder, request }, claimMs): Promise<Claim> {
+      const row = await query<ClaimRow>(SQL.claim, token, claimId, holder, request, claimMs);
+      if (row?.claimed) {
+        sweeper.dueIn(claimMs);
+        return { state: 'claimed' };
+      }
+      if (row?.version == null) return { state: row?.active === false ? 'inactive' : 'pending' };
+      const { session_id: sessionId, version, age_ms: ageMs, answer } = row;
+      return {
+        state: 'spent',
+        spent: { holder: row.holder, request: row.request, sessionId, version, ageMs, answer },
+      };
+    },
+    async renew(token, claimId, claimMs) {
+      await query(SQL.renew, token, claimId, claimMs);
+      sweeper.dueIn(claimMs);
+    },
+    async settle(token, claimId, { requester: { holder, request }, next, userId, answer, windowMs }) {
+      const fresh = crypto.randomUUID();
+      const values = [token, claimId, holder, request, next, userId, answer, windowMs, fresh];
+      const row = await query<{ session_id: string; version: number }>(SQL.settle, ...values);
+      sweeper.dueIn(windowMs);
+      return { sessionId: row?.session_id ?? '', version: row?.version ?? 0 };
+    },
+    release: async (token, claimId) => void (await query(SQL.release, token, claimId)),
+    begin: async (token, userId) => void (await query(SQL.begin, token, userId, crypto.randomUUID())),
+    end: async (token) => void (await query(SQL.end, token)),
+    deactivate: async (sessionId) => void (await query(SQL.deactivate, sessionId)),
+  };
+
+  const versions: VersionStore = {
+    async claim(token, claimId, claimed, claimMs) {
+      for (;;) {
+        const row = await query<VersionRow>(SQL.findVersion, token);
+        if (row === undefined) {
+          const sessionId = crypto.randomUUID();
+          // Version 0: nothing has come of it yet.
+          if (await query(SQL.beginVersion, token, sessionId, 0, claimId, claimMs, IDLE_MS))
+            return { state: 'claimed', sessionId, newest: claimed + 1 };
+          continue;
+        }
+        const { session_id: sessionId, outdated } = row;
+        const version = Number(row.version);
+        if (outdated || claimed < version)
+          return { state: 'conflict', reason: 'outdated', sessionId, newest: version };
+        const newest = Math.max(claimed, version) + 1;
+        if (await query(SQL.claimVersion, sessionId, claimId, version, claimMs))
+          return { state: 'claimed', sessionId, newest };
+        return { state: 'conflict', reason: 'pending', sessionId, newest };
+      }
+    },
+    renew: async (sessionId, claimId, claimMs) =>
+      void (await query(SQL.renewVersion, sessionId, claimId, claimMs)),
+    async settle(token, claimId, { sessionId, next, newest, outdatedMs }) {
+      await query(SQL.settleVersion, token, claimId, sessionId, next, newest, outdatedMs, IDLE_MS);
+      sweeper.dueIn(TIDY_MS);
+    },
+    release: async (token, sessionId, claimId) =>
+      void (await query(SQL.releaseVersion, token, sessionId, claimId)),
+    begin: async (token) =>
+      void (await query(SQL.beginVersion, token, crypto.randomUUID(), 1, null, 0, IDLE_MS)),
+    end: async (token) => void (await query(SQL.endVersion, token)),
+  };
+
+  return {
+    rotation,
+    versions,
+    sweep,
+    async close() {
+      closed = true;
+      sweeper.stop();
+    },
+  };
+}
+
+interface ClaimRow {
+  claimed: boolean;
+  active: boolean | null;
+  holder: string | null;
+  request: string;
+  session_id: string;
+  version: number | null;
+  answer: string | null;
+  age_ms: number;
+}
+
+interface VersionRow {
+  session_id: string;
+  outdated: boolean;
+  version: string;
+}

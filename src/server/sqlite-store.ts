@@ -1,0 +1,446 @@
+import { check } from './check.js';
+import { openDatabase, type SqliteDatabase, type SqliteStatement, type SqlValue } from './sqlite-database.js';
+import {
+  IDLE_MS,
+  type Claim,
+  type RotationStore,
+  type ServerStore,
+  type VersionClaim,
+  type VersionStore,
+} from './store.js';
+import { createSweeper } from './sweeper.js';
+
+/** Instants are epoch milliseconds, and a row whose `forget_at` is over does not exist any more. */
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS one_refresh_session (
+    session_id     TEXT    PRIMARY KEY,
+    user_id        TEXT    NOT NULL,
+    refresh_token  TEXT    NOT NULL UNIQUE,
+    previous_token TEXT,
+    version        INTEGER NOT NULL,
+    active         INTEGER NOT NULL DEFAULT 1,
+    last_active    INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS one_refresh_session_last_active ON one_refresh_session (last_active);
+  CREATE TABLE IF NOT EXISTS one_refresh_spent (
+    refresh_token TEXT    PRIMARY KEY,
+    claim         TEXT    NOT NULL,
+    holder        TEXT,
+    request       TEXT    NOT NULL,
+    spent_at      INTEGER NOT NULL,
+    forget_at     INTEGER NOT NULL,
+    session_id    TEXT,
+    version       INTEGER,
+    answer        TEXT
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS one_refresh_spent_forget_at ON one_refresh_spent (forget_at);
+  CREATE TABLE IF NOT EXISTS one_refresh_version (
+    session_id  TEXT    PRIMARY KEY,
+    version     INTEGER NOT NULL,
+    claim       TEXT,
+    claim_until INTEGER NOT NULL DEFAULT 0,
+    forget_at   INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS one_refresh_version_forget_at ON one_refresh_version (forget_at);
+  CREATE TABLE IF NOT EXISTS one_refresh_token (
+    refresh_token TEXT    PRIMARY KEY,
+    session_id    TEXT    NOT NULL,
+    outdated      INTEGER NOT NULL DEFAULT 0,
+    forget_at     INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS one_refresh_token_forget_at ON one_refresh_token (forget_at);
+`;
+
+/** How soon after a refresh outdated tokens are looked through, milliseconds. */
+const TIDY_MS = 60_000;
+
+/**
+ * Sessions and versions in a SQLite file, for one machine and any number of processes. Uses `node:sqlite` where Node has it (22.13), else
+ * the package `libsql`, which has to be installed. The file and its tables are created by the first request; methods of the store reject
+ * with `ERR_CONFIGURATION` where neither SQLite is there.
+ *
+ * @param file - path of the file, or `':memory:'` for a test
+ * @throws `ERR_CONFIGURATION` if the path is no text
+ * @example
+ * createIdempotentRotation({ store: sqliteStore('/var/lib/my-app/sessions.db') })
+ */
+export function sqliteStore(file: string): ServerStore {
+  check('file', typeof file === 'string' && file !== '', 'the path of a file');
+  let opening: Promise<Connection> | undefined;
+  /** A file that could not be opened is tried again by the next request. */
+  const connection = (): Promise<Connection> =>
+    (opening ??= connect(file).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    }));
+  let closed = false;
+  const use = async <T>(run: (db: Connection) => T): Promise<T> => {
+    if (closed) throw new Error('The store was closed');
+    return run(await connection());
+  };
+  const sweep = (): Promise<void> => use(sweepAll);
+  const sweeper = createSweeper(sweep);
+
+  return {
+    rotation: rotationIn(use, (ms) => sweeper.dueIn(ms)),
+    versions: versionsIn(use, () => sweeper.dueIn(TIDY_MS)),
+    sweep,
+    async close() {
+      closed = true;
+      sweeper.stop();
+      const db = await opening?.catch(() => undefined);
+      opening = undefined;
+      db?.close();
+    },
+  };
+}
+
+interface Connection {
+  get(sql: string, ...values: SqlValue[]): unknown;
+  /** How many rows changed. */
+  run(sql: string, ...values: SqlValue[]): number;
+  /** Nobody else writes meanwhile. */
+  transaction<T>(run: () => T): T;
+  close(): void;
+  /** Whether answers were written since the write-ahead log was emptied. */
+  hadAnswers: boolean;
+}
+
+type Use = <T>(run: (db: Connection) => T) => Promise<T>;
+
+async function connect(file: string): Promise<Connection> {
+  const db = await openDatabase(file);
+  const statements = new Map<string, SqliteStatement>();
+  const prepared = (sql: string): SqliteStatement => {
+    const statement = statements.get(sql) ?? db.prepare(sql);
+    statements.set(sql, statement);
+    return statement;
+  };
+  const connection: Connection = {
+    get: (sql, ...values) => prepared(sql).get(...values),
+    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
+    transaction: (run) => transaction(db, run),
+    close: () => db.close(),
+    // Of a process that died, perhaps.
+    hadAnswers: true,
+  };
+  connection.transaction(() => db.exec(SCHEMA));
+  // What a process that died has left.
+  sweepAll(connection);
+  return connection;
+}
+
+function transaction<T>(db: SqliteDatabase, run: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = run();
+    db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    try {
+      db.exec('ROLLBACK');
+    } catch {
+      // SQLite has rolled back by itself.
+    }
+    throw error;
+  }
+}
+
+function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
+  const drop = 'DELETE FROM one_refresh_spent WHERE refresh_token = ?';
+
+  return {
+    claim: (token, claimId, { holder, request }, claimMs) =>
+      use((db) =>
+        db.transaction(() => {
+          const now = Date.now();
+          const spent = db.get(
+            'SELECT claim, holder, request, spent_at, session_id, version, answer FROM one_refresh_spent WHERE refresh_token = ? AND forget_at >= ?',
+            token,
+            now,
+          ) as SpentRow | undefined;
+          if (spent) return claimOf(spent, claimId, now);
+          const session = db.get('SELECT active FROM one_refresh_session WHERE refresh_token = ?', token);
+          if ((session as { active: number } | undefined)?.active === 0) return { state: 'inactive' };
+          db.run(
+            'INSERT OR REPLACE INTO one_refresh_spent (refresh_token, claim, holder, request, spent_at, forget_at) VALUES (?, ?, ?, ?, ?, ?)',
+            token,
+            claimId,
+            holder,
+            request,
+            now,
+            now + claimMs,
+          );
+          dueIn(claimMs);
+          return { state: 'claimed' };
+        }),
+      ),
+    renew: (token, claimId, claimMs) =>
+      use((db) => {
+        db.run(
+          'UPDATE one_refresh_spent SET forget_at = ? WHERE refresh_token = ? AND claim = ? AND version IS NULL',
+          Date.now() + claimMs,
+          token,
+          claimId,
+        );
+        dueIn(claimMs);
+      }),
+    settle: (token, claimId, { requester, next, userId, answer, windowMs }) =>
+      use((db) =>
+        db.transaction(() => {
+          const now = Date.now();
+          const settled = db.get(
+            'SELECT session_id AS sessionId, version FROM one_refresh_spent WHERE refresh_token = ? AND version IS NOT NULL AND forget_at >= ?',
+            token,
+            now,
+          ) as { sessionId: string; version: number } | undefined;
+          // This call again, after its answer was lost; or another process took the claim over, and the authorization server served both.
+          if (settled) return { sessionId: settled.sessionId, version: settled.version };
+          const { sessionId, version } = moveSession(db, token, next, userId, now);
+          db.run(
+            'INSERT OR REPLACE INTO one_refresh_spent (refresh_token, claim, holder, request, spent_at, forget_at, session_id, version, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+            token,
+            claimId,
+            requester.holder,
+            requester.request,
+            now,
+            now + windowMs,
+            sessionId,
+            version,
+            answer,
+          );
+          db.hadAnswers = true;
+          dueIn(windowMs);
+          return { sessionId, version };
+        }),
+      ),
+    release: (token, claimId) =>
+      use((db) => void db.run(`${drop} AND claim = ? AND version IS NULL`, token, claimId)),
+    begin: (token, userId) =>
+      use(
+        (db) =>
+          void db.run(
+            'INSERT OR IGNORE INTO one_refresh_session (session_id, user_id, refresh_token, version, last_active) VALUES (?, ?, ?, 1, ?)',
+            crypto.randomUUID(),
+            userId,
+            token,
+            Date.now(),
+          ),
+      ),
+    end: (token) =>
+      use((db) =>
+        db.transaction(() => {
+          const session = db.get(
+            'DELETE FROM one_refresh_session WHERE refresh_token = ? OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = ?) RETURNING previous_token',
+            token,
+            token,
+          ) as { previous_token: string | null } | undefined;
+          db.run(drop, token);
+          if (session?.previous_token) db.run(drop, session.previous_token);
+        }),
+      ),
+    deactivate: (sessionId) =>
+      use((db) =>
+        db.transaction(() => {
+          const session = db.get(
+            'UPDATE one_refresh_session SET active = 0 WHERE session_id = ? RETURNING previous_token',
+            sessionId,
+          ) as { previous_token: string | null } | undefined;
+          if (session?.previous_token) db.run(drop, session.previous_token);
+        }),
+      ),
+  };
+}
+
+function moveSession(db: Connection, token: string, next: string, userId: string, now: number) {
+  const find = (hash: string) =>
+    db.get(
+      'SELECT session_id AS sessionId, previous_token AS previous, version FROM one_refresh_session WHERE refresh_token = ?',
+      hash,
+    ) as { sessionId: string; previous: string | null; version: number } | undefined;
+  const session = find(token);
+  if (session) {
+    const { sessionId, previous } = session;
+    const version = session.version + 1;
+    db.run(
+      'UPDATE one_refresh_session SET refresh_token = ?, previous_token = ?, version = ?, last_active = ? WHERE session_id = ?',
+      next,
+      token,
+      version,
+      now,
+      sessionId,
+    );
+    if (previous) db.run('UPDATE one_refresh_spent SET answer = NULL WHERE refresh_token = ?', previous);
+    return { sessionId, version };
+  }
+  // Some servers forgive a replay by themselves, and issue the same successor again.
+  const successor = find(next);
+  if (successor) return { sessionId: successor.sessionId, version: successor.version };
+  const sessionId = crypto.randomUUID();
+  db.run(
+    'INSERT INTO one_refresh_session (session_id, user_id, refresh_token, previous_token, version, last_active) VALUES (?, ?, ?, ?, 2, ?)',
+    sessionId,
+    userId,
+    next,
+    token,
+    now,
+  );
+  return { sessionId, version: 2 };
+}
+
+interface SpentRow {
+  claim: string;
+  holder: string | null;
+  request: string;
+  spent_at: number;
+  session_id: string;
+  version: number | null;
+  answer: string | null;
+}
+
+function claimOf(row: SpentRow, claimId: string, now: number): Claim {
+  const { claim, holder, request, spent_at, session_id: sessionId, version, answer } = row;
+  if (version === null) return { state: claim === claimId ? 'claimed' : 'pending' };
+  const spent = { holder, request, sessionId, version, ageMs: now - spent_at, answer };
+  return { state: 'spent', spent };
+}
+
+function versionsIn(use: Use, tidy: () => void): VersionStore {
+  const put =
+    'INSERT OR REPLACE INTO one_refresh_token (refresh_token, session_id, outdated, forget_at) VALUES (?, ?, 0, ?)';
+  const begin = (db: Connection, token: string, version: number, claimId: string | null, until: number) => {
+    const sessionId = crypto.randomUUID();
+    const forgetAt = Date.now() + IDLE_MS;
+    db.run(
+      'INSERT INTO one_refresh_version VALUES (?, ?, ?, ?, ?)',
+      sessionId,
+      version,
+      claimId,
+      until,
+      forgetAt,
+    );
+    db.run(put, token, sessionId, forgetAt);
+    return sessionId;
+  };
+
+  return {
+    claim: (token, claimId, claimed, claimMs) =>
+      use((db) =>
+        db.transaction((): VersionClaim => {
+          const now = Date.now();
+          const until = now + claimMs;
+          const known = db.get(
+            'SELECT token.session_id AS sessionId, token.outdated, login.version, login.claim, login.claim_until AS claimUntil FROM one_refresh_token AS token JOIN one_refresh_version AS login USING (session_id) WHERE token.refresh_token = ? AND token.forget_at >= ?',
+            token,
+            now,
+          ) as VersionRow | undefined;
+          if (!known) {
+            // Version 0: nothing has come of it yet.
+            const sessionId = begin(db, token, 0, claimId, until);
+            return { state: 'claimed', sessionId, newest: claimed + 1 };
+          }
+          const { sessionId, version } = known;
+          const mine = known.claim === claimId;
+          if (known.outdated || claimed < version)
+            return { state: 'conflict', reason: 'outdated', sessionId, newest: version };
+          const newest = Math.max(claimed, version) + 1;
+          if (known.claim !== null && !mine && known.claimUntil >= now)
+            return { state: 'conflict', reason: 'pending', sessionId, newest };
+          db.run(
+            'UPDATE one_refresh_version SET claim = ?, claim_until = ? WHERE session_id = ?',
+            claimId,
+            until,
+            sessionId,
+          );
+          return { state: 'claimed', sessionId, newest };
+        }),
+      ),
+    renew: (sessionId, claimId, claimMs) =>
+      use(
+        (db) =>
+          void db.run(
+            'UPDATE one_refresh_version SET claim_until = ? WHERE session_id = ? AND claim = ?',
+            Date.now() + claimMs,
+            sessionId,
+            claimId,
+          ),
+      ),
+    settle: (token, claimId, { sessionId, next, newest, outdatedMs }) =>
+      use((db) =>
+        db.transaction(() => {
+          const now = Date.now();
+          db.run(
+            'UPDATE one_refresh_version SET version = ?, claim = NULLIF(claim, ?), forget_at = ? WHERE session_id = ? AND version < ?',
+            newest,
+            claimId,
+            now + IDLE_MS,
+            sessionId,
+            newest,
+          );
+          db.run(
+            'UPDATE one_refresh_token SET outdated = 1, forget_at = ? WHERE refresh_token = ?',
+            now + outdatedMs,
+            token,
+          );
+          db.run(put, next, sessionId, now + IDLE_MS);
+          tidy();
+        }),
+      ),
+    release: (token, sessionId, claimId) =>
+      use((db) =>
+        db.transaction(() => {
+          const fresh = db.get(
+            'DELETE FROM one_refresh_version WHERE session_id = ? AND claim = ? AND version = 0 RETURNING 1',
+            sessionId,
+            claimId,
+          );
+          if (fresh) db.run('DELETE FROM one_refresh_token WHERE refresh_token = ?', token);
+          else
+            db.run(
+              'UPDATE one_refresh_version SET claim = NULL WHERE session_id = ? AND claim = ?',
+              sessionId,
+              claimId,
+            );
+        }),
+      ),
+    begin: (token) =>
+      use((db) =>
+        db.transaction(() => {
+          if (db.get('SELECT 1 FROM one_refresh_token WHERE refresh_token = ?', token) === undefined)
+            begin(db, token, 1, null, 0);
+        }),
+      ),
+    end: (token) =>
+      use((db) =>
+        db.transaction(() => {
+          db.run(
+            'DELETE FROM one_refresh_version WHERE session_id = (SELECT session_id FROM one_refresh_token WHERE refresh_token = ?)',
+            token,
+          );
+          db.run('DELETE FROM one_refresh_token WHERE refresh_token = ?', token);
+        }),
+      ),
+  };
+}
+
+interface VersionRow {
+  sessionId: string;
+  outdated: number;
+  version: number;
+  claim: string | null;
+  claimUntil: number;
+}
+
+function sweepAll(db: Connection): void {
+  const now = Date.now();
+  db.transaction(() => {
+    db.run('DELETE FROM one_refresh_session WHERE last_active < ?', now - IDLE_MS);
+    db.run('DELETE FROM one_refresh_token WHERE forget_at < ?', now);
+    db.run('DELETE FROM one_refresh_version WHERE forget_at < ?', now);
+    db.run('DELETE FROM one_refresh_spent WHERE forget_at < ?', now);
+  });
+  if (!db.hadAnswers || db.get('SELECT 1 FROM one_refresh_spent LIMIT 1')) return;
+  // The write-ahead log still has the pages with the deleted answers, until it is emptied. A reader elsewhere puts that off.
+  const { busy } = db.get('PRAGMA wal_checkpoint(TRUNCATE)') as { busy: number };
+  if (busy === 0) db.hadAnswers = false;
+}
