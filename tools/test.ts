@@ -18,6 +18,7 @@ const stages: [name: string, command: string][] = [
     'unit tests',
     `npm run --silent unit -- --reporter=default --reporter=json --outputFile.json=${unitReport}`,
   ],
+  ['stores', 'npm run --silent stores -- --rounds 14'],
   ['simulation', 'npm run --silent sim:test'],
   ['processes', 'npm run --silent processes -- --expiries 5 --rounds 10 --deadline 4000'],
   ['build', 'npm run --silent build'],
