@@ -393,8 +393,9 @@ describe('a store that fails', () => {
       let calls = 0;
       return (...args: A) => (calls++ % 2 === 0 ? down() : method(...args));
     };
-    const { claim, settle } = store.rotation;
-    const handler = table({ store: overriding({ claim: cut(claim), settle: cut(settle) }) });
+    const claim = cut((...args: Parameters<RotationStore['claim']>) => store.rotation.claim(...args));
+    const settle = cut((...args: Parameters<RotationStore['settle']>) => store.rotation.settle(...args));
+    const handler = table({ store: overriding({ claim, settle }) });
     const token = endpoint.signIn();
     const first = await read(handler(refreshRequest(token, key('k'))));
     expect(await read(handler(refreshRequest(token, key('k'))))).toMatchObject({

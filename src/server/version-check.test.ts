@@ -173,7 +173,7 @@ test.each([
   ['detectTheftAfterMs', Infinity],
   ['claimMs', 'long'],
 ])('refuses an unusable %s: %s', (name, value) => {
-  expect(() => createVersionCheck({ store, [name]: value } as VersionCheckOptions)).toThrow(
+  expect(() => createVersionCheck({ store, [name]: value })).toThrow(
     expect.objectContaining({ code: 'ERR_CONFIGURATION', message: expect.stringContaining(`\`${name}\``) }),
   );
 });
