@@ -256,13 +256,17 @@ describe('the endpoint behind', () => {
       return new Response('', { status: 500 });
     };
     const gone = new AbortController();
-    const request = new Request(refreshRequest(token, { headers: { 'x-tenant': 't' } }), {
-      signal: gone.signal,
-    });
+    const request = new Request(
+      refreshRequest(token, { headers: { 'x-tenant': 't', 'content-length': '7' } }),
+      {
+        signal: gone.signal,
+      },
+    );
     await table()(request);
     gone.abort();
     expect(seen?.url).toBe('https://issuer.example/token');
     expect(seen?.headers.get('x-tenant')).toBe('t');
+    expect(seen?.headers.get('content-length')).toBeNull();
     expect(seen?.signal.aborted).toBe(false);
   });
 

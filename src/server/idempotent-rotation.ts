@@ -80,7 +80,7 @@ const LATER_LOOK_MS = 50;
  * @param options - the store, the window, and what becomes of duplicates and of faults
  * @throws `ERR_CONFIGURATION` if an option is not usable
  * @example
- * const handler = createIdempotentRotation({ store: sqliteStore('sessions.db') })(tokenEndpoint)
+ * createIdempotentRotation({ store: sqliteStore('sessions.db') })((request) => fetch(request))
  */
 export function createIdempotentRotation(options: IdempotentRotationOptions): TokenMiddleware {
   const given: IdempotentRotationOptions = Object(options);

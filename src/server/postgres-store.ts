@@ -173,8 +173,6 @@ const SQL = {
  * @param pool - a pool of `pg`; the store does not close it. Listen to its `error` event, as for every use of `pg`.
  * @param options - whether the tables are created
  * @throws `ERR_CONFIGURATION` if the pool or an option is not usable
- * @example
- * createIdempotentRotation({ store: postgresStore(new Pool({ connectionString })) })
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): ServerStore {
   const { createTables = true } = options;

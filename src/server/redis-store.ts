@@ -182,8 +182,6 @@ const SCRIPTS = {
  * @param client - a connected client of `ioredis` or `redis`; the store does not close it
  * @param options - the keys' prefix
  * @throws `ERR_CONFIGURATION` if the client or an option is not usable
- * @example
- * createIdempotentRotation({ store: redisStore(new Redis('redis://localhost')) })
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): ServerStore {
   const { prefix = '{one-refresh}:' } = options;

@@ -51,9 +51,10 @@ export async function readTokenRequest(request: Request): Promise<TokenRequest |
       return refusal(400, 'A parameter is included more than once');
     names.add(name);
   }
-  // A length that the client declared says nothing about the body that was read.
+  // The body is whole now: what the client declared about its length and about its own connection is over.
   const headers = new Headers(request.headers);
-  headers.delete('content-length');
+  for (const name of ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'expect'])
+    headers.delete(name);
   const { url } = request;
   return {
     form,

@@ -35,7 +35,7 @@ export interface VersionCheckOptions extends RemedyOptions {
  * @param options - the store, the parameter's name, and what becomes of faults
  * @throws `ERR_CONFIGURATION` if an option is not usable
  * @example
- * const handler = createVersionCheck({ store: sqliteStore('sessions.db') })(tokenEndpoint)
+ * createVersionCheck({ store: sqliteStore('sessions.db') })((request) => fetch(request))
  */
 export function createVersionCheck(options: VersionCheckOptions): TokenMiddleware {
   const given: VersionCheckOptions = Object(options);
