@@ -123,7 +123,7 @@ async function playExpiries(
   let requests = 0;
   let answered = 0;
   // Its life counts from the request; the slowest process is to find it alive.
-  server.life = 2 + delayMs / 1000;
+  server.life = 1 + delayMs / 1000;
   let name = '';
   const begin = async (): Promise<void> => {
     name = `${prefix}-${sessions++}`;
