@@ -40,8 +40,19 @@ const { values } = parseArgs({
   },
 });
 const profile = values.profile as Profile;
-if (!['no-faults', 'faults', 'everything', 'worker', 'hostile', 'two-apps'].includes(profile)) {
-  console.error('--profile must be no-faults, faults, everything, worker, hostile or two-apps');
+const profiles: readonly Profile[] = [
+  'no-faults',
+  'faults',
+  'everything',
+  'worker',
+  'hostile',
+  'two-apps',
+  'redis',
+  'postgres',
+  'folder',
+];
+if (!profiles.includes(profile)) {
+  console.error(`--profile must be one of: ${profiles.join(', ')}`);
   process.exit(2);
 }
 const { scenario } = values;

@@ -2,7 +2,6 @@ import type { LockOutcome, LockPort } from '../core/ports.js';
 import { inTime } from './in-time.js';
 import { isDead, newHolder } from './process-identity.js';
 import type { ParticipantContext } from './participant.js';
-import type { RecordStore } from './record-store.js';
 
 /** A holder that is silent for so long may be replaced; milliseconds. It prolongs three times as often. */
 const LONGEST_LEASE_MS = 10_000;
@@ -22,7 +21,6 @@ export function leaseLocks(
   { shared, hub, hold }: ParticipantContext,
   key: string,
   refreshTimeoutMs: number,
-  saved: RecordStore['saved'],
 ): LockPort {
   return {
     request(name, mode, listener) {
@@ -142,13 +140,7 @@ export function leaseLocks(
         over = true;
         stopWaiting();
         stopProlonging();
-        if (!held) return;
-        // An answer that no store has yet: nobody else is to ask again meanwhile, for as long as the lease lasts.
-        //
-        //     A  attempt lock ── answer ─ write ✗ ─ ✗ ─────────── written ─ lets go
-        //     B                                  refresh lock ░░░░░░░░░░░░░ finds A's pair
-        if (isAttempt) saved(() => release());
-        else release();
+        if (held) release();
       };
     },
   };

@@ -1,25 +1,14 @@
 import { decodeJwt } from 'jose/jwt/decode';
 import { browserClock } from '../browser/clock.js';
 import { claimedLife } from '../claimed-life.js';
-import { createCoordinator } from '../coordinator.js';
-import { RefreshUnavailableError } from '../core/errors.js';
-import { toEnvelope, type Message } from '../core/protocol.js';
 import type { State } from '../core/state.js';
 import type { CheckedOptions } from '../options.js';
 import type { TokenCoordinator } from '../types.js';
 import type { Hub } from './hub.js';
 import { leaseLocks } from './lease-locks.js';
+import { createProcessCoordinator } from './process-coordinator.js';
 import { recordStore, type Known, type RecordStore } from './record-store.js';
 import type { Shared } from './shared.js';
-
-/** What changes the record. Nothing else is told: a question would cost every process a read. */
-const NEWS: readonly Message['type'][] = [
-  'pair',
-  'session-started',
-  'signed-out',
-  'reauth-required',
-  'refresh-failed',
-];
 
 /** One session's core in this process, while it is needed. */
 export interface Participant {
@@ -44,72 +33,38 @@ export interface ParticipantContext {
   readonly hold: () => () => void;
 }
 
-/**
- * The same core as in a tab, with other ports. It refreshes on demand, so it arms no timer and stands for no election; it hears only that
- * a record has changed, and reads it. `storeLost` is called when it would go on without a store.
- */
+/** One session's core on the shared part. `storeLost` is called when it would go on without a store. */
 export function createParticipant(
   { shared, hub, hold }: ParticipantContext,
   key: string,
   options: CheckedOptions,
   storeLost: () => void,
 ): Participant {
-  let hear: (data: unknown) => void = () => {};
-  let stopHearing = (): void => {};
-  let wake = (): void => {};
   let state: State | undefined;
   let release: (() => void) | undefined;
   /** Requests and store operations that have not ended. The core itself keeps an attempt for longer than its request lasts. */
   let operations = 0;
+  const { client } = options;
   const store = recordStore(
     shared,
     key,
     () => state?.record,
-    () => wake(),
+    () => made.save(),
+    () => state?.disposed === true,
   );
-  const { client } = options;
 
-  const coordinator = createCoordinator(
+  const made = createProcessCoordinator(
+    { ...options, client: { ...client, refresh: (request) => counted(() => client.refresh(request)) } },
     {
-      ...options,
-      proactive: 'never',
-      candidate: false,
-      answers: false,
-      client: {
-        ...client,
-        async refresh(request) {
-          // The core would go on without a store. Among processes that would be a second refresher.
-          if (state?.storage === 'memory')
-            throw Object.assign(new RefreshUnavailableError(), { unspent: true });
-          return counted(() => client.refresh(request));
-        },
-      },
-    },
-    {
-      locks: leaseLocks({ shared, hub, hold }, key, options.refreshTimeoutMs, store.saved),
-      channel: {
-        open(listener) {
-          hear = listener;
-          stopHearing();
-          stopHearing = hub.onChange(key, sayChanged);
-        },
-        post(message) {
-          if (NEWS.includes((message as Message).type)) hub.changed(key);
-        },
-        close: () => stopHearing(),
-      },
+      locks: leaseLocks({ shared, hub, hold }, key, options.refreshTimeoutMs),
       store: {
         read: () => counted(() => store.read()),
         update: (change) => counted(() => store.update(change)),
       },
+      saved: store.saved,
       clock: browserClock,
-      lifecycle: {
-        state: () => ({ active: true, visible: true }),
-        listen: (listener) => {
-          wake = () => listener('online');
-          return () => {};
-        },
-      },
+      onChange: (callback) => hub.onChange(key, callback),
+      changed: () => hub.changed(key),
       observe(_, after) {
         const before = state;
         state = after;
@@ -124,6 +79,7 @@ export function createParticipant(
     },
     readLife,
   );
+  const { coordinator } = made;
 
   async function counted<T>(operation: () => Promise<T>): Promise<T> {
     const done = hold();
@@ -136,22 +92,18 @@ export function createParticipant(
     }
   }
 
-  function sayChanged(): void {
-    hear(toEnvelope({ type: 'changed', sessionId: '', version: 0, term: 0 }, ''));
-  }
-
   return {
     coordinator,
     state: () => state!,
     mark: store.mark,
     async tell(known) {
       store.prime(known);
-      sayChanged();
+      made.reread();
       store.prime(undefined);
       // The core has asked for what was primed; it has concluded from it when all that follows at once has run.
       await new Promise((resolve) => setImmediate(resolve));
     },
-    save: () => wake(),
+    save: made.save,
     isIdle: () => operations === 0 && !isBusy(state!),
     close: () => void coordinator.close(),
   };

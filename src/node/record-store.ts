@@ -8,9 +8,9 @@ import type { Shared, Stored } from './shared.js';
 const MOST_WRITES = 20;
 const MOST_READS = 3;
 const READ_AGAIN_MS = 100;
-/** After a write that failed: how often, and how long, it is tried again; the core itself does so less and less often. */
+/** After a write that failed: when it is tried again, at first and at least; the core itself does so less and less often. */
 const SAVE_AGAIN_MS = 500;
-const MOST_SAVES = 120;
+const LONGEST_SAVE_MS = 5_000;
 
 /** Reads a record. A read spends nothing, so it is repeated; within the time of one operation. */
 export async function readRecord(shared: Shared, key: string): Promise<Stored | undefined> {
@@ -54,14 +54,15 @@ export interface RecordStore extends StorePort {
 }
 
 /**
- * Connects the core's store to the shared part. After a write that failed, `retry` is called for a while, until the store holds what
- * `mine`, the core's own record, says.
+ * Connects the core's store to the shared part. After a write that failed, `retry` is called until the store holds what
+ * `mine`, the core's own record, says, or the core `isOver`.
  */
 export function recordStore(
   shared: Shared,
   key: string,
   mine: () => SessionRecord | undefined,
   retry: () => void,
+  isOver: () => boolean,
 ): RecordStore {
   let mark: string | undefined | null = null;
   let primed: Known | undefined;
@@ -82,12 +83,12 @@ export function recordStore(
     throw new Error('The record changes all the time');
   }
 
-  function retryLater(tries: number): void {
-    if (!unsaved || tries === 0) return;
+  function retryLater(ms: number): void {
     setTimeout(() => {
-      if (unsaved) retry();
-      retryLater(tries - 1);
-    }, SAVE_AGAIN_MS).unref();
+      if (!unsaved || isOver()) return;
+      retry();
+      retryLater(Math.min(2 * ms, LONGEST_SAVE_MS));
+    }, ms).unref();
   }
 
   function settle(): void {
@@ -115,7 +116,7 @@ export function recordStore(
       } catch (error) {
         if (!unsaved) {
           unsaved = true;
-          retryLater(MOST_SAVES);
+          retryLater(SAVE_AGAIN_MS);
         }
         throw error;
       }

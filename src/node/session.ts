@@ -199,7 +199,11 @@ export class Session {
         throw storageFault(undefined);
       }
       this.#drop();
-    } else if (core.mark() !== memory.mark) await core.tell(memory);
+    } else if (core.mark() !== memory.mark) {
+      await core.tell(memory);
+      // A store that failed over has lost what this process had written: the others would spend its old refresh token.
+      if (newer(memory.record, core.state().record) !== memory.record) core.save();
+    }
     return memory;
   }
 

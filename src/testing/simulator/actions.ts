@@ -192,6 +192,14 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       fault();
       checker.truth.storeResetAt = now();
       return world.database.overwrite(undefined);
+    case 'failover': {
+      fault();
+      // The replica that takes over lacks the last writes, and the leases.
+      const history = world.database.history();
+      checker.truth.storeResetAt = now();
+      world.database.overwrite(history[Math.floor(action.chance * history.length)]);
+      return world.locks.forget();
+    }
     case 'revoke': {
       fault();
       const families = world.server.families();

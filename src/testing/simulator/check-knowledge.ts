@@ -140,7 +140,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
       if (!by.tab.alive()) return;
       const isMine = locks.holds(by.tab, attemptLock(request));
       const least = options.locks ? silenceMs(options) : T;
-      if (!isMine && waited < least - SLACK_MS)
+      if (!isMine && !locks.forgotten() && waited < least - SLACK_MS)
         violate(
           'I1',
           `${by.tab.name} sends version ${request.version} having waited ${Math.round(waited)} ms for the end of attempt ${journal.attempt}`,

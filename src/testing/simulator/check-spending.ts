@@ -96,6 +96,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     // an older journal, for the lock that a page held as it stood still: it sends with its place in the queue.
     const mine = locks.holds(by.tab, attemptLock(earlier.request));
     const lost = truth.storeResetAt >= (noted.get(earlier) ?? Infinity) && !mine;
+    if (locks.forgotten()) return 'forgotten';
     if (plan.locks ? lost : truth.storeReset()) return 'forgotten';
     return undefined;
   }

@@ -10,6 +10,8 @@ interface Request {
   readonly listener: (outcome: LockOutcome) => void;
   /** Its page wants nothing of it any more. */
   released: boolean;
+  /** When its lease ends; virtual time. */
+  until: number;
 }
 
 /** The locks of the simulated origin, as the browser process keeps them. */
@@ -18,6 +20,17 @@ export interface LockManager {
   /** Who holds what, or waits for it. */
   readonly list: () => { readonly tab: Tab; readonly name: string; readonly held: boolean }[];
   readonly holds: (tab: Tab, name: string) => boolean;
+  /** All leases are forgotten, and nobody is told. */
+  readonly forget: () => void;
+  /** It has happened to leases that may be missed still. What they would have prevented is the exception that such a store forces. */
+  readonly forgotten: () => boolean;
+}
+
+/** Locks that end by time, as processes have them; milliseconds. */
+export interface Leases {
+  readonly deathIsSeen: boolean;
+  /** T of the protocol. */
+  readonly timeoutMs: number;
 }
 
 /**
@@ -29,10 +42,12 @@ export function createLockManager(
   { now, at }: Scheduler,
   random: Random,
   odd?: 'null' | 'silent' | false,
+  leases?: Leases,
 ): LockManager {
   const held = new Map<string, Request>();
   const queues = new Map<string, Request[]>();
   const pipes = new Map<Tab, { to: number; from: number }>();
+  let forgottenAt = -Infinity;
 
   /** Time for a message between page and browser process, in order. */
   function deliver(tab: Tab, way: 'to' | 'from', task: () => void): void {
@@ -51,7 +66,36 @@ export function createLockManager(
 
   function grant(request: Request): void {
     held.set(request.name, request);
+    if (leases) lease(request, leases);
     answer(request, 'granted');
+  }
+
+  /**
+   * As `src/node/lease-locks.ts` does it: the lock `refresh` is prolonged as long as its holder runs, which steps down when it finds that it
+   * has lost it; the lock of an attempt lasts 3T from its beginning. Clocks drift, by a tenth at most.
+   */
+  function lease(request: Request, { timeoutMs }: Leases): void {
+    const { name, tab } = request;
+    const isAttempt = name.startsWith('attempt:');
+    const ttl = (isAttempt ? 3 * timeoutMs : Math.min(10_000, timeoutMs)) * random.spread(0.9, 1.1);
+    request.until = now() + ttl;
+    const end = (): void => {
+      if (held.get(name) !== request) return;
+      if (request.until > now()) return void at(request.until - now(), end);
+      free(name);
+    };
+    at(ttl, end);
+    if (isAttempt) return;
+    const prolong = (): void => {
+      if (request.released || !tab.alive()) return;
+      tab.run(() => {
+        if (request.released) return;
+        if (held.get(name) !== request) return answer(request, 'lost');
+        request.until = now() + ttl;
+        at(ttl / 3, prolong);
+      });
+    };
+    at(ttl / 3, prolong);
   }
 
   function free(name: string): void {
@@ -68,7 +112,8 @@ export function createLockManager(
     if (odd === 'silent') return;
     const holder = held.get(name);
     if (mode === 'steal') {
-      if (holder) answer(holder, 'lost');
+      // Nobody tells the holder of a lease.
+      if (holder && !leases) answer(holder, 'lost');
       grant(request);
     } else if (!holder) grant(request);
     else if (mode === 'try') answer(request, 'refused');
@@ -97,11 +142,12 @@ export function createLockManager(
             queue.filter((one) => one.tab !== tab),
           );
         }
+        if (leases && !leases.deathIsSeen) return;
         for (const [name, request] of held) if (request.tab === tab) free(name);
       });
       return {
         request(name, mode, listener) {
-          const request: Request = { tab, name, mode, listener, released: false };
+          const request: Request = { tab, name, mode, listener, released: false, until: Infinity };
           deliver(tab, 'to', () => receive(request));
           return () => {
             if (request.released) return;
@@ -118,5 +164,10 @@ export function createLockManager(
       ).flat(),
     ],
     holds: (tab, name) => held.get(name)?.tab === tab,
+    forget() {
+      forgottenAt = now();
+      Array.from(held.keys()).forEach(free);
+    },
+    forgotten: () => leases !== undefined && now() - forgottenAt < 4 * leases.timeoutMs,
   };
 }

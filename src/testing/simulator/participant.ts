@@ -1,8 +1,9 @@
 import { createCoordinator } from '../../coordinator.js';
 import type { Effect, Event, State } from '../../core/state.js';
-import { checkOptions } from '../../options.js';
+import { checkOptions, type CheckedOptions } from '../../options.js';
 import type { Ports } from '../../runtime.js';
 import type { AccessTokenOptions, TokenCoordinator, TokenCoordinatorOptions } from '../../types.js';
+import { createProcessCoordinator, type ProcessCoordinator } from '../../node/process-coordinator.js';
 import { createWorkerParticipant, type WorkerParticipant } from '../../worker/worker-participant.js';
 import type { Tab } from './tab.js';
 
@@ -32,6 +33,8 @@ export interface Participant {
   readonly app: number;
   /** What the user's code of a page has; a worker has none. */
   readonly coordinator: TokenCoordinator;
+  /** What a process does before each call. */
+  readonly reread?: () => void;
   /** What pages ask of a worker; a page is asked nothing. */
   readonly serve?: WorkerParticipant['serve'];
   /** As of its last step. */
@@ -66,7 +69,7 @@ export function createParticipant(
   options: TokenCoordinatorOptions,
   ports: Omit<Ports, 'observe'>,
   hooks: ParticipantHooks,
-  kind: 'page' | 'worker',
+  kind: 'page' | 'worker' | 'process',
   app: number,
 ): Participant {
   let state: State | undefined;
@@ -92,11 +95,65 @@ export function createParticipant(
   if (kind === 'worker') {
     return Object.assign(participant, { serve: createWorkerParticipant(checked, all, noLife).serve });
   }
-  const coordinator = createCoordinator(checked, all, noLife);
+  const process = kind === 'process' ? createProcess(checked, all) : undefined;
+  const coordinator = process?.coordinator ?? createCoordinator(checked, all, noLife);
   coordinator.on('reauth-required', ({ sessionId, version }) =>
     hooks.lossAnnounced(participant, `${sessionId}.${version}`),
   );
-  return Object.assign(participant, { coordinator });
+  return Object.assign(participant, { coordinator, ...(process && { reread: process.reread }) });
+}
+
+/** As `one-refresh/node` makes it, without its own timers: what others hear is that something has changed. */
+function createProcess(
+  options: CheckedOptions,
+  { locks, channel, store, clock, observe }: Ports,
+): ProcessCoordinator {
+  const waiting: (() => void)[] = [];
+  let unsaved = false;
+  const made = createProcessCoordinator(
+    options,
+    {
+      locks: locks!,
+      store: {
+        read: () => store.read(),
+        async update(change) {
+          try {
+            await store.update(change);
+          } catch (error) {
+            if (!unsaved) retry(500);
+            unsaved = true;
+            throw error;
+          }
+          unsaved = false;
+          for (const callback of waiting.splice(0)) callback();
+        },
+      },
+      clock,
+      observe,
+      saved: (callback) => {
+        if (unsaved) waiting.push(callback);
+        else callback();
+      },
+      onChange(callback) {
+        channel.open(callback);
+        return () => channel.close();
+      },
+      changed: () => channel.post({ type: 'changed' }),
+    },
+    noLife,
+  );
+  function retry(ms: number): void {
+    clock.setTimer(ms, () => {
+      if (!unsaved || made.coordinator.getSnapshot().role === 'none') return;
+      made.save();
+      retry(Math.min(2 * ms, 5_000));
+    });
+  }
+  return {
+    ...made,
+    // It writes what the store lacks.
+    reread: made.save,
+  };
 }
 
 /** The simulated server always says `expires_in`. */

@@ -7,7 +7,9 @@ import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
 /** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. */
-export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps';
+export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps' | LeaseProfile;
+/** Processes in place of pages, with leases for locks, and everything that befalls them. On a `folder`'s machine the death of a process is seen. */
+export type LeaseProfile = 'redis' | 'postgres' | 'folder';
 
 /** Something that is done to the world from outside, at one moment. */
 export interface Action {
@@ -55,6 +57,7 @@ export type ActionKind =
   | 'server-down'
   | 'store-down'
   | 'wipe'
+  | 'failover'
   | 'revoke';
 
 /** One schedule, before it is run. */
@@ -69,6 +72,8 @@ export interface Plan {
   readonly life: number;
   /** Locks that do what is specified. */
   readonly locks: boolean;
+  /** Locks are leases. Whether the death of a holder frees them at once. */
+  readonly leases: { readonly deathIsSeen: boolean } | undefined;
   /** Locks that do not: asked for in the queue they come as `null`; or, like steals, never. */
   readonly oddLocks: 'null' | 'silent' | false;
   /** Clients take up to so long before they send (keys, proofs, discovery), and then ask whether they still may; 0: they send at once. */
@@ -182,17 +187,34 @@ const FAULTS: readonly ActionKind[] = [
   'revoke',
 ];
 
-/** All kinds of trouble at once. */
-function isEverything(profile: Profile): boolean {
-  return profile === 'everything' || profile === 'worker' || profile === 'two-apps';
-}
+const LEASES: readonly Profile[] = ['redis', 'postgres', 'folder'];
+const ALL_AT_ONCE: readonly Profile[] = ['everything', 'worker', 'two-apps', ...LEASES];
+
+/** What befalls processes: nobody tells them that they stand still. */
+const PROCESS_FAULTS: readonly ActionKind[] = [
+  'crash',
+  'crash',
+  'crash-between',
+  'crash-between',
+  'suspend',
+  'suspend',
+  'suspend',
+  'suspend',
+  'jump',
+  'offline',
+  'server-down',
+  'store-down',
+  'failover',
+  'revoke',
+];
 
 /** Draws a whole world and what befalls it from one seed. */
 export function createPlan(seed: number, profile: Profile): Plan {
   const random = createRandom(seed, 1);
   const { int, chance, pick, spread } = random;
   const faulty = profile !== 'no-faults';
-  const everything = isEverything(profile);
+  const everything = ALL_AT_ONCE.includes(profile);
+  const leases = LEASES.includes(profile) ? { deathIsSeen: profile === 'folder' } : undefined;
   // A stream of its own: the world is otherwise that of `everything`.
   const workers = createRandom(seed, 8);
   const clients = createRandom(seed, 11);
@@ -221,8 +243,9 @@ export function createPlan(seed: number, profile: Profile): Plan {
     server: pick(SERVERS),
     graceMs: pick([10_000, 30_000, 60_000]),
     life,
-    locks: chance(0.88) && !oddLocks,
-    oddLocks,
+    locks: leases !== undefined || (chance(0.88) && !oddLocks),
+    oddLocks: leases ? false : oddLocks,
+    leases,
     // Mostly some round trips; now and then longer than it may take.
     prepareMs: clients.chance(0.5)
       ? clients.chance(faulty ? 0.3 : 0)
@@ -234,15 +257,21 @@ export function createPlan(seed: number, profile: Profile): Plan {
         ? workers.pick(['serving', 'serving', 'serving', 'serving', 'absent', 'silent'] as const)
         : undefined,
     apps: profile === 'two-apps' ? 2 : 1,
-    storeBlocks: faulty && chance(0.15),
+    storeBlocks: faulty && chance(0.15) && !leases,
     lengthMs,
     actions: [
       ...createActions(random, profile, lengthMs, participants, refreshTimeoutMs),
       ...openSignOutPage(createRandom(seed, 10), lengthMs),
     ],
-    rates: { message: rate(0.5), store: rate(0.1), request: rate(0.6) },
+    // A channel that drops everything is one of those that processes have.
+    rates: { message: leases && clients.chance(0.2) ? 1 : rate(0.5), store: rate(0.1), request: rate(0.6) },
     requestFaults: everything ? REQUEST_FAULTS : [pick(REQUEST_FAULTS), pick(REQUEST_FAULTS)],
-    storeFaults: everything ? STORE_FAULTS : [pick(STORE_FAULTS)],
+    // (A connection can always be tried again.)
+    storeFaults: leases
+      ? STORE_FAULTS.filter((fault) => fault !== 'unopened')
+      : everything
+        ? STORE_FAULTS
+        : [pick(STORE_FAULTS)],
   };
 }
 
@@ -259,14 +288,18 @@ function createActions(
     const duration = chance(0.2) ? timeoutMs * spread(3, 8) : spread(timeoutMs / 20, timeoutMs * 4);
     actions.push({ id: `a${actions.length}`, kind, at, who, for: duration, chance: next() });
   };
-  for (let n = int(8, 20 + participants); n > 0; n--) add(pick(DAILY), next() * lengthMs);
+  const daily = LEASES.includes(profile)
+    ? DAILY.filter((kind) => kind !== 'hide' && kind !== 'focus')
+    : DAILY;
+  for (let n = int(8, 20 + participants); n > 0; n--) add(pick(daily), next() * lengthMs);
   if (chance(profile === 'two-apps' ? 0.8 : 0.3)) {
     for (let n = int(1, 3); n > 0; n--) add(pick(SESSIONS), next() * lengthMs);
   }
   if (profile === 'no-faults') return actions;
 
-  const everything = isEverything(profile);
-  const kinds = everything ? FAULTS : [pick(FAULTS), pick(FAULTS)];
+  const everything = ALL_AT_ONCE.includes(profile);
+  const processFaults = PROCESS_FAULTS.filter((kind) => kind !== 'failover' || profile !== 'folder');
+  const kinds = LEASES.includes(profile) ? processFaults : everything ? FAULTS : [pick(FAULTS), pick(FAULTS)];
   for (let n = int(1, everything ? 12 : 5); n > 0; n--) {
     const kind = pick(kinds);
     // Half of them in the middle of something: a moment drawn from hours would hardly ever hit the milliseconds that count.

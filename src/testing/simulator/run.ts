@@ -160,7 +160,13 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     // Longer than any answer still travels and any pause still lasts.
     await scheduler.run(scheduler.now() + 200_000 + 4 * T, stop);
     if (checker.hostile) await heal(T);
-    for (const one of participants) scheduler.at(world.random.spread(1, 100), () => calls.get(one, {}));
+    for (const one of participants) {
+      scheduler.at(world.random.spread(1, 100), () => {
+        // A process reads before every call.
+        if (one.tab.running()) one.reread?.();
+        calls.get(one, {});
+      });
+    }
     await scheduler.run(scheduler.now() + 3 * T + 20_000, stop);
     // Tokens expire in the silence, too: a refresh that happens to be under way may come to its end, be it behind a lock without answer.
     const busy = (): boolean => participants.some(({ tab, state }) => tab.alive() && state()?.flight);
@@ -170,7 +176,8 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
       quiet = !busy() && world.stats.steps === steps;
     }
     if (!stop()) checker.atEnd();
-    if (!stop() && plan.profile !== 'no-faults' && !checker.hostile) await wipeAndOpen();
+    // (A process writes back what a store has lost when it has something to do, not because another one starts.)
+    if (!stop() && plan.profile !== 'no-faults' && !checker.hostile && !plan.leases) await wipeAndOpen();
     count(world.stats.messages, 'total');
   }
 

@@ -121,7 +121,7 @@ export function createWorld(
     fault: (tab) => {
       stats.storeOperations++;
       const kind = strikes(rates.store, plan.storeFaults, 'store');
-      const is = now() < outage.storeDown ? 'unopened' : kind;
+      const is = now() < outage.storeDown ? (plan.leases ? 'refused' : 'unopened') : kind;
       if (is) hooks.note?.(participants[tab.index], () => `store operation meets ${is}`);
       return is;
     },
@@ -142,7 +142,12 @@ export function createWorld(
     blocks: () => plan.storeBlocks && !world.calm,
     blocked: () => void (world.stats.faults['store: blocked'] ??= 1),
   });
-  const locks = createLockManager(scheduler, createRandom(seed, 6), plan.oddLocks);
+  const locks = createLockManager(
+    scheduler,
+    createRandom(seed, 6),
+    plan.oddLocks,
+    plan.leases && { ...plan.leases, timeoutMs: plan.options.refreshTimeoutMs ?? 30_000 },
+  );
   const hub = createChannelHub(
     scheduler,
     createRandom(seed, 7),
@@ -225,7 +230,7 @@ export function createWorld(
   function open(
     { active, visible }: { active: boolean; visible: boolean },
     app: number = plan.apps > 1 ? apps.int(0, plan.apps - 1) : 0,
-    kind: 'page' | 'worker' = 'page',
+    kind: 'page' | 'worker' | 'process' = plan.leases ? 'process' : 'page',
   ): Participant {
     const index = participants.length;
     const tab = createTab(index, scheduler, createRandom(seed, 100 + index), { active, visible, skew: 0 });

@@ -1,0 +1,114 @@
+import { createCoordinator, type ReadLife } from '../coordinator.js';
+import type { ClockPort, LockPort, StorePort } from '../core/ports.js';
+import { RefreshUnavailableError } from '../core/errors.js';
+import { toEnvelope, type Message } from '../core/protocol.js';
+import type { State } from '../core/state.js';
+import type { CheckedOptions } from '../options.js';
+import type { Ports } from '../runtime.js';
+import type { TokenCoordinator } from '../types.js';
+
+/** What a process has in place of a page's ports. */
+export interface ProcessPorts extends Pick<Ports, 'observe'> {
+  readonly locks: LockPort;
+  readonly store: StorePort;
+  readonly clock: ClockPort;
+  /** Calls back when the record has changed, or may have. Returns how to stop. */
+  readonly onChange: (callback: () => void) => () => void;
+  /** Tells the other processes that the record has changed. */
+  readonly changed: () => void;
+  /** Calls back when nothing is left that only this process has. */
+  readonly saved: (callback: () => void) => void;
+}
+
+/** A coordinator in a process, and what only its surroundings may do with it. */
+export interface ProcessCoordinator {
+  readonly coordinator: TokenCoordinator;
+  /** Reads the record. */
+  readonly reread: () => void;
+  /** Tries at once to write what only this process has. */
+  readonly save: () => void;
+}
+
+/** What changes the record. Nothing else is told: a question would cost every process a read. */
+const NEWS: readonly Message['type'][] = [
+  'pair',
+  'session-started',
+  'signed-out',
+  'reauth-required',
+  'refresh-failed',
+];
+
+/**
+ * The same core as in a tab, for a process. It refreshes on demand, so it arms no timer and stands for no election; it hears only that a
+ * record has changed, and reads it.
+ */
+export function createProcessCoordinator(
+  options: CheckedOptions,
+  { locks, store, clock, observe, onChange, changed, saved }: ProcessPorts,
+  readLife: ReadLife,
+): ProcessCoordinator {
+  const { client } = options;
+  let state: State | undefined;
+  let hear: (data: unknown) => void = () => {};
+  let stopHearing = (): void => {};
+  let wake = (): void => {};
+  const reread = (): void => hear(toEnvelope({ type: 'changed', sessionId: '', version: 0, term: 0 }, ''));
+
+  const coordinator = createCoordinator(
+    {
+      ...options,
+      proactive: 'never',
+      candidate: false,
+      answers: false,
+      client: {
+        ...client,
+        async refresh(request) {
+          // The core would go on without a store. Among processes that would be a second refresher.
+          if (state?.storage === 'memory')
+            throw Object.assign(new RefreshUnavailableError(), { unspent: true });
+          return client.refresh(request);
+        },
+      },
+    },
+    {
+      locks: {
+        request(name, mode, listener) {
+          const release = locks.request(name, mode, listener);
+          if (!name.startsWith('attempt:')) return release;
+          // An answer that no store has yet: nobody else is to ask again meanwhile, for as long as the lease lasts.
+          //
+          //     A  attempt lock ── answer ─ write ✗ ─ ✗ ─────────── written ─ lets go
+          //     B                                  refresh lock ░░░░░░░░░░░░░ finds A's pair
+          return () => saved(release);
+        },
+      },
+      channel: {
+        open(listener) {
+          hear = listener;
+          stopHearing();
+          // A message tells that the store is back.
+          stopHearing = onChange(() => (state?.storage === 'memory' ? wake() : reread()));
+        },
+        post(message) {
+          if (NEWS.includes((message as Message).type)) changed();
+        },
+        close: () => stopHearing(),
+      },
+      store,
+      clock,
+      lifecycle: {
+        state: () => ({ active: true, visible: true }),
+        listen: (listener) => {
+          wake = () => listener('online');
+          return () => {};
+        },
+      },
+      observe(event, after, effects) {
+        state = after;
+        observe?.(event, after, effects);
+      },
+    },
+    readLife,
+  );
+  return { coordinator, reread, save: () => wake() };
+}
