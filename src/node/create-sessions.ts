@@ -11,7 +11,7 @@ import type { Shared } from './shared.js';
 /** Options of `createSessions`. Durations are milliseconds. */
 export interface SessionsOptions extends Pick<
   TokenCoordinatorOptions,
-  'refresh' | 'minValidityMs' | 'refreshTimeoutMs' | 'isSessionLost'
+  'refresh' | 'binding' | 'minValidityMs' | 'refreshTimeoutMs' | 'isSessionLost'
 > {
   /** What all processes share: `redisShared()`, `postgresShared()`, `folderShared()`, or your own. */
   readonly shared: Shared;
@@ -54,8 +54,15 @@ export interface Sessions {
 export function createSessions(options: SessionsOptions): Sessions {
   const given: SessionsOptions = Object(options);
   const { shared, trustMemoryMs = 0, idleMs = 60_000 } = given;
-  const { refresh, minValidityMs, refreshTimeoutMs, isSessionLost } = given;
-  const checked = checkOptions({ name: '-', refresh, minValidityMs, refreshTimeoutMs, isSessionLost });
+  const { refresh, binding, minValidityMs, refreshTimeoutMs, isSessionLost } = given;
+  const checked = checkOptions({
+    name: '-',
+    refresh,
+    binding,
+    minValidityMs,
+    refreshTimeoutMs,
+    isSessionLost,
+  });
   check(
     typeof shared?.read === 'function',
     '`shared` must be redisShared(), postgresShared() or folderShared()',

@@ -21,6 +21,8 @@ const session = 'src/core/session.ts';
 const record = 'src/core/record.ts';
 const answer = 'src/core/answer.ts';
 const parse = 'src/core/parse.ts';
+const processes = 'src/node/process-coordinator.ts';
+const leases = 'src/testing/simulator/lock-manager.ts';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -805,6 +807,38 @@ export const mutants: readonly Mutant[] = [
     anchor: 'over ? tombstone(record, term) : ',
     replacement: '!over && over ? tombstone(record, term) : ',
     within: 10_000,
+  },
+  {
+    guard: 'processes: without the shared part nothing is sent',
+    file: processes,
+    anchor: "if (state?.storage === 'memory')\n            throw",
+    replacement: "if (state?.storage === 'memory' && !client)\n            throw",
+    profile: 'folder',
+    within: 2_000,
+  },
+  {
+    guard: 'processes: the lease of an attempt is kept until its answer is saved',
+    file: processes,
+    anchor: 'return () => saved(release);',
+    replacement: 'return () => (saved(() => {}), release());',
+    profile: 'folder',
+    within: 5_000,
+  },
+  {
+    guard: 'processes: the lease of an attempt outlasts everybody who waits for it',
+    file: leases,
+    anchor: '(isAttempt ? 3 * timeoutMs',
+    replacement: '(isAttempt ? timeoutMs / 3',
+    profile: 'folder',
+    within: 5_000,
+  },
+  {
+    guard: 'processes: the journal is compared although a lease was held',
+    file: refresh,
+    anchor: 'base && !base.ended && fingerprint(base) === basis',
+    replacement: 'base && !base.ended',
+    profile: 'folder',
+    within: 2_000,
   },
 ];
 

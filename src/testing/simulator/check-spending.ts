@@ -83,7 +83,9 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
     // Heard, and written down in vain: its page knows, the others may not.
     if (earlier.outcome === 'tokens' && sender.closed && truth.storeHurt()) return 'page gone';
-    if (earlier.outcome === 'tokens' && (sender.state()?.record?.version ?? 0) > version)
+    // A process that lives keeps the lease of its attempt until the pair is saved, for as long as the lease lasts.
+    const guarded = plan.leases && sender.tab.alive() && now() - earlier.sentAt < 2 * T && !locks.forgotten();
+    if (earlier.outcome === 'tokens' && !guarded && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';
     // Heard, and revoked, since the session had been signed out, or replaced; of which nothing tells any more.
     const given = earlier.answer?.kind === 'tokens' ? earlier.answer.tokens.refresh_token : undefined;
@@ -144,6 +146,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       if (mine?.sessionId !== sessionId || mine.version > version || mine.ended) {
         violate('I1', `${by.tab.name} sends version ${version} although it knows better`);
       }
+      if (state.storage === 'memory' && plan.leases)
+        violate('I1', `${by.tab.name} sends version ${version} without the shared part`);
       if (state.storage === 'memory') unstored.add(exchange);
       else if (journaled.has(by)) noted.set(exchange, journaled.get(by)!.at);
       const committed = truth.committed.get(`${sessionId}.${version + 1}`);
