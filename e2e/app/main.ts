@@ -3,6 +3,7 @@ import * as library from 'one-refresh';
 import type { AccessTokenOptions, CoordinatorEvent, EventType, TokenCoordinatorOptions } from 'one-refresh';
 import { createFetch } from 'one-refresh/fetch';
 import { createMonitor } from 'one-refresh/monitor';
+import { refreshTokenGrant, type RefreshTokenGrantOptions } from 'one-refresh/oauth';
 import { createApiCalls } from './api-calls.js';
 import { createClient } from './client.js';
 import { readRecord } from './record.js';
@@ -108,6 +109,10 @@ const lab = {
   createMonitor,
   api: createApiCalls(coordinator),
   readRecord: () => readRecord(options.name),
+
+  /** A coordinator of another configuration, as another app on this origin might have. */
+  openAnother: (name: string, grant: RefreshTokenGrantOptions) =>
+    library.createTokenCoordinator({ name, proactive: 'never', refresh: refreshTokenGrant(grant) }),
 
   /** A token as the application gets it, told by its claims; or why there is none. */
   async get(request?: Parameters<typeof coordinator.getAccessToken>[0]): Promise<TokenFacts | Failure> {
