@@ -23,6 +23,7 @@ const stages: [name: string, command: string][] = [
   ['processes', 'npm run --silent processes -- --expiries 5 --rounds 10 --deadline 4000'],
   ['build', 'npm run --silent build'],
   ['package', 'npm run --silent check:package'],
+  ['dependency ranges', 'npm run --silent check:ranges'],
   ['unused code', 'npm run --silent knip'],
   ['size', 'npm run --silent size'],
   ['as users get it', 'npm run --silent check:consumers'],
