@@ -992,6 +992,23 @@ describe('several APIs of one session', () => {
 });
 
 describe('the snapshot', () => {
+  test('shows whether the server offers DPoP nonces, once known', async () => {
+    let offered: boolean | undefined;
+    const pair = { access_token: 'access-2', refresh_token: 'refresh-2', expires_in: 10 };
+    const refresh = {
+      offersNonces: () => offered,
+      refresh: async () => ((offered = false), pair),
+    };
+    const { tab } = await signedIn({ refresh });
+    expect(tab.getSnapshot().dpopNonces).toBeUndefined();
+    void tab.getAccessToken({ forceRefresh: true });
+    await pass(100);
+    expect(tab.getSnapshot()).toMatchObject({ version: 2, dpopNonces: false });
+    void tab.signOut({ revoke: false });
+    await pass(100);
+    expect(tab.getSnapshot().dpopNonces).toBeUndefined();
+  });
+
   test('is frozen, holds no token, and is the same object until something changes', async () => {
     const { tab } = await signedIn();
     const before = tab.getSnapshot();

@@ -12,7 +12,7 @@ import type { CheckedOptions } from './options.js';
 import { outcomeOf } from './outcome.js';
 import type { Ports } from './runtime.js';
 import { createRuntime } from './runtime.js';
-import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from './types.js';
+import type { AccessTokenOptions, TokenClient, TokenCoordinator, TokenSelector } from './types.js';
 
 /** Seconds that a token lives by its own claims (JWT), if it says so. */
 export type ReadLife = (token: string) => Promise<number | undefined>;
@@ -124,7 +124,7 @@ export function createCoordinator(
     },
     changed(after) {
       if (after === seen) return;
-      const next = snapshotOf(after, seen, snapshot);
+      const next = snapshotOf(after, seen, snapshot, client);
       const { sessionId } = snapshot;
       if (sessionId && sessionId !== next.sessionId) {
         quietly(() => client.unbind?.({ name, sessionId }));
@@ -380,7 +380,12 @@ export function createInertCoordinator(): TokenCoordinator {
   };
 }
 
-function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snapshot {
+function snapshotOf(
+  s: State,
+  before: State | undefined,
+  shown: Snapshot,
+  client: TokenClient,
+): Snapshot {
   const { record, pause } = s;
   const open = s.loaded && isOpen(record);
   const { ended, version, sessionId, subject } = open
@@ -400,6 +405,7 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot): Snaps
     sessionId,
     subject,
     expiresAt: tokenOf(s, '')?.expiresAt,
+    dpopNonces: open ? client.offersNonces?.() : undefined,
     error: unchanged ? shown.error : open || isForeign(record) ? standingError(s) : undefined,
   };
 }

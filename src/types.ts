@@ -44,6 +44,11 @@ export interface TokenClient {
   readonly revoke?: ((token: string, hint: 'refresh_token' | 'access_token') => Promise<void>) | undefined;
   /** The headers that authorize one request; default: `Authorization: Bearer …` (RFC 6750 §2.1). */
   readonly authorize?: ((request: AuthorizedRequest) => Promise<Record<string, string>>) | undefined;
+  /**
+   * Of a client with DPoP: whether the authorization server has sent a `DPoP-Nonce` (RFC 9449 §8) that this tab knows of; `undefined` until the
+   * server has answered a refresh of this tab with tokens. Shown in the snapshot as `dpopNonces`.
+   */
+  readonly offersNonces?: (() => boolean | undefined) | undefined;
   /** Told of a session before it is committed; if it throws, there is no session, and `setSession` rejects with what it threw. */
   readonly bind?: ((session: NewSession) => Promise<void>) | undefined;
   /** Told, in every tab, of a session that was signed out or replaced. */

@@ -37,6 +37,11 @@ export interface Snapshot {
   readonly subject?: string | undefined;
   /** Epoch milliseconds; absent if the server did not say. */
   readonly expiresAt?: number | undefined;
+  /**
+   * With DPoP: whether the authorization server sends nonces (RFC 9449 §8). `false`: proofs made ahead of time may stay usable, see
+   * SECURITY.md. Absent without DPoP, and until this tab itself has refreshed.
+   */
+  readonly dpopNonces?: boolean | undefined;
   /** Why refreshing does not work at the moment, or why the session was lost. */
   readonly error?: TokenCoordinatorError | undefined;
 }

@@ -26,6 +26,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
   checkOptions(options);
   const metadata = serverMetadata(options);
   const dpop = dpopOf(options);
+  let offersNonces: boolean | undefined;
 
   const refresh = async (request: RefreshRequest): Promise<TokenResponse> => {
     const { refreshToken, sessionId, idempotencyKey, signal } = request;
@@ -74,7 +75,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
     let sent = await send();
     if (sent.again) sent = await send();
     const tokens = await readTokenResponse(sent.response, refreshToken);
-    await sent.support?.hearTokens(sent.proven, tokens);
+    offersNonces = await sent.support?.hearTokens(sent.proven, tokens);
     return tokens;
   };
 
@@ -83,7 +84,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
     binding: bindingOf(options),
     refresh,
     ...(!cannotRevoke && { revoke: (token, hint) => revokeToken(options, metadata, token, hint) }),
-    ...(dpop && boundClient(dpop)),
+    ...(dpop && { ...boundClient(dpop), offersNonces: () => offersNonces }),
   };
 }
 

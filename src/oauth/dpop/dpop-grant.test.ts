@@ -193,6 +193,45 @@ describe('a refresh', () => {
   });
 });
 
+describe('the client says whether the server offers nonces', () => {
+  test('not before the server has given tokens', async () => {
+    const { client } = await signIn();
+    expect(client.offersNonces?.()).toBeUndefined();
+    server.answer(json(503, {}));
+    await expect(client.refresh(request)).rejects.toThrow();
+    expect(client.offersNonces?.()).toBeUndefined();
+  });
+
+  test.each([
+    ['none came', {}, false],
+    ['one came with the tokens', { 'dpop-nonce': 'nonce-1' }, true],
+  ])('when %s', async (_name, headers, offered) => {
+    const { client } = await signIn();
+    server.answer(json(200, pair, headers));
+    await client.refresh(request);
+    expect(client.offersNonces?.()).toBe(offered);
+  });
+
+  test('when another tab heard the nonce that is still good', async () => {
+    const { client } = await signIn();
+    server.answer(wanting('nonce-1'));
+    await client.refresh(request);
+    const { client: elsewhere } = await openTab();
+    server.answer(json(200, pair));
+    await elsewhere.refresh(request);
+    expect(elsewhere.offersNonces?.()).toBe(true);
+  });
+
+  test('whatever an API on its origin sends', async () => {
+    const { client } = await signIn();
+    const previous = { headers: new Headers({ 'dpop-nonce': 'api-nonce' }) };
+    await client.authorize({ ...authorized, url: `${server.origin}/api`, previous });
+    server.answer(json(200, pair));
+    await client.refresh(request);
+    expect(client.offersNonces?.()).toBe(false);
+  });
+});
+
 describe('a request to an API', () => {
   test('is authorized with a proof that names it and the token', async () => {
     const { client } = await signIn();

@@ -45,9 +45,10 @@ export interface DPoPSupport {
   readonly hear: (request: ProvenRequest, headers: Headers, error?: string) => Promise<boolean>;
   /**
    * Takes in what new tokens of a session say about the time.
+   * @returns whether the server has sent a nonce, now or before
    * @throws `ERR_CONFIGURATION` if they are not bound to its key
    */
-  readonly hearTokens: (request: ProvenRequest, tokens: TokenResponse) => Promise<void>;
+  readonly hearTokens: (request: ProvenRequest, tokens: TokenResponse) => Promise<boolean>;
 }
 
 const keys = new Map<string, CryptoKeyPair>();
@@ -91,9 +92,12 @@ export const dpopSupport: DPoPSupport = {
     return error === 'invalid_dpop_proof' && correctClock(serverOf(request), request.sessionId, headers);
   },
 
-  async hearTokens({ sessionId }, tokens) {
+  async hearTokens(request, tokens) {
+    const { sessionId } = request;
     await checkBound(tokens, keys.get(sessionId), 'the session was begun with bound ones.');
     await hearIssueTime(sessionId, tokens);
+    // (A server may leave the header out while the last nonce is good, RFC 9449 §8.2.)
+    return (await nonceFor(serverOf(request))) !== undefined;
   },
 };
 
