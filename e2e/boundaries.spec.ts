@@ -49,7 +49,9 @@ test('a planted DPoP key signs nothing', async ({ newTab, server }) => {
       'verify',
     ]);
     const store = database.transaction('dpop', 'readwrite').objectStore('dpop');
-    const ids = (await settled(store.getAllKeys())).filter((id) => String(id).startsWith('session:'));
+    const ids = (await settled(store.getAllKeys())).filter(
+      (id) => typeof id === 'string' && id.startsWith('session:'),
+    );
     for (const id of ids) await settled(store.put(keyPair, id));
     database.close();
     return ids.length;
