@@ -1,7 +1,7 @@
 /**
  * Compiles every `ts` and `tsx` block of the documentation, strictly, as a module of its own beside tools/docs-context/ (the app's code that
  * a block takes as given). Blocks marked `signature` are the reference's declarations, checked by `npm run api`. Links between the pages are
- * followed too: to files, and to headings in them.
+ * followed too: to files, to headings in them, and to tests by their titles.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -83,6 +83,14 @@ function importsFor(example: string): string {
 
 function checkLinks(file: string, text: string): void {
   const prose = text.replaceAll(/```[\s\S]*?```/g, '');
+  // A link to a test is labelled with its title.
+  for (const [, title = '', target = ''] of prose.matchAll(
+    /\[([^\]]+)\]\(([^)\s]+\.(?:test|spec)\.tsx?)\)/g,
+  )) {
+    const linked = path.join(path.dirname(file), target);
+    if (existsSync(linked) && !readFileSync(linked, 'utf8').includes(title))
+      faults.push(`${file}: link to ${target}, in which there is no test "${title}"`);
+  }
   for (const [, target = ''] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
     if (/^[a-z]+:/.test(target)) continue;
     const [relative = '', heading] = target.split('#');
