@@ -77,7 +77,7 @@ export function overdue(t: Turn): void {
 }
 
 /** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
-export function withFailure(attempt: Journal, failure: Failure): Change {
+function withFailure(attempt: Journal, failure: Failure): Change {
   return (base) => {
     const { journal } = base ?? {};
     if (!journal || !isJournalOf(base, attempt)) return undefined;
