@@ -57,10 +57,11 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
    * I3: one tab that stands still holds nobody up for longer than T + R, and a moment; what earlier calls of a tab have waited counts.
    * Judged where nothing else is wrong.
    */
-  function checkProgress({ by, outcome, options }: Call, waited: number): void {
+  function checkProgress({ by, outcome, options, limitMs }: Call, waited: number): void {
     const now = world.scheduler.now();
-    if (outcome?.code !== 'ERR_TIMEOUT' || options.forceRefresh || by.tab.throttled() > 50)
-      return void inVain.delete(by);
+    // (A tab that stood still itself has waited for less time than its clock says.)
+    const ran = waited > limitMs - SLACK_MS && by.tab.throttled() <= SLACK_MS;
+    if (outcome?.code !== 'ERR_TIMEOUT' || options.forceRefresh || !ran) return void inVain.delete(by);
     const started = now - waited;
     const series = inVain.get(by) ?? { ms: 0, from: started, until: started };
     series.ms += now - Math.max(started, series.until);
