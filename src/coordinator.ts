@@ -380,12 +380,7 @@ export function createInertCoordinator(): TokenCoordinator {
   };
 }
 
-function snapshotOf(
-  s: State,
-  before: State | undefined,
-  shown: Snapshot,
-  client: TokenClient,
-): Snapshot {
+function snapshotOf(s: State, before: State | undefined, shown: Snapshot, client: TokenClient): Snapshot {
   const { record, pause } = s;
   const open = s.loaded && isOpen(record);
   const { ended, version, sessionId, subject } = open

@@ -7,7 +7,8 @@ import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
 /** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. */
-export type Profile = 'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps' | LeaseProfile;
+export type Profile =
+  'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps' | LeaseProfile;
 /** Processes in place of pages, with leases for locks, and everything that befalls them. On a `folder`'s machine the death of a process is seen. */
 export type LeaseProfile = 'redis' | 'postgres' | 'folder';
 
