@@ -12,10 +12,10 @@ const LONGEST_WAIT_MS = 1_000;
 /**
  * Locks as leases: they end while their holder is frozen, and the holder does not know. The lock `refresh` is prolonged as long as its
  * holder runs, and reports `lost` when another process has it, or when it may have ended. The lock of an attempt is never prolonged: it is
- * asked for once for longer than anybody waits for it (2T), so that it does not end while an answer is on its way to a frozen holder:
+ * asked for once for longer than anybody waits for it (T + R), so that it does not end while an answer is on its way to a frozen holder:
  *
  *     A  attempt lock ──── sends ─ frozen ░░░░░░░░░░░░░░░░ wakes: reads the answer, commits
- *     B                     refresh lease over ─ takes it ─ waits for A's attempt lock, 2T at most ─ finds A's pair
+ *     B                     refresh lease over ─ takes it ─ waits for A's attempt lock, T + R at most ─ finds A's pair
  */
 export function leaseLocks(
   { shared, hub, hold }: ParticipantContext,

@@ -59,7 +59,13 @@ export function createLockManager(
   function answer(request: Request, outcome: LockOutcome): void {
     deliver(request.tab, 'from', () =>
       request.tab.run(() => {
-        if (!request.released) request.listener(outcome);
+        if (request.released) return;
+        // A grant that was long on its way may be over: it counts as none (`src/node/lease-locks.ts`).
+        if (leases && outcome === 'granted' && now() > request.until - ttlOf(request, leases) / 2) {
+          drop(request);
+          return receive(request);
+        }
+        request.listener(outcome);
       }),
     );
   }
@@ -70,6 +76,10 @@ export function createLockManager(
     answer(request, 'granted');
   }
 
+  function ttlOf({ name }: Request, { timeoutMs }: Pick<Leases, 'timeoutMs'>): number {
+    return name.startsWith('attempt:') ? 3 * timeoutMs : Math.min(10_000, timeoutMs);
+  }
+
   /**
    * As `src/node/lease-locks.ts` does it: the lock `refresh` is prolonged as long as its holder runs, which steps down when it finds that it
    * has lost it; the lock of an attempt lasts 3T from its beginning. Clocks drift, by a tenth at most.
@@ -77,7 +87,7 @@ export function createLockManager(
   function lease(request: Request, { timeoutMs }: Leases): void {
     const { name, tab } = request;
     const isAttempt = name.startsWith('attempt:');
-    const ttl = (isAttempt ? 3 * timeoutMs : Math.min(10_000, timeoutMs)) * random.spread(0.9, 1.1);
+    const ttl = ttlOf(request, { timeoutMs }) * random.spread(0.9, 1.1);
     request.until = now() + ttl;
     const end = (): void => {
       if (held.get(name) !== request) return;
