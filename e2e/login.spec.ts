@@ -34,9 +34,7 @@ const ask = async <T>(tab: EngineTab, question: () => T | Promise<T>): Promise<T
   tab.evaluate(question).catch(() => undefined);
 
 async function ready(tab: EngineTab): Promise<void> {
-  await expect
-    .poll(() => ask(tab, () => document.readyState === 'complete' && 'page' in window), { timeout: 20_000 })
-    .toBe(true);
+  await expect.poll(() => ask(tab, () => document.readyState === 'complete' && 'page' in window)).toBe(true);
 }
 
 /** Leaves the page for the server. */
@@ -51,15 +49,13 @@ async function start(tab: EngineTab, request: object = {}): Promise<void> {
 /** Back on the redirect page: what came of it. */
 async function finished(tab: EngineTab): Promise<unknown> {
   const isBack = () => location.pathname === '/callback' && 'page' in window && !window.page.left;
-  await expect.poll(() => ask(tab, isBack), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => ask(tab, isBack)).toBe(true);
   return tab.evaluate(() => window.page.finished);
 }
 
 /** The provider's own page is there. */
 const signInPage = (tab: EngineTab): Promise<void> =>
-  expect
-    .poll(() => ask(tab, () => document.querySelector('button.alice') !== null), { timeout: 20_000 })
-    .toBe(true);
+  expect.poll(() => ask(tab, () => document.querySelector('button.alice') !== null)).toBe(true);
 
 /** Chooses a user there, or nobody. */
 async function choose(tab: EngineTab, user: string): Promise<void> {
@@ -109,10 +105,10 @@ test('signs in by popup, in two tabs at once', { tag: ['@core', '@page'] }, asyn
   // The first is in the middle of its exchange when the second begins.
   server.faults.add({ grantType: 'authorization_code', answerDelayMs: 2_000, times: 2 });
   await first.page?.click('button');
-  await expect.poll(() => exchanges(server).length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => exchanges(server).length).toBe(1);
   await second.page?.click('button');
   for (const tab of [first, second]) {
-    await expect.poll(() => ask(tab, () => window.page.popup), { timeout: 20_000 }).toEqual({});
+    await expect.poll(() => ask(tab, () => window.page.popup)).toEqual({});
     expect(await session(tab)).toMatchObject({ status: 'signed-in', subject: 'alice' });
     expect(await address(tab)).toMatch('/login/');
   }
@@ -165,7 +161,7 @@ test('a reload during the exchange loses this attempt only', async ({ server, op
   const tab = await open();
   server.faults.add({ grantType: 'authorization_code', answerDelayMs: 3_000 });
   await start(tab, { loginHint: 'alice' });
-  await expect.poll(() => exchanges(server).length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => exchanges(server).length).toBe(1);
   await tab.goto(`${server.url}/callback`);
   expect(await finished(tab)).toEqual({});
   expect(exchanges(server)).toHaveLength(1);
@@ -210,7 +206,7 @@ test(
     await tab.goto(`${server.url}/login/`);
     await ready(tab);
     await tab.evaluate(() => void setTimeout(() => void window.page.login.signOut(), 0));
-    await expect.poll(() => ask(tab, () => location.pathname), { timeout: 20_000 }).toBe('/');
+    await expect.poll(() => ask(tab, () => location.pathname)).toBe('/');
     await expect.poll(() => session(other)).toMatchObject({ status: 'signed-out' });
     await expect
       .poll(
@@ -286,7 +282,7 @@ test.describe('with a server of other make', () => {
   test('signs in by popup', { tag: '@page' }, async ({ open, other }) => {
     const [first, second] = [await open(options(other)), await open()];
     await first.page?.click('button');
-    await expect.poll(() => ask(first, () => window.page.popup), { timeout: 20_000 }).toEqual({});
+    await expect.poll(() => ask(first, () => window.page.popup)).toEqual({});
     await expect.poll(async () => (await session(second))?.sessionId).toBe((await session(first))?.sessionId);
   });
 
@@ -296,7 +292,7 @@ test.describe('with a server of other make', () => {
     await opened?.waitForURL(/interaction/);
     await opened?.close();
     await expect
-      .poll(() => ask(tab, () => window.page.popup), { timeout: 20_000 })
+      .poll(() => ask(tab, () => window.page.popup))
       .toMatchObject({ error: { code: 'popup_closed' } });
   });
 });
