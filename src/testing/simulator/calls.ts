@@ -1,5 +1,6 @@
 import type { TokenCoordinatorError } from '../../core/errors.js';
 import { patienceMs } from '../../core/limits.js';
+import { parseRecord } from '../../core/parse.js';
 import { isOpen } from '../../core/record.js';
 import type { AccessTokenOptions } from '../../types.js';
 import type { Checker } from './checker.js';
@@ -69,7 +70,8 @@ export function createCalls(
   }
 
   function storedBefore({ tab }: Participant): string | undefined {
-    const stored = world.database.value();
+    // (A hostile script may have written anything.)
+    const stored = parseRecord(world.database.value(), tab.clock.wall());
     if (!isOpen(stored) || tab.lastStill() > 0) return undefined;
     const since = checker.truth.committed.get(`${stored.sessionId}.1`) ?? Infinity;
     return since < world.scheduler.now() - tab.age() ? stored.sessionId : undefined;
