@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessToken, Journal, SessionRecord } from './record.js';
-import { current, newer } from './record.js';
+import { current, newer, SCHEMA } from './record.js';
 
 const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };
@@ -111,4 +111,11 @@ test('of a foreign session the store alone tells', () => {
   const own = record({});
   expect(current(own, foreign)).toBe(own);
   expect(current(undefined, foreign)).toBe(foreign);
+});
+
+test('the store counts before a later schema in memory', () => {
+  const forged = record({ sessionId: 'forged', schema: SCHEMA + 1, startedAt: 9_999 });
+  const stored = record({ sessionId: 'own', startedAt: 1 });
+  expect(current(stored, forged)).toBe(stored);
+  expect(current(undefined, forged)).toBe(forged);
 });

@@ -163,14 +163,16 @@ function placeOf({ schema, startedAt, term, sessionId, binding, version }: Sessi
 }
 
 /**
- * What counts, of the store and a participant's memory. Of a foreign session memory knows nothing that the store does not; and no
- * sign-out of ours ends one.
+ * What counts, of the store and a participant's memory. Of a foreign session, and of one that this version of the package may not
+ * write, memory knows nothing that the store does not; and no sign-out of ours ends a foreign one.
  */
 export function current(
   stored: SessionRecord | undefined,
   memory: SessionRecord | undefined,
 ): SessionRecord | undefined {
-  if (isForeign(memory)) return stored ?? memory;
+  // (Held in memory alone, a forged record of a later version would outlast every sign-in.)
+  const isUnwritable = isOpen(memory) && memory.schema > SCHEMA;
+  if (isForeign(memory) || isUnwritable) return stored ?? memory;
   return memory && isForeign(stored) && isOver(memory) ? stored : newer(stored, memory);
 }
 

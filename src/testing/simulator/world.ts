@@ -1,4 +1,5 @@
 import type { Effect, Event, State } from '../../core/state.js';
+import type { SessionRecord } from '../../core/record.js';
 import type { Plan } from './plan.js';
 import { createChannelHub, type ChannelHub } from './channel-hub.js';
 import { createDatabase, type Database } from './database.js';
@@ -136,8 +137,9 @@ export function createWorld(
     written: (tab, before, after) => {
       checker.written(participants[tab.index]!, before, after);
       hooks.phase(participants[tab.index]!, 'written');
-      const { journal, term } = after;
-      if (journal?.term === term && !journal.failure) hooks.phase(participants[tab.index]!, 'journaled');
+      // (What a hostile script wrote may be written back as it is.)
+      const { journal, term } = Object(after) as SessionRecord;
+      if (journal && journal.term === term && !journal.failure) hooks.phase(participants[tab.index]!, 'journaled');
     },
     blocks: () => plan.storeBlocks && !world.calm,
     blocked: () => void (world.stats.faults['store: blocked'] ??= 1),
