@@ -827,8 +827,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'processes: the lease of an attempt outlasts everybody who waits for it',
     file: leases,
-    anchor: '(isAttempt ? 3 * timeoutMs',
-    replacement: '(isAttempt ? timeoutMs / 3',
+    anchor: "startsWith('attempt:') ? 3 * timeoutMs",
+    replacement: "startsWith('attempt:') ? timeoutMs / 3",
     profile: 'folder',
     within: 5_000,
   },
