@@ -79,11 +79,11 @@ export function overdue(t: Turn): void {
 /** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
 function withFailure(attempt: Journal, failure: Failure): Change {
   return (base) => {
-    const { journal } = base ?? {};
+    const journal = base?.journal;
     if (!journal || !isJournalOf(base, attempt)) return undefined;
     const conflicts = failure.conflict ? (journal.conflicts ?? 0) + 1 : 0;
     const failures = journal.failures + 1;
-    return { ...base!, term: base!.term + 1, journal: { ...journal, failures, conflicts, failure } };
+    return { ...base, term: base.term + 1, journal: { ...journal, failures, conflicts, failure } };
   };
 }
 

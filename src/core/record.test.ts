@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessToken, Journal, SessionRecord } from './record.js';
-import { current, newer, SCHEMA } from './record.js';
+import { current, MOST_AUDIENCES, newer, SCHEMA, tokensIn, withPair } from './record.js';
 
 const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };
@@ -118,4 +118,23 @@ test('the store counts before a later schema in memory', () => {
   const stored = record({ sessionId: 'own', startedAt: 1 });
   expect(current(stored, forged)).toBe(stored);
   expect(current(undefined, forged)).toBe(forged);
+});
+
+test('no record holds no token', () => {
+  expect(tokensIn(undefined)).toEqual([]);
+});
+
+test('one audience too many drops the one fetched longest ago', () => {
+  const names = Array.from({ length: MOST_AUDIENCES - 1 }, (_, n) => `["${n}",[]]`);
+  const full = Object.fromEntries(
+    ['', ...names].map((name, n) => [name, { ...fetched, version: name === names[3] ? 1 : n + 2 }]),
+  );
+  const { accessTokens } = withPair(record({ accessTokens: full, version: 90 }), {
+    refreshToken: 'r',
+    audience: '["new",[]]',
+    accessToken: fetched,
+  });
+  expect(Object.keys(accessTokens)).toHaveLength(MOST_AUDIENCES);
+  expect(accessTokens).not.toHaveProperty([names[3]!]);
+  expect(accessTokens).toHaveProperty(['["new",[]]']);
 });

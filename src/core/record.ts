@@ -283,7 +283,7 @@ export function attemptOf(
  *        (the first one's write fails)                                    notes "1 was not sent": not in 2
  */
 export function isJournalOf(record: SessionRecord | undefined, { by, term, at }: Journal): boolean {
-  const { journal } = record ?? {};
+  const journal = record?.journal;
   return journal?.by === by && journal.term === term && journal.at === at;
 }
 

@@ -139,7 +139,8 @@ export function createWorld(
       hooks.phase(participants[tab.index]!, 'written');
       // (What a hostile script wrote may be written back as it is.)
       const { journal, term } = Object(after) as SessionRecord;
-      if (journal && journal.term === term && !journal.failure) hooks.phase(participants[tab.index]!, 'journaled');
+      if (journal && journal.term === term && !journal.failure)
+        hooks.phase(participants[tab.index]!, 'journaled');
     },
     blocks: () => plan.storeBlocks && !world.calm,
     blocked: () => void (world.stats.faults['store: blocked'] ??= 1),
