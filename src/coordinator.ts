@@ -65,10 +65,9 @@ export function createCoordinator(
       let isSent = false;
       const assertSendable = (): void => {
         // A client that was let through once may have sent something.
-        const unspent = !isSent;
-        isSent ||= maySend(state(), attempt, now());
         if (!maySend(state(), attempt, now()))
-          throw Object.assign(new RefreshUnavailableError(), { unspent });
+          throw Object.assign(new RefreshUnavailableError(), { unspent: !isSent });
+        isSent = true;
       };
       const cancelWatch = watchForMisuse();
       sending = true;

@@ -121,7 +121,7 @@ export const mutants: readonly Mutant[] = [
     guard: 'check before send: a client that prepares its request asks again',
     file: 'src/coordinator.ts',
     anchor: 'if (!maySend(state(), attempt, now()))',
-    replacement: 'if (!isSent && unspent < isSent)',
+    replacement: 'if (isSent && !isSent)',
     within: 10_000,
   },
   {

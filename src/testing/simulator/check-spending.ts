@@ -94,7 +94,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     // (The deadline counts from when the journal was written, which may be T/2 before the send.)
     const since = noted.get(earlier) ?? earlier.begunAt;
     if (now() - since >= T - SLACK_MS || belated.has(earlier)) return 'overdue';
-    // Without locks the journal is all there is, and it went with the store; so it is for who waited 2T in vain, counted from
+    // Without locks the journal is all there is, and it went with the store; so it is for who waited T + R in vain, counted from
     // an older journal, for the lock that a page held as it stood still: it sends with its place in the queue.
     const mine = locks.holds(by.tab, attemptLock(earlier.request));
     const lost = truth.storeResetAt >= (noted.get(earlier) ?? Infinity) && !mine;
