@@ -64,11 +64,12 @@ async function run(
   let child: ChildProcess | undefined;
 
   async function restart(): Promise<void> {
-    const mine = start();
-    child = mine;
     const until = performance.now() + START_MS;
+    child = start();
     while (!(await isReady())) {
-      if (mine.exitCode !== null || performance.now() > until) throw new Error('The server did not start');
+      if (performance.now() > until) throw new Error('The server did not start');
+      // A killed PostgreSQL leaves processes that hold its memory for a moment, and refuses to start beside them.
+      if (child.exitCode !== null) child = start();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
