@@ -55,7 +55,10 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
 
   /**
    * I3: one tab that stands still holds nobody up for longer than T + R, and a moment; what earlier calls of a tab have waited counts.
-   * Judged where nothing else is wrong.
+   * Judged where nothing else is wrong, and where it stands still once. A tab that wakes shows that it lives, and the wait for it begins anew:
+   *
+   *     A  holds the lock, stands still ──╮ wakes, sends, stands still again ──────────────╮
+   *     B  asks ──────────────────────────┴ sees A's journal, and gives A its time ── B's call reaches its limit
    */
   function checkProgress({ by, outcome, options, limitMs }: Call, waited: number): void {
     const now = world.scheduler.now();
@@ -67,10 +70,11 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     series.ms += now - Math.max(started, series.until);
     series.until = now;
     inVain.set(by, series);
-    const still = world.participants.filter(({ tab }) => tab.alive() && tab.lastStill() >= series.from);
+    const still = world.participants.filter(({ tab }) => tab.alive() && tab.standstills(series.from) > 0);
+    const standstills = still.reduce((sum, { tab }) => sum + tab.standstills(series.from), 0);
     const { prepareMs } = plan;
     const calm = Object.keys(world.stats.faults).every((fault) => fault === 'suspend') && prepareMs <= 400;
-    if (!calm || !plan.locks || still.length > 1 || still.includes(by) || by.left || by.closed) return;
+    if (!calm || !plan.locks || standstills > 1 || still.includes(by) || by.left || by.closed) return;
     // (It had its turn: what follows is the server's answer.)
     if (world.network.exchanges().some(({ tab, begunAt }) => tab === by.tab && begunAt >= series.from))
       return;

@@ -18,6 +18,8 @@ export interface Tab {
   readonly age: () => number;
   /** When it last could not run, or `-Infinity`; virtual time. */
   readonly lastStill: () => number;
+  /** How often it has stood still since then; virtual time. */
+  readonly standstills: (since: number) => number;
   /** Runs `task` in this page: at once, after a standstill, or never. */
   readonly run: (task: () => void) => void;
   readonly tell: (change: LifecycleChange) => void;
@@ -65,7 +67,8 @@ export function createTab(
   let asleep = false;
   let still = 0;
   let slept = 0;
-  let lastStill = -Infinity;
+  /** When each of its standstills ended. */
+  const ended: number[] = [];
   let interval = 0;
   let released = { at: -Infinity, interval: 0 };
   let ids = 0;
@@ -129,7 +132,8 @@ export function createTab(
     cached: () => cached,
     visible: () => visible,
     age: () => now() - born - still - standing(),
-    lastStill: () => (stopped() ? now() : lastStill),
+    lastStill: () => (stopped() ? now() : (ended.at(-1) ?? -Infinity)),
+    standstills: (since) => ended.filter((at) => at >= since).length + Number(stopped()),
     run,
     tell: (change) =>
       run(() => {
@@ -147,7 +151,7 @@ export function createTab(
       still += standing();
       if (asleep) slept += standing();
       if (released.at >= stoppedAt) released = { ...released, at: now() };
-      lastStill = now();
+      ended.push(now());
       stoppedAt = undefined;
       asleep = false;
       // One task each, as on a real page: what a task settles runs before the next one.
