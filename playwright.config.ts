@@ -30,8 +30,10 @@ const firefoxPrefs = {
   'dom.ipc.processCount.webIsolated': 60,
 };
 
-// `npm run e2e -- --core`: what `npm test` has time for.
-const core = process.env['E2E_CORE'] === '1';
+// `npm run e2e -- --set …`: see tools/e2e.ts.
+const set = process.env['E2E_SET'];
+if (set !== undefined && !['core', 'core-without-smoke', 'smoke'].includes(set))
+  throw new Error(`there is no set of tests named ${set}`);
 
 const chromium = findBrowser('chromium');
 const firefox = findBrowser('firefox');
@@ -49,7 +51,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   // an assertion, and counts what the library waits for, not the browser.
   expect: { timeout: 0 },
   // So a fault that most tests meet would take an hour to be told.
-  maxFailures: core ? 10 : 0,
+  maxFailures: set === undefined ? 0 : 10,
   reporter: 'list',
   use: { trace: 'off' },
   // Tests marked @chromium or @firefox are about what that engine alone does (or its driver), those marked @page need a page of
@@ -58,7 +60,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       name: 'firefox',
       workers: 1,
-      ...(core ? { grep: /@core/ } : {}),
+      ...(set === undefined ? {} : { grep: /@core/ }),
       grepInvert: /@chromium/,
       use: {
         browserName: 'firefox',
@@ -73,7 +75,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       name: 'webkit',
       workers: 1,
-      ...(core ? { grep: /@core/ } : {}),
+      ...(set === undefined ? {} : { grep: /@core/ }),
       grepInvert:
         webkit === undefined || webkit.own
           ? /@chromium|@firefox|@settings/
@@ -86,7 +88,8 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       // The most tests, so last: when the other engines are through, both places are its own.
       name: 'chromium',
-      grepInvert: core ? /@firefox|@slow/ : /@firefox/,
+      ...(set === 'smoke' ? { grep: /@core/ } : {}),
+      grepInvert: notInChromium(set),
       use: {
         browserName: 'chromium',
         launchOptions: {
@@ -97,3 +100,8 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     },
   ],
 });
+
+function notInChromium(set: string | undefined): RegExp {
+  if (set === undefined) return /@firefox/;
+  return set === 'core-without-smoke' ? /@firefox|@slow|@core/ : /@firefox|@slow/;
+}

@@ -4,6 +4,9 @@ import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { entries } from './tools/entries.js';
 
+// These start a Redis and a PostgreSQL of their own, which not every contributor has: `npm test` leaves them to `npm run verify`.
+const withDatabases = ['test/node/**/*.test.ts', 'test/server/database-*.test.ts'];
+
 export default defineConfig({
   plugins: [react()],
   resolve: {
@@ -29,9 +32,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
+          exclude: ['**/node_modules/**', ...withDatabases],
           testTimeout: 60_000,
         },
       },
+      { extends: true, test: { name: 'databases', include: withDatabases, testTimeout: 60_000 } },
       {
         // What the simulator reaches, where that is measured: half a minute of schedules.
         extends: true,

@@ -1,12 +1,15 @@
 /**
- * `npm run e2e -- …`: makes sure that the browsers are there, then hands every argument on to Playwright. One is its own: `--core` runs
- * what `npm test` has time for, nearly everything in Chromium and the tests marked @core in the other engines.
+ * `npm run e2e -- …`: makes sure that the browsers are there, then hands every argument on to Playwright. One is its own: `--set NAME`.
+ * `core`, for `npm run verify`: nearly everything in Chromium, and the tests marked @core in the other engines.
+ * `smoke`, for `npm test`: the tests marked @core in Chromium. `core-without-smoke`: the difference.
  */
 import { spawnSync } from 'node:child_process';
 import { browserNames, ensureBrowser } from './browsers.js';
 
-const args = process.argv.slice(2).filter((arg) => arg !== '--core');
-const core = args.length < process.argv.length - 2;
+const args = process.argv.slice(2);
+const setAt = args.indexOf('--set');
+const [, set] = setAt < 0 ? [] : args.splice(setAt, 2);
+if (set === 'smoke') args.push('--project', 'chromium');
 const asked = args.flatMap((arg, i) =>
   arg.startsWith('--project=') ? [arg.slice('--project='.length)] : arg === '--project' ? [args[i + 1]] : [],
 );
@@ -16,7 +19,7 @@ try {
   }
   const { status } = spawnSync('npx', ['playwright', 'test', ...args], {
     stdio: 'inherit',
-    env: { ...process.env, ...(core ? { E2E_CORE: '1' } : {}) },
+    env: { ...process.env, ...(set === undefined ? {} : { E2E_SET: set }) },
   });
   process.exitCode = status ?? 1;
 } catch (error) {
