@@ -1,5 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { jwt } from '../test/support/jwt.js';
 import { Origin, pass, watch } from '../test/support/tabs.js';
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from './core/errors.js';
 import type { TokenResponse } from './core/types.js';
@@ -197,17 +198,15 @@ describe('getAccessToken', () => {
 
 describe('how long a token lives', () => {
   test('what its response does not say, its own claims do', async () => {
-    const { origin, tab } = await signedIn();
+    const { tab } = await signedIn();
     const at = Date.now();
-    origin.claimedLife = 90;
-    void tab.setSession({ access_token: 'access-9' });
+    void tab.setSession({ access_token: jwt({ iat: 1_000, exp: 1_090 }) });
     await pass(50);
     expect(tab.getSnapshot().expiresAt).toBe(at + 90_000);
   });
 
   test('nobody says: it is valid until it is refused, and never refreshed by itself', async () => {
-    const { origin, tab, strict } = await signedIn({ proactive: 'always' });
-    origin.claimedLife = undefined;
+    const { tab, strict } = await signedIn({ proactive: 'always' });
     void tab.setSession({ access_token: 'access-9', refresh_token: 'refresh-9' });
     await pass(1_000_000_000);
     const call = watch(tab.getAccessToken());
@@ -477,9 +476,8 @@ describe('what the server says', () => {
     }
     expect(tab.getSnapshot().expiresAt).toBeLessThanOrEqual(Date.now() + 10_000);
     const at = Date.now();
-    origin.claimedLife = 90;
     const nulls = { refresh_token: null, id_token: null, token_type: null, expires_in: null };
-    const given = watch(tab.setSession({ access_token: 'access-9', ...nulls } as never));
+    const given = watch(tab.setSession({ access_token: jwt({ iat: 1_000, exp: 1_090 }), ...nulls } as never));
     await pass(50);
     expect(given.outcome()).toBeUndefined();
     expect(tab.getSnapshot().expiresAt).toBe(at + 90_000);

@@ -5,17 +5,16 @@ import { patienceMs } from './core/limits.js';
 import { isText } from './core/parse.js';
 import { audienceKey, idempotencyKey, isForeign, isOpen, tokensIn } from './core/record.js';
 import { maySend } from './core/refresh.js';
-import type { Secrets } from './core/sanitise.js';
+import type { Fault } from './core/record.js';
+import { messageOf, type Secrets } from './core/sanitise.js';
 import type { Outcome, State } from './core/state.js';
-import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './core/types.js';
+import type { CoordinatorEvent, EventType, Snapshot } from './core/types.js';
 import type { CheckedOptions } from './options.js';
 import { outcomeOf } from './outcome.js';
 import type { Ports } from './runtime.js';
 import { createRuntime } from './runtime.js';
+import { areTokens, isKnownType, refusalOf, tokensWithLife, typeOf } from './token-response.js';
 import type { AccessTokenOptions, TokenClient, TokenCoordinator, TokenSelector } from './types.js';
-
-/** Seconds that a token lives by its own claims (JWT), if it says so. */
-export type ReadLife = (token: string) => Promise<number | undefined>;
 
 /** What a caller with no wishes is given at once. */
 interface Fast {
@@ -26,11 +25,7 @@ interface Fast {
 }
 
 /** Promises, snapshots and listeners on top of one participant. */
-export function createCoordinator(
-  options: CheckedOptions,
-  ports: Ports,
-  readLife: ReadLife,
-): TokenCoordinator {
+export function createCoordinator(options: CheckedOptions, ports: Ports): TokenCoordinator {
   const { name, client, isSessionLost, ...core } = options;
   const { clock } = ports;
   const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
@@ -59,9 +54,6 @@ export function createCoordinator(
       const secrets = (): Secrets => [refreshToken, ...tokensIn(record), ...tokensIn(state().record)];
       const controller = new AbortController();
       controllers.set(tag, controller);
-      // Needed again, most likely: so that nothing stands between the answer and its commit.
-      const last = tokenOf(state(), audienceKey(attempt));
-      if (last?.claimed) void readLife(last.token);
       let isSent = false;
       const assertSendable = (): void => {
         // A client that was let through once may have sent something.
@@ -86,22 +78,16 @@ export function createCoordinator(
       sending = false;
       void answer
         .then(
-          async (answered) => {
-            const tokens = read(answered);
-            return tokens
-              ? ({ outcome: { kind: 'tokens', tokens }, life: await lifeOf(tokens) } as const)
-              : { outcome: outcomeOf(undefined, undefined) };
-          },
-          (error: unknown) => ({
-            outcome: outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost, secrets()),
-          }),
+          (answered) => outcomeOfAnswer(answered, sessionId, secrets),
+          (error: unknown) =>
+            outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost, secrets()),
         )
         // An error, or an answer, that throws when it is looked at.
-        .catch(() => ({ outcome: outcomeOf(undefined, undefined) }))
-        .then((result: { outcome: Outcome; life?: number | undefined }) => {
+        .catch(() => outcomeOf(undefined, undefined))
+        .then((outcome: Outcome) => {
           cancelWatch();
           controllers.delete(tag);
-          dispatch({ type: 'answered', tag, ...result });
+          dispatch({ type: 'answered', tag, outcome });
         });
     },
     deliver(effect) {
@@ -176,8 +162,22 @@ export function createCoordinator(
     return false;
   }
 
-  function lifeOf(tokens: TokenResponse): Promise<number | undefined> | undefined {
-    return tokens.expires_in === undefined ? readLife(tokens.access_token) : undefined;
+  /** Nothing here waits: the server has rotated, and a page that dies now loses the pair. */
+  function outcomeOfAnswer(answered: unknown, sessionId: string, secrets: () => Secrets): Outcome {
+    const tokens = tokensWithLife(answered, clock.wall());
+    if (!tokens) return outcomeOf(undefined, undefined);
+    const { record } = state();
+    // (The commit finds out that this session is over.)
+    if (!isOpen(record) || record.sessionId !== sessionId) return { kind: 'tokens', tokens };
+    const refusal = refusalOf(tokens, record, client);
+    const typed = { ...tokens, token_type: tokens.token_type ?? typeOf(record) };
+    if (!refusal) return { kind: 'tokens', tokens: typed };
+    const { access_token, refresh_token, id_token } = tokens;
+    const message = messageOf(refusal.message, [...secrets(), access_token, refresh_token, id_token]);
+    const refused: Fault = { code: 'ERR_CONFIGURATION', message };
+    return refusal.isForeign
+      ? { kind: 'foreign', refused, refreshToken: refresh_token }
+      : { kind: 'tokens', tokens, refused };
   }
 
   function inMemory(wall: number): typeof fast {
@@ -257,27 +257,29 @@ export function createCoordinator(
 
     async setSession(given, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
       // At once: what is given may be changed, or be gone, when it is needed.
-      const tokens = read(given);
+      const at = clock.wall();
+      const tokens = tokensWithLife(given, at);
       const wrong =
         !tokens || !areTexts(given.refresh_token, given.id_token, given.token_type, subject)
           ? 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`'
-          : (tokens.token_type?.toLowerCase() === 'dpop' && !client.authorize) ||
-              (dpopKeyPair && !client.bind)
-            ? 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })'
-            : undefined;
+          : !areTokens(tokens.access_token, tokens.refresh_token)
+            ? 'These tokens have characters that no token has (RFC 6749 §A.12); hand over the response as it came'
+            : dpopKeyPair && !client.bind
+              ? 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })'
+              : !isKnownType(tokens.token_type, client)
+                ? 'These tokens are no Bearer tokens; with `token_type` DPoP use refreshTokenGrant({ dpop: true })'
+                : undefined;
       if (!tokens || wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong!);
-      const at = clock.wall();
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
       let written = false;
       const begin = async (): Promise<void> => {
         // Whether somebody is, a tab without a store has to ask first.
         if (ifSignedOut) await ready;
-        const life = await lifeOf(tokens);
         await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
         await ask((id) => {
           written = true;
-          dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, life, at });
+          dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, at });
         });
       };
       const failed = (error: unknown): never => {
@@ -401,25 +403,6 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot, client
     expiresAt: tokenOf(s, '')?.expiresAt,
     dpopNonces: open ? client.offersNonces?.() : undefined,
     error: unchanged ? shown.error : open || isForeign(record) ? standingError(s) : undefined,
-  };
-}
-
-/**
- * What can be used of a token response (RFC 6749 §5.1), read once; `undefined` if that is nothing. What is no text, or empty, is absent
- * (some servers say `null`), or it could be neither stored nor sent, and would take the place of what is there.
- */
-function read(tokens: TokenResponse | null | undefined): TokenResponse | undefined {
-  const { access_token, refresh_token, id_token, token_type, expires_in } = Object(tokens) as TokenResponse;
-  if (!access_token || !isText(access_token)) return undefined;
-  const text = (member: unknown): string | undefined => (isText(member) && member ? member : undefined);
-  const seconds = parseFloat(expires_in as never);
-  return {
-    ...tokens,
-    access_token,
-    refresh_token: text(refresh_token),
-    id_token: text(id_token),
-    token_type: text(token_type),
-    expires_in: seconds >= 0 ? seconds : undefined,
   };
 }
 

@@ -6,7 +6,6 @@ import { indexedDbStore } from './browser/indexed-db.js';
 import { lifecycleHere } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
 import { createCoordinator, createInertCoordinator } from './coordinator.js';
-import { claimedLife } from './claimed-life.js';
 import { checkOptions } from './options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from './types.js';
 
@@ -58,16 +57,5 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       // Its answer comes over the channel.
       worker: native && lazyWorker(options),
     },
-    readLife,
   );
-}
-
-/** Loaded only for servers that leave out `expires_in`. */
-async function readLife(token: string): Promise<number | undefined> {
-  try {
-    const { decodeJwt } = await import('jose/jwt/decode');
-    return claimedLife(decodeJwt(token));
-  } catch {
-    return undefined;
-  }
 }

@@ -49,6 +49,11 @@ export interface TokenClient {
    * server has answered a refresh of this tab with tokens. Shown in the snapshot as `dpopNonces`.
    */
   readonly offersNonces?: (() => boolean | undefined) | undefined;
+  /**
+   * Told of the tokens that a refresh of this session brought, before they are committed. Synchronous: nothing may stand between an answer and
+   * its commit. If it throws, nothing of the answer is used but its refresh token, and the error is `ERR_CONFIGURATION` with this message.
+   */
+  readonly check?: ((answer: Pick<NewSession, 'sessionId' | 'tokens'>) => void) | undefined;
   /** Told of a session before it is committed; if it throws, there is no session, and `setSession` rejects with what it threw. */
   readonly bind?: ((session: NewSession) => Promise<void>) | undefined;
   /** Told, in every tab, of a session that was signed out or replaced. */

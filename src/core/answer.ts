@@ -11,14 +11,14 @@ import type { Attempt, Change, Continuation, Event, Outcome, StoreResult, Turn }
 const MAX_CONFLICTS = 3;
 
 /** An answer, in time or late; the attempt that asked for it may have lost its lock, its tab's flight, or its race. */
-export function answered(t: Turn, { tag, outcome, life }: Extract<Event, { type: 'answered' }>): void {
+export function answered(t: Turn, { tag, outcome }: Extract<Event, { type: 'answered' }>): void {
   const { s, now } = t;
   const attempt = s.attempts.find((one) => one.tag === tag);
   if (!attempt) return;
   const flying = s.flight?.attempt === tag && s.flight.phase === 'sending';
   if (outcome.kind === 'tokens') {
     if (flying) hold(t, 'committing');
-    return commit(t, attempt, outcome.tokens, life);
+    return commit(t, attempt, outcome);
   }
   if (outcome.kind === 'lost' || outcome.kind === 'conflict') {
     const { version, attempt: number, sent } = attempt;
@@ -28,6 +28,9 @@ export function answered(t: Turn, { tag, outcome, life }: Extract<Event, { type:
     post(t, { type: 'conflict' });
   }
   if (outcome.kind === 'lost') return flying ? reconcile(t, attempt) : endAttempt(t, attempt);
+  // The tokens of somebody else. (A server that does not rotate may have sent our own again.)
+  if (outcome.kind === 'foreign' && outcome.refreshToken && outcome.refreshToken !== attempt.refreshToken)
+    t.effects.push({ type: 'revoke', token: outcome.refreshToken });
   const failure = failureFor(t, attempt, outcome);
   if (flying) return fail(t, attempt, failure, false);
   // A late refusal changes nothing: the journal stays in doubt, and the next attempt hears the refusal again. Only an attempt that spent
@@ -51,6 +54,8 @@ function failureFor(
   switch (outcome.kind) {
     case 'fault':
       return { ...failure, unspent: true, fault: outcome };
+    case 'foreign':
+      return { ...failure, fault: outcome.refused };
     case 'rejected':
       return { ...failure, error: outcome.error, errorDescription: outcome.errorDescription };
     case 'conflict':

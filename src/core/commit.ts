@@ -2,8 +2,9 @@ import { endAttempt, finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
 import { audienceKey, isBoundAlike, isOpen, toAccessToken, withPair, withSpare } from './record.js';
-import type { Attempt, Turn } from './state.js';
-import type { TokenResponse } from './types.js';
+import type { Attempt, Outcome, Turn } from './state.js';
+
+type Answer = Extract<Outcome, { kind: 'tokens' }>;
 
 /** When a write that failed is tried again, milliseconds. */
 export const SAVE_AGAIN_MS = 1_000;
@@ -16,24 +17,21 @@ export const SAVE_AGAIN_MS = 1_000;
  *     A  commit ─ pair ──╮ unlock ─╮
  *     B  queued ░░░░░░░░░╰▶ withdraws (not granted, and no attempt lock asked for)
  */
-export function commit(
-  t: Turn,
-  attempt: Attempt,
-  tokens: TokenResponse,
-  life: number | undefined,
-  again = false,
-): void {
+export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false): void {
+  const { tokens, refused } = answer;
+  const { wall } = t.now;
   // Its life counts from the request, not from an answer that a freeze may have held up.
   const key = audienceKey(attempt);
-  see(t, key, attempt.version + 1, attempt.sent.mono);
+  if (!refused) see(t, key, attempt.version + 1, attempt.sent.mono);
   const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
-    withAnswer(base, attempt, tokens, life);
+    withAnswer(base, attempt, answer, wall);
   access(t, change, (turn, { won, failed, record }) => {
     const unsaved = failed && !again ? change(turn.s.record) : undefined;
     if (unsaved) adopt(turn, unsaved);
     const pair = won ? record : unsaved;
-    if (pair?.accessTokens[key]?.token === tokens.access_token) announce(turn, attempt, pair, !won);
-    if (unsaved) return commit(turn, attempt, tokens, life, true);
+    if (pair && (refused || pair.accessTokens[key]?.token === tokens.access_token))
+      announce(turn, attempt, pair, !won, refused !== undefined);
+    if (unsaved) return commit(turn, attempt, answer, true);
     land(turn, attempt, failed !== undefined);
     // After a first failure the second try may have served memory alone.
     if (failed || again) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
@@ -56,19 +54,27 @@ export function commit(
 function withAnswer(
   base: SessionRecord | undefined,
   attempt: Attempt,
-  tokens: TokenResponse,
-  life: number | undefined,
+  { tokens, refused }: Answer,
+  at: number,
 ): SessionRecord | undefined {
   if (base?.sessionId !== attempt.sessionId || !isOpen(base)) return undefined;
+  const accessToken = toAccessToken(tokens, base.version + 1, attempt.sent.wall);
   const pair = {
     refreshToken: tokens.refresh_token ?? base.refreshToken,
     audience: audienceKey(attempt),
-    accessToken: toAccessToken(tokens, base.version + 1, attempt.sent.wall, life),
+    accessToken: refused ? { ...accessToken, token: '', expiresAt: 0 } : accessToken,
   };
   // What was lost, a late answer brings back; not one that only repeats what was lost (a server that forgives replays).
   const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
-  if (base.version <= attempt.version || (base.ended && isNews))
-    return { ...withPair(base, pair), idToken: tokens.id_token ?? base.idToken };
+  if (base.version <= attempt.version || (base.ended && isNews)) {
+    const next = withPair(base, pair);
+    if (!refused) return { ...next, idToken: tokens.id_token ?? base.idToken };
+    // The server has rotated all the same: the old refresh token is not sent again, and the new one when a person asks for it. Of the
+    // access tokens those that were there stay.
+    const failure = { at, retryInMs: 0, unspent: true, fault: refused };
+    const journal = { attempt: 0, by: attempt.by, term: base.term, at, doubts: 0, failures: 0, failure };
+    return { ...next, accessTokens: base.accessTokens, journal };
+  }
   // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
   const proven = base.version > attempt.version + 1 && !base.spares;
   const richer = proven ? base : withSpare(base, pair);
@@ -87,10 +93,19 @@ function land(t: Turn, attempt: Attempt, unsaved: boolean): void {
   letGo(t, flies(t) && (unsaved || s.storage === 'memory'), end);
 }
 
-function announce(t: Turn, { attempt, sent }: Attempt, record: SessionRecord, unsaved: boolean): void {
-  t.s.received = record.version;
+function announce(
+  t: Turn,
+  { attempt, sent }: Attempt,
+  record: SessionRecord,
+  unsaved: boolean,
+  isRefused: boolean,
+): void {
+  const { version } = record;
   tell(t, 'pair', record, unsaved);
-  emit(t, 'refresh-succeeded', { version: record.version, attempt, durationMs: t.now.mono - sent.mono });
+  const details = { version, attempt, durationMs: t.now.mono - sent.mono };
+  if (isRefused) return emit(t, 'refresh-failed', { ...details, reason: 'answer_refused' });
+  t.s.received = version;
+  emit(t, 'refresh-succeeded', details);
 }
 
 /** The one broadcast of a refresh, of a sign-in or of an answer; it names leader and term as well. */

@@ -79,7 +79,6 @@ const accessToken = object<AccessToken>({
   type: text,
   version: count,
   obtainedAt: instant,
-  'claimed?': flag,
   'expiresAt?': instant,
 });
 

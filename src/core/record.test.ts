@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { AccessToken, Journal, SessionRecord } from './record.js';
 import { current, MOST_AUDIENCES, newer, SCHEMA, tokensIn, withPair } from './record.js';
 
-const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0, claimed: false };
+const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0 };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };
 
 function record(change: Partial<SessionRecord>): SessionRecord {

@@ -19,8 +19,6 @@ export interface AccessToken {
   readonly version: number;
   /** When its request was sent, epoch milliseconds. */
   readonly obtainedAt: number;
-  /** The server did not say how long it lives; its claims did. */
-  readonly claimed?: boolean;
   /** Epoch milliseconds; absent if the server did not say; 0 if it is not to be used. */
   readonly expiresAt?: number;
 }
@@ -303,20 +301,14 @@ export function fingerprint(record: SessionRecord): string {
   return `${attemptOf(record, journal)}.${term}.${leader}.${journal?.failure?.at}`;
 }
 
-/** The access token of a response. `at` is when its request was sent; `life`, from its claims, counts only without `expires_in`. */
-export function toAccessToken(
-  tokens: TokenResponse,
-  version: number,
-  at: number,
-  life: number | undefined,
-): AccessToken {
-  const seconds = Number(tokens.expires_in ?? life);
+/** The access token of a response. `at` is when its request was sent. */
+export function toAccessToken(tokens: TokenResponse, version: number, at: number): AccessToken {
+  const seconds = tokens.expires_in;
   return {
     token: tokens.access_token,
     type: tokens.token_type ?? 'Bearer',
     version,
     obtainedAt: at,
-    claimed: tokens.expires_in === undefined,
-    ...(seconds >= 0 && { expiresAt: Math.min(at + seconds * 1000, LATEST) }),
+    ...(seconds !== undefined && { expiresAt: Math.min(at + seconds * 1000, LATEST) }),
   };
 }

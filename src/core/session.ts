@@ -16,7 +16,7 @@ export function beginSession(
   event: Extract<Event, { type: 'session' }>,
   tried: number = Infinity,
 ): void {
-  const { id, tokens, sessionId, subject, ifSignedOut, life, at } = event;
+  const { id, tokens, sessionId, subject, ifSignedOut, at } = event;
   const { me } = t.s;
   let startedAt = tried;
   access(
@@ -38,7 +38,7 @@ export function beginSession(
             subject,
             refreshToken: tokens.refresh_token,
             idToken: tokens.id_token,
-            accessTokens: { '': toAccessToken(tokens, 1, at, life) },
+            accessTokens: { '': toAccessToken(tokens, 1, at) },
           },
     (turn, { failed }) => {
       // Again, until it works or the store counts as unusable and memory serves.

@@ -166,7 +166,10 @@ export interface State {
 
 /** How a token request ended. */
 export type Outcome =
-  | { readonly kind: 'tokens'; readonly tokens: TokenResponse }
+  /** `refused`: why nothing of it may be used but its refresh token. */
+  | { readonly kind: 'tokens'; readonly tokens: TokenResponse; readonly refused?: Fault | undefined }
+  /** The tokens of another session, and so none of ours. */
+  | { readonly kind: 'foreign'; readonly refused: Fault; readonly refreshToken?: string | undefined }
   /** The server's definitive word: this refresh token is dead. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'rejected'; readonly error: string; readonly errorDescription?: string | undefined }
@@ -217,7 +220,6 @@ export type Event =
       readonly tokens: TokenResponse;
       readonly subject?: string | undefined;
       readonly ifSignedOut: boolean;
-      readonly life: number | undefined;
       readonly at: number;
     }
   /** One sign-in more, or one less, that calls wait for. */
@@ -232,13 +234,7 @@ export type Event =
       readonly real: boolean;
       readonly then: Continuation<StoreResult>;
     }
-  | {
-      readonly type: 'answered';
-      readonly tag: number;
-      readonly outcome: Outcome;
-      /** Life of an access token that came without `expires_in`, from its JWT claims; seconds. */
-      readonly life?: number | undefined;
-    };
+  | { readonly type: 'answered'; readonly tag: number; readonly outcome: Outcome };
 
 /** Given the newer of store and memory; `undefined` changes nothing. */
 export type Change = (base: SessionRecord | undefined) => SessionRecord | undefined;

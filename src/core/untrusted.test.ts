@@ -89,7 +89,7 @@ const sound: SessionRecord = {
   refreshToken: 'r',
   idToken: 'i',
   accessTokens: {
-    '': { token: 't', type: 'Bearer', version: 1, obtainedAt: NOW, claimed: true, expiresAt: NOW + 1 },
+    '': { token: 't', type: 'Bearer', version: 1, obtainedAt: NOW, expiresAt: NOW + 1 },
     '["https://api.example",[]]': { token: 'u', type: 'DPoP', version: 1, obtainedAt: 0.5 },
   },
   journal: {
@@ -148,7 +148,7 @@ function isSound(value: unknown, name = ''): boolean {
     case 'undefined':
       return true;
     case 'boolean':
-      return ['claimed', 'unspent', 'unsaved', 'withheld', 'memory'].includes(name);
+      return ['unspent', 'unsaved', 'withheld', 'memory'].includes(name);
     case 'string':
       return value.length <= 2 ** 20 && !counted.includes(name) && !timed.includes(name);
     case 'number':
@@ -299,7 +299,7 @@ test('what is written has no more of them than are read', () => {
 });
 
 test('a life that no date can tell is written as the longest', () => {
-  const { expiresAt } = toAccessToken({ access_token: 'a', expires_in: 1e300 }, 1, NOW, undefined);
+  const { expiresAt } = toAccessToken({ access_token: 'a', expires_in: 1e300 }, 1, NOW);
   expect(expiresAt).toBe(8.64e15);
 });
 

@@ -1,4 +1,4 @@
-import { readClaims } from '../oauth/dpop/claims.js';
+import { readClaims } from '../claims.js';
 import type { TokenResponse } from '../core/types.js';
 import { encodeBytes, sha } from './base64url.js';
 import { LoginError } from './login-error.js';

@@ -1,6 +1,4 @@
-import { decodeJwt } from 'jose/jwt/decode';
 import { browserClock } from '../browser/clock.js';
-import { claimedLife } from '../claimed-life.js';
 import type { State } from '../core/state.js';
 import type { CheckedOptions } from '../options.js';
 import type { TokenCoordinator } from '../types.js';
@@ -77,7 +75,6 @@ export function createParticipant(
         if (after.storage === 'memory' && before?.storage !== 'memory') storeLost();
       },
     },
-    readLife,
   );
   const { coordinator } = made;
 
@@ -114,12 +111,4 @@ function isBusy({ flight, callers, signingIn, saveAt, loaded, disposed, storage 
   if (disposed) return false;
   const saving = saveAt !== undefined && storage !== 'memory';
   return !loaded || !!flight || callers.length > 0 || signingIn > 0 || saving;
-}
-
-async function readLife(token: string): Promise<number | undefined> {
-  try {
-    return claimedLife(decodeJwt(token));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,4 @@
-import { createCoordinator, type ReadLife } from '../coordinator.js';
+import { createCoordinator } from '../coordinator.js';
 import type { ClockPort, LockPort, StorePort } from '../core/ports.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { toEnvelope, type Message } from '../core/protocol.js';
@@ -45,7 +45,6 @@ const NEWS: readonly Message['type'][] = [
 export function createProcessCoordinator(
   options: CheckedOptions,
   { locks, store, clock, observe, onChange, changed, saved }: ProcessPorts,
-  readLife: ReadLife,
 ): ProcessCoordinator {
   const { client } = options;
   let state: State | undefined;
@@ -108,7 +107,6 @@ export function createProcessCoordinator(
         observe?.(event, after, effects);
       },
     },
-    readLife,
   );
   return { coordinator, reread, save: () => wake() };
 }

@@ -3,6 +3,7 @@ import { RefreshRejectedError } from '../core/errors.js';
 import type { TokenResponse } from '../core/types.js';
 import type { RefreshRequest, TokenClient } from '../types.js';
 import { boundClient, dpopOf } from './bound-client.js';
+import type { DPoPSupport } from './dpop/dpop-support.js';
 import { checkOptions, type RefreshTokenGrantOptions } from './options.js';
 import { revokeToken } from './revocation.js';
 import { serverMetadata } from './server-metadata.js';
@@ -26,6 +27,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
   checkOptions(options);
   const metadata = serverMetadata(options);
   const dpop = dpopOf(options);
+  let loaded: DPoPSupport | undefined;
   let offersNonces: boolean | undefined;
 
   const refresh = async (request: RefreshRequest): Promise<TokenResponse> => {
@@ -37,7 +39,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
     }
     const prepare = async () => {
       const server = metadata.known() ?? (await metadata.load());
-      const support = dpop && (await dpop());
+      const support = dpop && (loaded = await dpop());
       const proven = { sessionId, url: String(server.token_endpoint), method: 'POST' };
       const proof = await support?.prove(proven);
       if (support && !proof) throw sessionIsOver('its DPoP key is no longer in this browser');
@@ -75,7 +77,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
     let sent = await send();
     if (sent.again) sent = await send();
     const tokens = await readTokenResponse(sent.response, refreshToken);
-    offersNonces = await sent.support?.hearTokens(sent.proven, tokens);
+    offersNonces = sent.support?.hearTokens(sent.proven, tokens);
     return tokens;
   };
 
@@ -84,7 +86,11 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
     binding: bindingOf(options),
     refresh,
     ...(!cannotRevoke && { revoke: (token, hint) => revokeToken(options, metadata, token, hint) }),
-    ...(dpop && { ...boundClient(dpop), offersNonces: () => offersNonces }),
+    ...(dpop && {
+      ...boundClient(dpop),
+      check: (answer) => loaded?.checkTokens(answer),
+      offersNonces: () => offersNonces,
+    }),
   };
 }
 

@@ -182,7 +182,7 @@ describe('a 200 with an access token always arrives', () => {
     ['without expires_in', { access_token: 'a' }, { access_token: 'a' }],
     ['expires_in as a string', { ...pair, expires_in: '60' }, pair],
     ['expires_in that is no number', { access_token: 'a', expires_in: 'soon' }, { access_token: 'a' }],
-    ['a negative expires_in', { access_token: 'a', expires_in: -1 }, { access_token: 'a' }],
+    ['a negative expires_in', { access_token: 'a', expires_in: -1 }, { access_token: 'a', expires_in: 0 }],
     ['no token_type', { access_token: 'a', refresh_token: 'b' }, { access_token: 'a', refresh_token: 'b' }],
     ['an odd token_type', { access_token: 'a', token_type: 'mac' }, { access_token: 'a', token_type: 'mac' }],
     ['a token_type that is no string', { access_token: 'a', token_type: 1 }, { access_token: 'a' }],

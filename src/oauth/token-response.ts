@@ -1,6 +1,7 @@
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from '../core/errors.js';
 import { errorCode, errorDescription } from '../core/sanitise.js';
 import type { TokenResponse } from '../core/types.js';
+import { usableTokens } from '../token-response.js';
 import { readRetryAfter } from './retry-after.js';
 import { noAnswer } from './transport.js';
 
@@ -16,8 +17,8 @@ import { noAnswer } from './transport.js';
  */
 export async function readTokenResponse(response: Response, sent?: string): Promise<TokenResponse> {
   const body = await readObject(response);
-  const accessToken = body['access_token'];
-  if (response.ok && isText(accessToken)) return usableMembers(body, accessToken);
+  const tokens = response.ok ? usableTokens(body) : undefined;
+  if (tokens) return tokens;
   throw toError(response, body, sent);
 }
 
@@ -55,23 +56,6 @@ function toError({ status, headers }: Response, body: JsonObject, sent: string |
     });
   }
   return new RefreshUnavailableError({ status, retryAfterMs: readRetryAfter(headers, Date.now()) });
-}
-
-function usableMembers(body: JsonObject, accessToken: string): TokenResponse {
-  const { expires_in: expiresIn, scope, ...rest } = body;
-  for (const name of ['token_type', 'refresh_token', 'id_token']) {
-    if (!isText(rest[name])) delete rest[name];
-  }
-  const result: { -readonly [K in keyof TokenResponse]: TokenResponse[K] } = {
-    ...rest,
-    access_token: accessToken,
-  };
-  // Seconds as a string, a scope as a list: seen in the wild.
-  const seconds = isText(expiresIn) ? parseFloat(expiresIn) : expiresIn;
-  if (typeof seconds === 'number' && seconds >= 0 && seconds < Infinity) result.expires_in = seconds;
-  if (typeof scope === 'string') result.scope = scope;
-  else if (Array.isArray(scope)) result.scope = scope.join(' ');
-  return result;
 }
 
 type JsonObject = Record<string, unknown>;

@@ -1,9 +1,7 @@
-import { decodeJwt } from 'jose/jwt/decode';
 import { nativeChannel } from '../browser/broadcast-channel.js';
 import { browserClock } from '../browser/clock.js';
 import { indexedDbStore } from '../browser/indexed-db.js';
 import { webLocks } from '../browser/web-locks.js';
-import { claimedLife } from '../claimed-life.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { checkOptions } from '../options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
@@ -59,7 +57,7 @@ export function serveRefresh(options: TokenCoordinatorOptions): RefreshService {
       store: indexedDbStore(name),
       clock: browserClock,
     };
-    const started = createWorkerParticipant(checked, ports, readLife);
+    const started = createWorkerParticipant(checked, ports);
     watches.forEach((watch) => watch(started));
     return started;
   }
@@ -87,13 +85,4 @@ export function serveRefresh(options: TokenCoordinatorOptions): RefreshService {
       };
     },
   };
-}
-
-/** Not loaded later, as in a page: a service worker may not. */
-async function readLife(token: string): Promise<number | undefined> {
-  try {
-    return claimedLife(decodeJwt(token));
-  } catch {
-    return undefined;
-  }
 }

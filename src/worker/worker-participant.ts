@@ -1,6 +1,5 @@
 import { workerLifecycle } from '../browser/lifecycle.js';
 import type { State } from '../core/state.js';
-import type { ReadLife } from '../coordinator.js';
 import { createCoordinator } from '../coordinator.js';
 import type { CheckedOptions } from '../options.js';
 import type { Ports } from '../runtime.js';
@@ -16,7 +15,6 @@ export interface WorkerParticipant {
 export function createWorkerParticipant(
   options: CheckedOptions,
   { channel, store, observe, ...ports }: Omit<Ports, 'lifecycle' | 'worker'>,
-  readLife: ReadLife,
 ): WorkerParticipant {
   let state: State | undefined;
   let hear: (data: unknown) => void = () => {};
@@ -60,7 +58,6 @@ export function createWorkerParticipant(
         observe?.(event, after, effects);
       },
     },
-    readLife,
   );
 
   return {

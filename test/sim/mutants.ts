@@ -227,8 +227,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'commit: never into a session that was signed out',
     file: commit,
-    anchor: '|| !isOpen(base)) return undefined;\n  const pair',
-    replacement: ') return undefined;\n  const pair',
+    anchor: '|| !isOpen(base)) return undefined;\n  const accessToken',
+    replacement: ') return undefined;\n  const accessToken',
     within: 10_000,
   },
   {
@@ -807,6 +807,27 @@ export const mutants: readonly Mutant[] = [
     anchor: 'over ? tombstone(record, term) : ',
     replacement: '!over && over ? tombstone(record, term) : ',
     within: 10_000,
+  },
+  {
+    guard: 'answers: of one that is refused nothing is served',
+    file: 'src/coordinator.ts',
+    anchor: 'if (!refusal) return',
+    replacement: 'if (!refusal || refusal) return',
+    within: 5_000,
+  },
+  {
+    guard: 'answers: the refresh token of one that is refused is kept',
+    file: 'src/coordinator.ts',
+    anchor: 'return refusal.isForeign\n',
+    replacement: 'return refusal\n',
+    within: 5_000,
+  },
+  {
+    guard: 'answers: of a foreign one nothing is kept',
+    file: 'src/coordinator.ts',
+    anchor: 'return refusal.isForeign\n',
+    replacement: 'return refusal.isForeign && !refusal\n',
+    within: 5_000,
   },
   {
     guard: 'processes: without the shared part nothing is sent',

@@ -17,8 +17,6 @@ export class Origin {
   /** How long one takes, and how many there were. */
   storeMs = 1;
   operations = 0;
-  /** What access tokens say of their own life; seconds. */
-  claimedLife: number | undefined = 60;
   /** The platform serves no locks, as in an opaque origin. */
   locksFail = false;
   /** The platform never answers, not even a steal. */
@@ -53,7 +51,7 @@ export class Origin {
       worker: options.worker === undefined ? undefined : { ask: (message) => this.ask(message) },
     };
     const checked = { ...checkOptions({ name: 'test', ...options }), answers: !without.includes('answers') };
-    const coordinator = createCoordinator(checked, ports, async () => this.claimedLife);
+    const coordinator = createCoordinator(checked, ports);
     const events: CoordinatorEvent[] = [];
     for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
     return {
@@ -99,7 +97,7 @@ export class Origin {
         const ports = this.ports(life, `worker-${++this.tabs}`);
         this.running = {
           life,
-          participant: createWorkerParticipant(checkOptions(installed), ports, async () => 60),
+          participant: createWorkerParticipant(checkOptions(installed), ports),
         };
       }
       void this.running.participant.serve(copy).then(() => this.asked.served++);

@@ -279,7 +279,13 @@ describe('a refresh of a bound session', () => {
   const answering = async (tokens: object): Promise<unknown> => {
     const { client } = await signIn();
     server.answer(json(200, { ...pair, refresh_token: 'refresh-2', ...tokens }));
-    return client.refresh(request).catch((error: unknown) => error);
+    const given = await client.refresh(request);
+    try {
+      client.check?.({ sessionId: request.sessionId, tokens: given });
+      return given;
+    } catch (error) {
+      return error;
+    }
   };
   const boundTo = (cnf: unknown): object => ({ access_token: new UnsecuredJWT({ cnf }).encode() });
 

@@ -1,9 +1,9 @@
 import type { TokenResponse } from '../../core/types.js';
 import type { NewSession } from '../../types.js';
 import { parseChallenges } from '../../fetch/challenge.js';
-import { readClaims } from './claims.js';
+import { readClaims } from '../../claims.js';
 import { checkKeyPair, configurationError } from './key-pair.js';
-import { hearNonce, nonceFor } from './nonces.js';
+import { hearNonce, nonceFor, offersNonces } from './nonces.js';
 import { createProof, thumbprint } from './proof.js';
 import { correctClock, forgetIssueTime, hearIssueTime, serverNow } from './server-clock.js';
 import { forgetKeyPair, keepKeyPair, sessionKeyPair, usedKeyPair } from './session-keys.js';
@@ -46,21 +46,36 @@ export interface DPoPSupport {
   /**
    * Takes in what new tokens of a session say about the time.
    * @returns whether the server has sent a nonce, now or before
-   * @throws `ERR_CONFIGURATION` if they are not bound to its key
    */
-  readonly hearTokens: (request: ProvenRequest, tokens: TokenResponse) => Promise<boolean>;
+  readonly hearTokens: (request: ProvenRequest, tokens: TokenResponse) => boolean;
+  /** @throws `ERR_CONFIGURATION` if new tokens of a session are not bound to the key that its last proof was made with */
+  readonly checkTokens: (answer: Pick<NewSession, 'sessionId' | 'tokens'>) => void;
 }
 
-const keys = new Map<string, CryptoKeyPair>();
+/** A key and what access tokens call it. */
+interface KnownKey {
+  readonly keyPair: CryptoKeyPair;
+  readonly jkt: string;
+}
+
+/** By session. */
+const keys = new Map<string, KnownKey>();
+
+async function know(sessionId: string, keyPair: CryptoKeyPair): Promise<KnownKey> {
+  const known = { keyPair, jkt: await thumbprint(keyPair) };
+  keys.set(sessionId, known);
+  return known;
+}
 
 /** The code for DPoP (RFC 9449), to be given to `refreshTokenGrant` where `dpop: true` cannot load it: in a service worker. */
 export const dpopSupport: DPoPSupport = {
   async bind({ name, sessionId, tokens, dpopKeyPair }) {
     if (dpopKeyPair) await checkKeyPair(dpopKeyPair);
     const keyPair = dpopKeyPair ?? (await usedKeyPair(name, boundTo(tokens)));
-    await checkBound(
+    const known = keyPair && (await know(sessionId, keyPair));
+    checkBound(
       tokens,
-      keyPair,
+      known,
       'let the sign-in send a proof made with the key of getDPoPKeyPair(), or leave out dpop.',
     );
     if (!keyPair) {
@@ -69,7 +84,6 @@ export const dpopSupport: DPoPSupport = {
       );
     }
     await keepKeyPair(name, sessionId, keyPair);
-    keys.set(sessionId, keyPair);
     await hearIssueTime(sessionId, tokens);
   },
 
@@ -79,9 +93,10 @@ export const dpopSupport: DPoPSupport = {
   },
 
   async prove(request) {
-    const { sessionId, keyPair = keys.get(sessionId) ?? (await sessionKeyPair(sessionId)) } = request;
+    const { sessionId, keyPair = keys.get(sessionId)?.keyPair ?? (await sessionKeyPair(sessionId)) } =
+      request;
     if (!keyPair) return;
-    keys.set(sessionId, keyPair);
+    if (keys.get(sessionId)?.keyPair !== keyPair) await know(sessionId, keyPair);
     const [nonce, now] = await Promise.all([nonceFor(serverOf(request)), serverNow(serverOf(request))]);
     return createProof(keyPair, { ...request, nonce, now });
   },
@@ -92,12 +107,14 @@ export const dpopSupport: DPoPSupport = {
     return error === 'invalid_dpop_proof' && correctClock(serverOf(request), request.sessionId, headers);
   },
 
-  async hearTokens(request, tokens) {
-    const { sessionId } = request;
-    await checkBound(tokens, keys.get(sessionId), 'the session was begun with bound ones.');
-    await hearIssueTime(sessionId, tokens);
+  hearTokens(request, tokens) {
+    void hearIssueTime(request.sessionId, tokens);
     // (A server may leave the header out while the last nonce is good, RFC 9449 §8.2.)
-    return (await nonceFor(serverOf(request))) !== undefined;
+    return offersNonces(serverOf(request));
+  },
+
+  checkTokens({ sessionId, tokens }) {
+    checkBound(tokens, keys.get(sessionId), 'the session was begun with bound ones.');
   },
 };
 
@@ -120,11 +137,7 @@ function boundTo({ access_token: accessToken }: TokenResponse): unknown {
 }
 
 /** No silent downgrade: a Bearer token works without the key, for everybody. */
-async function checkBound(
-  tokens: TokenResponse,
-  keyPair: CryptoKeyPair | undefined,
-  advice: string,
-): Promise<void> {
+function checkBound(tokens: TokenResponse, key: KnownKey | undefined, advice: string): void {
   const { token_type: type = 'DPoP' } = tokens;
   if (type.toLowerCase() !== 'dpop') {
     throw configurationError(
@@ -132,7 +145,7 @@ async function checkBound(
     );
   }
   const jkt = boundTo(tokens);
-  if (keyPair && jkt !== undefined && jkt !== (await thumbprint(keyPair))) {
+  if (key && jkt !== undefined && jkt !== key.jkt) {
     throw configurationError(
       'these tokens are bound to another key; give the one they are bound to as dpopKeyPair.',
     );

@@ -15,6 +15,11 @@ export async function nonceFor(server: string): Promise<string | undefined> {
   return nonce;
 }
 
+/** Whether it has sent one, as far as known: after {@link nonceFor}, or an answer. */
+export function offersNonces(server: string): boolean {
+  return heard.has(server);
+}
+
 /** Takes over the nonce of an answer, for all tabs. */
 export function hearNonce(server: string, headers: Headers): void {
   const nonce = headers.get('dpop-nonce');

@@ -1,6 +1,6 @@
 import type { TokenResponse } from '../../core/types.js';
 import { readHttpDate } from '../retry-after.js';
-import { readClaims } from './claims.js';
+import { readClaims } from '../../claims.js';
 import { readNote, removeNote, writeNote } from './key-store.js';
 
 /** A difference that no server minds; smaller ones may be the network's. */

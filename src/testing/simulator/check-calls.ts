@@ -24,6 +24,14 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     });
   }
 
+  /** Whether this token never came in an answer that may be used. */
+  function isRefused(token: string): boolean {
+    const heard = world.network
+      .exchanges()
+      .filter(({ answer }) => answer?.kind === 'tokens' && answer.tokens.access_token === token);
+    return heard.length > 0 && heard.every(({ fault }) => fault === 'other-type');
+  }
+
   /** I7: a store that could not be read is not an empty one. */
   function checkSignedOut({ by, number }: Call): void {
     const state = by.state();
@@ -111,6 +119,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
         }
         return;
       }
+      if (isRefused(outcome.token)) violate('I5', `${by.tab.name} hands out a token of another type`);
       const { family, audience } = readToken(outcome.token);
       if (call.session !== undefined && truth.familyOf.get(call.session) !== family) {
         violate(

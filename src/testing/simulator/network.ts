@@ -4,7 +4,7 @@ import type { TokenResponse } from '../../core/types.js';
 import type { RefreshRequest } from '../../types.js';
 import type { Random } from './random.js';
 import type { Scheduler } from './scheduler.js';
-import type { Server, ServerAnswer } from './server.js';
+import { idTokenOf, type Server, type ServerAnswer } from './server.js';
 import type { Tab } from './tab.js';
 
 /**
@@ -24,6 +24,10 @@ export type RequestFault =
   | 'oauth-error'
   | 'html'
   | 'unusable-answer'
+  /** A cache on the way gives the answer to somebody else's request. */
+  | 'foreign-answer'
+  /** Tokens of another type than the session's. */
+  | 'other-type'
   | 'duplicate';
 
 /** One request, as nobody in the simulated world but the checker sees it: whole. */
@@ -40,7 +44,7 @@ export interface Exchange {
   /** Tokens that the server gave in answers that nobody will ever read. */
   unread: TokenResponse[];
   /** What the page's code came to know. */
-  outcome: 'tokens' | 'lost' | 'conflict' | 'unavailable' | 'rejected' | 'unheard' | undefined;
+  outcome: 'tokens' | 'foreign' | 'lost' | 'conflict' | 'unavailable' | 'rejected' | 'unheard' | undefined;
   heardAt: number | undefined;
 }
 
@@ -149,6 +153,10 @@ export function createNetwork(
             return hear('unavailable', () => resolve({} as TokenResponse), delay);
           default:
         }
+        if (answer.kind === 'tokens' && fault === 'foreign-answer')
+          return hear('foreign', () => resolve(tokensOfAnother(exchange.number)), delay);
+        if (answer.kind === 'tokens' && fault === 'other-type')
+          return hear('tokens', () => resolve({ ...answer.tokens, token_type: 'N_A' }), delay);
         if (answer.kind === 'tokens') return hear('tokens', () => resolve(answer.tokens), delay);
         const error =
           answer.kind === 'lost'
@@ -167,5 +175,14 @@ export function createNetwork(
         if (exchange.tab === tab && !exchange.answer && random.chance(0.5)) cancelled.add(exchange);
       }
     },
+  };
+}
+
+function tokensOfAnother(number: number): TokenResponse {
+  return {
+    access_token: `x/a${number}@`,
+    refresh_token: `x/r${number}`,
+    id_token: idTokenOf('x'),
+    expires_in: 600,
   };
 }

@@ -93,10 +93,10 @@ export function createParticipant(
   const all = { ...fused(ports, participant), observe };
   const checked = checkOptions(options);
   if (kind === 'worker') {
-    return Object.assign(participant, { serve: createWorkerParticipant(checked, all, noLife).serve });
+    return Object.assign(participant, { serve: createWorkerParticipant(checked, all).serve });
   }
   const process = kind === 'process' ? createProcess(checked, all) : undefined;
-  const coordinator = process?.coordinator ?? createCoordinator(checked, all, noLife);
+  const coordinator = process?.coordinator ?? createCoordinator(checked, all);
   coordinator.on('reauth-required', ({ sessionId, version }) =>
     hooks.lossAnnounced(participant, `${sessionId}.${version}`),
   );
@@ -110,38 +110,34 @@ function createProcess(
 ): ProcessCoordinator {
   const waiting: (() => void)[] = [];
   let unsaved = false;
-  const made = createProcessCoordinator(
-    options,
-    {
-      locks: locks!,
-      store: {
-        read: () => store.read(),
-        async update(change) {
-          try {
-            await store.update(change);
-          } catch (error) {
-            if (!unsaved) retry(500);
-            unsaved = true;
-            throw error;
-          }
-          unsaved = false;
-          for (const callback of waiting.splice(0)) callback();
-        },
+  const made = createProcessCoordinator(options, {
+    locks: locks!,
+    store: {
+      read: () => store.read(),
+      async update(change) {
+        try {
+          await store.update(change);
+        } catch (error) {
+          if (!unsaved) retry(500);
+          unsaved = true;
+          throw error;
+        }
+        unsaved = false;
+        for (const callback of waiting.splice(0)) callback();
       },
-      clock,
-      observe,
-      saved: (callback) => {
-        if (unsaved) waiting.push(callback);
-        else callback();
-      },
-      onChange(callback) {
-        channel.open(callback);
-        return () => channel.close();
-      },
-      changed: () => channel.post({ type: 'changed' }),
     },
-    noLife,
-  );
+    clock,
+    observe,
+    saved: (callback) => {
+      if (unsaved) waiting.push(callback);
+      else callback();
+    },
+    onChange(callback) {
+      channel.open(callback);
+      return () => channel.close();
+    },
+    changed: () => channel.post({ type: 'changed' }),
+  });
   function retry(ms: number): void {
     clock.setTimer(ms, () => {
       if (!unsaved || made.coordinator.getSnapshot().role === 'none') return;
@@ -154,11 +150,6 @@ function createProcess(
     // It writes what the store lacks.
     reread: made.save,
   };
-}
-
-/** The simulated server always says `expires_in`. */
-function noLife(): Promise<undefined> {
-  return Promise.resolve(undefined);
 }
 
 /** Ports that end the tab's process at one use of them: between two effects of the same step. */

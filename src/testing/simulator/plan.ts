@@ -122,6 +122,8 @@ const REQUEST_FAULTS: readonly RequestFault[] = [
   'unusable-answer',
   'duplicate',
 ];
+/** Answers that are no use, though the server has rotated. */
+const REFUSED_ANSWERS: readonly RequestFault[] = ['foreign-answer', 'other-type'];
 const STORE_FAULTS: readonly StoreFault[] = ['unopened', 'refused', 'unsure', 'slow', 'hung', 'hung-written'];
 /** The phases in which a fault weighs most come more often. */
 const PHASES: readonly (Phase | 'written' | 'journaled')[] = [
@@ -268,7 +270,10 @@ export function createPlan(seed: number, profile: Profile): Plan {
     ],
     // A channel that drops everything is one of those that processes have.
     rates: { message: leases && clients.chance(0.2) ? 1 : rate(0.5), store: rate(0.1), request: rate(0.6) },
-    requestFaults: everything ? REQUEST_FAULTS : [pick(REQUEST_FAULTS), pick(REQUEST_FAULTS)],
+    requestFaults: [
+      ...(everything ? REQUEST_FAULTS : [pick(REQUEST_FAULTS), pick(REQUEST_FAULTS)]),
+      ...(faulty && createRandom(seed, 13).chance(0.2) ? REFUSED_ANSWERS : []),
+    ],
     // (A connection can always be tried again.)
     storeFaults: leases
       ? STORE_FAULTS.filter((fault) => fault !== 'unopened')

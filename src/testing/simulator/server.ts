@@ -118,7 +118,7 @@ export function createServer(
       const id = `${prefix}${families.length + 1}`;
       const family: Family = { id, revoked: undefined, replayed: undefined, version: 1, pairs: 0 };
       families.push(family);
-      return { family, tokens: issue(family, undefined, '') };
+      return { family, tokens: { ...issue(family, undefined, ''), id_token: idTokenOf(id) } };
     },
 
     handle({ refreshToken, version, idempotencyKey, audience }) {
@@ -159,6 +159,11 @@ export function createServer(
     families: () => families,
     setLife: (value) => (seconds = value),
   };
+}
+
+/** An ID token of this subject. */
+export function idTokenOf(subject: string): string {
+  return `.${btoa(JSON.stringify({ iss: 'simulated', aud: 'app', sub: subject }))}.`;
 }
 
 /** Several servers, as an observer looks at them who knows all their tokens. */
