@@ -1,13 +1,17 @@
+import { buffers, node } from './node-crypto.js';
+
 const encoder = new TextEncoder();
 
 /** SHA-256 of several texts, base64url. The first one names the purpose, so that no digest can stand for another. */
 export async function digest(...parts: (string | null)[]): Promise<string> {
-  return base64url(
-    new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(JSON.stringify(parts)))),
-  );
+  const text = JSON.stringify(parts);
+  if (node) return node.createHash('sha256').update(text).digest('base64url');
+  return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))));
 }
 
 export function base64url(bytes: Uint8Array): string {
+  if (buffers)
+    return buffers.Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url');
   let text = '';
   for (const byte of bytes) text += String.fromCharCode(byte);
   return btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');

@@ -9,12 +9,8 @@ export {
   type RefreshOutcome,
 } from './monitor.js';
 export type { RemedyOptions } from './options.js';
-export {
-  postgresSchema,
-  postgresStore,
-  type PostgresPool,
-  type PostgresStoreOptions,
-} from './postgres-store.js';
+export { postgresSchema } from './postgres-schema.js';
+export { postgresStore, type PostgresPool, type PostgresStoreOptions } from './postgres-store.js';
 export { redisStore, type RedisClient, type RedisStoreOptions } from './redis-store.js';
 export { sqliteStore } from './sqlite-store.js';
 export type {

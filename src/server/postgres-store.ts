@@ -1,68 +1,32 @@
 import { check } from './check.js';
+import { digest } from './digest.js';
+import { openSchema } from './postgres-schema.js';
 import { IDLE_MS, type Claim, type RotationStore, type ServerStore, type VersionStore } from './store.js';
 import { createSweeper } from './sweeper.js';
 
 /** A pool of `pg`, or anything with such a `query`. */
 export interface PostgresPool {
-  /** Runs one statement in a transaction of its own. Rejects when the database cannot be reached. */
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /**
+   * Runs one statement in a transaction of its own. Rejects when the database cannot be reached.
+   *
+   * @param statement - with a `name`, it is prepared once for each connection
+   */
+  query(statement: { text: string; values?: unknown[]; name?: string }): Promise<{ rows: unknown[] }>;
 }
 
 /** Options of `postgresStore`. */
 export interface PostgresStoreOptions {
-  /** Whether the store creates its tables when it is first used; default `true`. With `false`, run {@link postgresSchema} yourself. */
+  /**
+   * Whether the store creates its tables, and upgrades those of an older version, when it is first used; default `true`. With `false`, run
+   * {@link postgresSchema} yourself, also before an update that has another one.
+   */
   readonly createTables?: boolean | undefined;
+  /**
+   * Whether each connection prepares a statement once; default `true`. Planning takes longer than the work itself. PgBouncer before 1.21 and
+   * other poolers that give each statement another connection need `false`.
+   */
+  readonly prepareStatements?: boolean | undefined;
 }
-
-/** The tables of `postgresStore`, in the first schema of the search path. Running it again changes nothing. */
-export const postgresSchema: string = `
-CREATE TABLE IF NOT EXISTS one_refresh_session (
-  session_id     text        PRIMARY KEY,
-  user_id        text        NOT NULL,
-  refresh_token  text        NOT NULL UNIQUE,
-  previous_token text,
-  version        integer     NOT NULL,
-  active         boolean     NOT NULL DEFAULT true,
-  last_active    timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-CREATE INDEX IF NOT EXISTS one_refresh_session_last_active ON one_refresh_session (last_active);
-CREATE TABLE IF NOT EXISTS one_refresh_spent (
-  refresh_token text        PRIMARY KEY,
-  claim         text        NOT NULL,
-  holder        text,
-  request       text        NOT NULL,
-  spent_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-  forget_at     timestamptz NOT NULL,
-  session_id    text,
-  version       integer,
-  answer        text
-);
-CREATE INDEX IF NOT EXISTS one_refresh_spent_forget_at ON one_refresh_spent (forget_at);
-CREATE TABLE IF NOT EXISTS one_refresh_version (
-  session_id  text        PRIMARY KEY,
-  version     bigint      NOT NULL,
-  claim       text,
-  claim_until timestamptz NOT NULL DEFAULT '-infinity',
-  forget_at   timestamptz NOT NULL
-);
-CREATE INDEX IF NOT EXISTS one_refresh_version_forget_at ON one_refresh_version (forget_at);
-CREATE TABLE IF NOT EXISTS one_refresh_token (
-  refresh_token text        PRIMARY KEY,
-  session_id    text        NOT NULL,
-  outdated      boolean     NOT NULL DEFAULT false,
-  forget_at     timestamptz NOT NULL
-);
-CREATE INDEX IF NOT EXISTS one_refresh_token_forget_at ON one_refresh_token (forget_at);
-`;
-
-/**
- * Two processes that create a table at the same moment would both fail without the lock, and one that starts while others work must not
- * lock their tables.
- */
-const CREATE = `DO $$ BEGIN
-  PERFORM pg_advisory_xact_lock(7263519);
-  IF to_regclass('one_refresh_token') IS NULL THEN ${postgresSchema} END IF;
-END $$`;
 
 /** How soon after a refresh outdated tokens are looked through, milliseconds. */
 const TIDY_MS = 60_000;
@@ -167,32 +131,41 @@ const SQL = {
 } as const;
 
 /**
- * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. Every call is a statement in its own transaction, so a
- * pool behind PgBouncer works as well, and the database's clock counts.
+ * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. Every call is a statement in its own transaction, and
+ * the database's clock counts.
  *
  * @param pool - a pool of `pg`; the store does not close it. Listen to its `error` event, as for every use of `pg`.
  * @param options - whether the tables are created
  * @throws `ERR_CONFIGURATION` if the pool or an option is not usable
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): ServerStore {
-  const { createTables = true } = options;
+  const { createTables = true, prepareStatements = true } = options;
   check('pool', typeof (Object(pool) as Partial<PostgresPool>).query === 'function', 'a pool of pg');
   check('createTables', typeof createTables === 'boolean', 'true or false');
+  check('prepareStatements', typeof prepareStatements === 'boolean', 'true or false');
+  const names = new Map<string, string>();
   let closed = false;
-  let creating: Promise<unknown> | undefined;
+  let opening: Promise<void> | undefined;
 
-  const tables = (): Promise<unknown> =>
-    (creating ??= createTables
-      ? pool.query(CREATE).catch((error: unknown) => {
-          creating = undefined;
-          throw error;
-        })
-      : Promise.resolve());
+  const open = (): Promise<void> =>
+    (opening ??= openSchema(pool, createTables).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    }));
+
+  /** From the text, because another version of this package may use the same pool. */
+  async function nameOf(text: string): Promise<string> {
+    const name = names.get(text) ?? `one_refresh_${(await digest('statement', text)).slice(0, 22)}`;
+    names.set(text, name);
+    return name;
+  }
 
   async function query<Row>(text: string, ...values: unknown[]): Promise<Row | undefined> {
     if (closed) throw new Error('The store was closed');
-    await tables();
-    const { rows } = await pool.query(text, values);
+    await open();
+    const { rows } = await pool.query(
+      prepareStatements ? { name: await nameOf(text), text, values } : { text, values },
+    );
     return rows[0] as Row | undefined;
   }
 

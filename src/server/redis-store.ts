@@ -1,4 +1,5 @@
 import { check } from './check.js';
+import { refuseNewer } from './schema.js';
 import {
   IDLE_MS,
   type Claim,
@@ -28,6 +29,7 @@ export interface RedisStoreOptions {
 /**
  * Before each script: the prefix, the clock of Redis, and the names of keys. A token's row is a hash with a time to live, so nothing has to be
  * swept. `session:` and `version:` are logins, `newest:` and `token:` lead from a token to its login.
+ * `schema` is the version of all this.
  */
 const HEAD = `
 local prefix = ARGV[1]
@@ -190,9 +192,17 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   const send = sender(client) as Send;
   const loaded = new Map<keyof typeof SCRIPTS, string>();
   let closed = false;
+  let opening: Promise<void> | undefined;
+
+  const open = (): Promise<void> =>
+    (opening ??= openSchema(send, prefix).catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    }));
 
   async function run(name: keyof typeof SCRIPTS, ...values: (string | number)[]): Promise<string[]> {
     if (closed) throw new Error('The store was closed');
+    await open();
     const script = HEAD + SCRIPTS[name];
     // The key only says which slot of a cluster is meant.
     const rest = ['1', `${prefix}slot`, prefix, ...values.map(String)];
@@ -244,7 +254,8 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   return {
     rotation,
     versions,
-    sweep: async () => {},
+    // Redis deletes by itself. What is left of a sweep is the look whether the keys can be used.
+    sweep: open,
     close: async () => {
       closed = true;
     },
@@ -252,6 +263,19 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
 }
 
 type Send = (command: string[]) => Promise<unknown>;
+
+/**
+ * The version of the keys' shape. A later version upgrades what it finds here. Where no version is found, the keys are of this shape, or there
+ * are none.
+ */
+const SCHEMA = 1;
+
+/** @throws `ERR_CONFIGURATION` if the keys are newer, and what the client rejects with */
+async function openSchema(send: Send, prefix: string): Promise<void> {
+  const key = `${prefix}schema`;
+  await send(['SET', key, String(SCHEMA), 'NX']);
+  refuseNewer(Number(await send(['GET', key])), SCHEMA);
+}
 
 /** `ioredis` has a `sendCommand`, too, which takes something else: `call` is asked for first. */
 function sender(client: unknown): Send | undefined {

@@ -60,3 +60,20 @@ async function useWriteAheadLog(db: SqliteDatabase): Promise<void> {
     }
   }
 }
+
+/** Nobody else writes meanwhile. */
+export function transaction<T>(db: SqliteDatabase, run: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = run();
+    db.exec('COMMIT');
+    return result;
+  } catch (error) {
+    try {
+      db.exec('ROLLBACK');
+    } catch {
+      // SQLite has rolled back by itself.
+    }
+    throw error;
+  }
+}

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'libsql';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeStore, type StoreUnderTest } from '../../test/server/store-conformance.js';
+import { migrate, STEPS } from './sqlite-schema.js';
 import { sqliteStore } from './sqlite-store.js';
 
 const tables = ['session', 'spent', 'version', 'token'];
@@ -54,5 +55,66 @@ describe('sqliteStore', () => {
     rmSync(folder, { recursive: true });
     await expect(store.sweep()).rejects.toThrow(/open/);
     await store.close();
+  });
+
+  describe('schema', () => {
+    let folder: string;
+    let file: string;
+    let db: Database.Database;
+    beforeEach(() => {
+      folder = mkdtempSync(path.join(tmpdir(), 'sqlite-store-'));
+      file = path.join(folder, 'sessions.db');
+      db = new Database(file);
+    });
+    afterEach(() => {
+      db.close();
+      rmSync(folder, { recursive: true });
+    });
+    const version = () => db.prepare('SELECT version FROM one_refresh_schema').all();
+
+    test('upgrades tables from before there were versions', async () => {
+      db.exec(STEPS[0]!);
+      db.exec("INSERT INTO one_refresh_session VALUES ('S', 'alice', 'R1', NULL, 7, 1, 9999999999999)");
+      const store = sqliteStore(file);
+      const requester = { holder: 'h', request: 'r' };
+      const moved = { requester, next: 'R2', userId: 'alice', answer: 'sealed', windowMs: 1_000 };
+      expect(await store.rotation.settle('R1', 'c', moved)).toEqual({ sessionId: 'S', version: 8 });
+      expect(version()).toEqual([{ version: STEPS.length }]);
+      await store.close();
+    });
+
+    test('takes each step of a later version once, and keeps the rows', async () => {
+      const store = sqliteStore(file);
+      await store.rotation.begin('R1', 'alice');
+      const later = [...STEPS, "ALTER TABLE one_refresh_session ADD COLUMN note TEXT DEFAULT 'none'"];
+      migrate(db, later);
+      migrate(db, later);
+      expect(db.prepare('SELECT user_id, note FROM one_refresh_session').all()).toEqual([
+        { user_id: 'alice', note: 'none' },
+      ]);
+      // A process of the version before goes on, and is refused when it starts again.
+      await store.rotation.begin('R2', 'alice');
+      await store.close();
+      const older = sqliteStore(file);
+      await expect(older.sweep()).rejects.toMatchObject({
+        code: 'ERR_CONFIGURATION',
+        message: expect.stringMatching(/has version 2 .* up to 1: update/),
+      });
+      await older.close();
+      expect(version()).toEqual([{ version: 2 }]);
+    });
+
+    test('takes a step wholly or not at all', () => {
+      migrate(db);
+      const broken = [...STEPS, 'ALTER TABLE one_refresh_session ADD COLUMN note TEXT; NOT SQL'];
+      expect(() => migrate(db, broken)).toThrow(/syntax/);
+      expect(version()).toEqual([{ version: STEPS.length }]);
+      expect(
+        db
+          .prepare('SELECT * FROM one_refresh_session')
+          .columns()
+          .map(({ name }) => name),
+      ).not.toContain('note');
+    });
   });
 });

@@ -1,5 +1,6 @@
 import { check } from './check.js';
-import { openDatabase, type SqliteDatabase, type SqliteStatement, type SqlValue } from './sqlite-database.js';
+import { openDatabase, transaction, type SqliteStatement, type SqlValue } from './sqlite-database.js';
+import { migrate } from './sqlite-schema.js';
 import {
   IDLE_MS,
   type Claim,
@@ -9,47 +10,6 @@ import {
   type VersionStore,
 } from './store.js';
 import { createSweeper } from './sweeper.js';
-
-/** Instants are epoch milliseconds, and a row whose `forget_at` is over does not exist any more. */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS one_refresh_session (
-    session_id     TEXT    PRIMARY KEY,
-    user_id        TEXT    NOT NULL,
-    refresh_token  TEXT    NOT NULL UNIQUE,
-    previous_token TEXT,
-    version        INTEGER NOT NULL,
-    active         INTEGER NOT NULL DEFAULT 1,
-    last_active    INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS one_refresh_session_last_active ON one_refresh_session (last_active);
-  CREATE TABLE IF NOT EXISTS one_refresh_spent (
-    refresh_token TEXT    PRIMARY KEY,
-    claim         TEXT    NOT NULL,
-    holder        TEXT,
-    request       TEXT    NOT NULL,
-    spent_at      INTEGER NOT NULL,
-    forget_at     INTEGER NOT NULL,
-    session_id    TEXT,
-    version       INTEGER,
-    answer        TEXT
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS one_refresh_spent_forget_at ON one_refresh_spent (forget_at);
-  CREATE TABLE IF NOT EXISTS one_refresh_version (
-    session_id  TEXT    PRIMARY KEY,
-    version     INTEGER NOT NULL,
-    claim       TEXT,
-    claim_until INTEGER NOT NULL DEFAULT 0,
-    forget_at   INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS one_refresh_version_forget_at ON one_refresh_version (forget_at);
-  CREATE TABLE IF NOT EXISTS one_refresh_token (
-    refresh_token TEXT    PRIMARY KEY,
-    session_id    TEXT    NOT NULL,
-    outdated      INTEGER NOT NULL DEFAULT 0,
-    forget_at     INTEGER NOT NULL
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS one_refresh_token_forget_at ON one_refresh_token (forget_at);
-`;
 
 /** How soon after a refresh outdated tokens are looked through, milliseconds. */
 const TIDY_MS = 60_000;
@@ -110,6 +70,12 @@ type Use = <T>(run: (db: Connection) => T) => Promise<T>;
 
 async function connect(file: string): Promise<Connection> {
   const db = await openDatabase(file);
+  try {
+    migrate(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   const statements = new Map<string, SqliteStatement>();
   const prepared = (sql: string): SqliteStatement => {
     const statement = statements.get(sql) ?? db.prepare(sql);
@@ -124,26 +90,9 @@ async function connect(file: string): Promise<Connection> {
     // Of a process that died, perhaps.
     hadAnswers: true,
   };
-  connection.transaction(() => db.exec(SCHEMA));
   // What a process that died has left.
   sweepAll(connection);
   return connection;
-}
-
-function transaction<T>(db: SqliteDatabase, run: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    const result = run();
-    db.exec('COMMIT');
-    return result;
-  } catch (error) {
-    try {
-      db.exec('ROLLBACK');
-    } catch {
-      // SQLite has rolled back by itself.
-    }
-    throw error;
-  }
 }
 
 function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {

@@ -3,7 +3,15 @@ import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createIdempotentRotation, postgresStore, redisStore, type ServerStore } from 'one-refresh/server';
+import {
+  createIdempotentRotation,
+  postgresSchema,
+  postgresStore,
+  redisStore,
+  type ServerStore,
+  type Settlement,
+} from 'one-refresh/server';
+import { openSchema, STEPS } from '../../src/server/postgres-schema.js';
 import { startPostgres, startRedis, type DatabaseServer } from '../support/database-servers.js';
 import { describeStore } from './store-conformance.js';
 import { createStrictEndpoint, read, refreshRequest, times } from './strict-endpoint.js';
@@ -21,6 +29,13 @@ afterAll(async () => {
   for (const server of [postgres, redis]) if (typeof server !== 'string') await server.remove();
 });
 
+const settlement: Settlement = {
+  requester: { holder: 'holder', request: 'request' },
+  next: 'R2',
+  userId: 'alice',
+  answer: 'sealed',
+  windowMs: 10_000,
+};
 const duplicate = { headers: { 'idempotency-key': 'k' } };
 
 /** A restart in the middle: what was answered before is answered again, and what waits is served afterwards. */
@@ -59,11 +74,13 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
     pool.on('error', () => {});
   });
   afterAll(() => pool.end());
+  const dropTables = () =>
+    pool.query(
+      'DROP TABLE IF EXISTS one_refresh_schema, one_refresh_session, one_refresh_spent, one_refresh_version, one_refresh_token',
+    );
 
   describeStore(async () => {
-    await pool.query(
-      'DROP TABLE IF EXISTS one_refresh_session, one_refresh_spent, one_refresh_version, one_refresh_token',
-    );
+    await dropTables();
     const store = postgresStore(pool);
     return {
       store,
@@ -84,12 +101,73 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
   );
 
   test('creates no tables under createTables: false', async () => {
-    await pool.query(
-      'DROP TABLE IF EXISTS one_refresh_session, one_refresh_spent, one_refresh_version, one_refresh_token',
-    );
+    await dropTables();
     const store = postgresStore(pool, { createTables: false });
-    await expect(store.sweep()).rejects.toThrow('one_refresh_spent');
+    await expect(store.sweep()).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      message: expect.stringContaining('postgresSchema'),
+    });
+    // The same store works once the tables are there.
+    await pool.query(postgresSchema);
+    await pool.query(postgresSchema);
+    await store.rotation.begin('R1', 'alice');
     await store.close();
+  });
+
+  test('finds its way with and without prepared statements', async () => {
+    await dropTables();
+    for (const prepareStatements of [true, false]) {
+      const connections = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 1 });
+      const store = postgresStore(connections, { prepareStatements });
+      await store.rotation.begin('R1', 'alice');
+      const { rows } = await connections.query(
+        'SELECT count(*)::int AS prepared FROM pg_prepared_statements',
+      );
+      expect(rows).toEqual([{ prepared: prepareStatements ? 1 : 0 }]);
+      await store.close();
+      await connections.end();
+    }
+  });
+
+  test('upgrades tables from before there were versions', async () => {
+    await dropTables();
+    await pool.query(STEPS[0]!);
+    await pool.query("INSERT INTO one_refresh_session VALUES ('S', 'alice', 'R1', NULL, 7)");
+    const store = postgresStore(pool);
+    expect(await store.rotation.settle('R1', 'c', settlement)).toEqual({ sessionId: 'S', version: 8 });
+    expect((await pool.query('SELECT version FROM one_refresh_schema')).rows).toEqual([
+      { version: STEPS.length },
+    ]);
+    await store.close();
+  });
+
+  test('takes each step of a later version once, and keeps the rows', async () => {
+    await dropTables();
+    const store = postgresStore(pool);
+    await store.rotation.begin('R1', 'alice');
+    const later = [
+      ...STEPS,
+      "ALTER TABLE one_refresh_session ADD COLUMN IF NOT EXISTS note text DEFAULT 'none';",
+    ];
+    await expect(openSchema(pool, false, later)).rejects.toThrow('postgresSchema');
+    await Promise.all(times(8, () => openSchema(pool, true, later)));
+    expect((await pool.query('SELECT user_id, note FROM one_refresh_session')).rows).toEqual([
+      { user_id: 'alice', note: 'none' },
+    ]);
+    // A process of the version before goes on, and is refused when it starts again.
+    await store.rotation.begin('R2', 'alice');
+    await store.close();
+    const older = postgresStore(pool);
+    await expect(older.sweep()).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      message: expect.stringMatching(/has version 2 .* up to 1: update/),
+    });
+    await older.close();
+    await pool.query(postgresSchema);
+    expect((await pool.query('SELECT version FROM one_refresh_schema')).rows, 'never lowered').toEqual([
+      { version: 2 },
+    ]);
+    await dropTables();
   });
 
   test('creates its tables once for many processes', async () => {
@@ -157,6 +235,27 @@ describe.skipIf(noRedis)(`redisStore${noRedis ? `: ${redis}` : ''}`, () => {
     await store.rotation.begin('R2', 'alice');
     expect(await byIoredis.keys('{other}:newest:*')).toHaveLength(2);
     await store.close();
+  });
+
+  test('adopts keys from before there were versions, refuses newer ones', async () => {
+    await byIoredis.flushall();
+    const first = redisStore(byIoredis);
+    await first.rotation.settle('R1', 'c', settlement);
+    await byIoredis.del('{one-refresh}:schema');
+    const second = redisStore(byIoredis);
+    expect(await second.rotation.claim('R1', 'x', settlement.requester, 1_000)).toMatchObject({
+      state: 'spent',
+    });
+    expect(await byIoredis.get('{one-refresh}:schema')).toBe('1');
+    await byIoredis.set('{one-refresh}:schema', '2');
+    // A process that works already goes on.
+    await second.rotation.begin('R9', 'alice');
+    const third = redisStore(byIoredis);
+    await expect(third.rotation.begin('R8', 'alice')).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+      message: expect.stringMatching(/has version 2 .* up to 1: update/),
+    });
+    await byIoredis.flushall();
   });
 
   test('refuses what is no client', () => {

@@ -21,17 +21,21 @@ export interface DatabaseServer {
   readonly remove: () => Promise<void>;
 }
 
-export async function startRedis(): Promise<DatabaseServer> {
+/**
+ * @param fsync - `'always'`: everything is on disk before it is answered, so that a restart loses nothing that a client was told; `'everysec'`:
+ * the default of Redis; `'never'`: nothing is written but by `SAVE`, so that a kill loses what came after the last one
+ */
+export async function startRedis(fsync: 'always' | 'everysec' | 'never' = 'always'): Promise<DatabaseServer> {
   const file = ensure('redis-server', 'REDIS_SERVER', () => onPath('redis-server'));
   const folder = mkdtempSync(path.join(tmpdir(), 'one-refresh-redis-'));
   const port = await freePort();
-  // Everything is on disk before it is answered, so that a restart loses nothing that a client was told.
-  const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always'];
+  const writes = fsync === 'never' ? ['no'] : ['yes', '--appendfsync', fsync];
+  const options = ['--bind', '127.0.0.1', '--save', '', '--appendonly', ...writes];
   const start = (): ChildProcess => spawn(file, ['--port', String(port), '--dir', folder, ...options], quiet);
   return run(port, folder, start, () => accepts(port));
 }
 
-/** Database and user `postgres`, no password. */
+/** Database and user `postgres`, no password. It does not wait for the disk, as a kill loses nothing that the system was given. */
 export async function startPostgres(): Promise<DatabaseServer> {
   const bin = path.dirname(ensure('postgresql', 'POSTGRES_SERVER', findPostgres));
   const folder = mkdtempSync(path.join(tmpdir(), 'one-refresh-postgres-'));
