@@ -69,7 +69,7 @@ try {
   console.log(`PostgreSQL: skipped, ${(error as Error).message}`);
 }
 try {
-  const server = await startRedis();
+  const server = await startRedis('everysec');
   servers.push(server);
   const client = new Redis({ host: '127.0.0.1', port: server.port });
   endings.push(() => client.disconnect());

@@ -10,6 +10,7 @@ import {
   type ReadAnswer,
   type StrictEndpoint,
 } from '../../test/server/strict-endpoint.js';
+import { TokenCoordinatorError } from '../core/errors.js';
 import {
   createIdempotentRotation,
   createEndpointMonitor,
@@ -419,6 +420,47 @@ describe('a store that fails', () => {
     const late = await read(handler(refreshRequest(token, key('k'))));
     expect(late, 'the record is made up for').toMatchObject({ refresh_token: answers[0]?.refresh_token });
     expect(endpoint.spent).toEqual([token]);
+  });
+
+  test('for the whole window leaves the answer in memory', async () => {
+    const handler = table({ store: overriding({ settle: down }), windowMs: 600, claimMs: 100 });
+    const token = endpoint.signIn();
+    const first = await read(handler(refreshRequest(token, key('k'))));
+    expect(await read(handler(refreshRequest(token, key('k'))))).toMatchObject({
+      refresh_token: first.refresh_token,
+    });
+    expect((await handler(refreshRequest(token, key('x')))).status).toBe(409);
+    expect(endpoint.spent).toEqual([token]);
+    await sleep(700);
+    expect((await handler(refreshRequest(token, key('k')))).status, 'not longer').toBe(400);
+    expect(endpoint.spent).toEqual([token, token]);
+  });
+
+  test('does not repeat an answer that the login has moved on from', async () => {
+    const token = endpoint.signIn();
+    let unrecorded = '';
+    const settle: RotationStore['settle'] = (...args) => {
+      const [spent] = args;
+      unrecorded ||= spent;
+      return spent === unrecorded ? down() : store.rotation.settle(...args);
+    };
+    const handler = table({ store: overriding({ settle }), claimMs: 100 });
+    const second = nextOf(await read(handler(refreshRequest(token, key('k')))));
+    expect((await handler(refreshRequest(second, key('k')))).status).toBe(200);
+    expect((await handler(refreshRequest(token, key('k')))).status).toBe(400);
+    expect(endpoint.spent).toEqual([token, second, token]);
+  });
+
+  test('names a fault of its configuration once, if nobody listens', async () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const broken = new TokenCoordinatorError('ERR_CONFIGURATION', 'update the package');
+    const claim = () => Promise.reject(broken);
+    const handler = table({ store: overriding({ claim }) });
+    for (const token of ['R1', 'R2']) expect((await handler(refreshRequest(token))).status).toBe(503);
+    expect(warned.mock.calls).toEqual([[broken]]);
+    expect((await table({ store: overriding({ claim: down }) })(refreshRequest('R1'))).status).toBe(503);
+    expect(warned).toHaveBeenCalledTimes(1);
+    warned.mockRestore();
   });
 
   test('never costs a sign-in or a sign-out', async () => {

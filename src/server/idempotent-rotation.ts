@@ -6,16 +6,16 @@ import { checkOptions, checkStore, type RemedyOptions } from './options.js';
 import { remedy, tellConflict, withOwnHeaders, type Refresh } from './remedy.js';
 import { requesterOf } from './requester.js';
 import { seal, unseal } from './sealed-answer.js';
-import { record, withClaim } from './spending.js';
+import { record, withClaim, type FurtherTries } from './spending.js';
 import { callStore } from './store-call.js';
 import type { Claim, Requester, RotationStore, ServerStore, SpentToken } from './store.js';
-import type { TokenHandler, TokenMiddleware, TokenRequest } from './token-request.js';
+import type { TokenMiddleware } from './token-request.js';
 import {
+  issuedTokens,
   jsonAnswer,
   notNow,
   pack,
-  readIssuedTokens,
-  readJson,
+  readAnswer,
   unpack,
   versionConflict,
 } from './token-response.js';
@@ -94,6 +94,8 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
   const store: RotationStore = given.store.rotation;
   /** Tokens that a request of this process is looking after, and what it will have found out. */
   const leaders = new Map<string, Promise<Finding>>();
+  /** Answers that the store has not recorded yet, by the token that follows. Until then only this process can repeat them. */
+  const unrecorded = new Map<string, FurtherTries>();
 
   const own = (request: Request, answer: Response): Response => withOwnHeaders(answer, request, checked);
 
@@ -113,28 +115,30 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
     let report!: (finding: Finding) => void;
     leaders.set(attempt.key, new Promise((resolve) => (report = resolve)));
     let finding: Finding = { kind: 'nothing' };
+    let further: FurtherTries | undefined;
     try {
       const claim = await waitForClaim(attempt);
-      switch (claim?.state) {
-        case undefined:
-          return own(attempt.original, notNow(BUSY));
-        case 'inactive':
-          return own(attempt.original, jsonAnswer(400, { error: 'invalid_grant' }));
-        case 'spent':
-          finding = { kind: 'spent', spent: claim.spent, foundAt: Date.now() };
-          return await repeat(attempt, finding);
-        case 'claimed': {
-          const { answer, spent } = await spend(attempt);
-          if (spent) finding = { kind: 'spent', spent, foundAt: Date.now() };
-          return answer;
-        }
+      if (claim === undefined) return own(attempt.original, notNow(BUSY));
+      if (claim.state === 'inactive')
+        return own(attempt.original, jsonAnswer(400, { error: 'invalid_grant' }));
+      if (claim.state === 'spent') {
+        finding = { kind: 'spent', spent: claim.spent, foundAt: Date.now() };
+        return await repeat(attempt, finding);
       }
+      // The login moves on from an answer that was not recorded. It is not repeated any more.
+      unrecorded.get(attempt.key)?.stop();
+      const outcome = await spend(attempt);
+      if (outcome.spent) finding = { kind: 'spent', spent: outcome.spent, foundAt: Date.now() };
+      further = outcome.further;
+      return outcome.answer;
     } catch (error) {
       if (!(error instanceof ClaimFailure)) throw error;
       finding = { kind: 'store-failed' };
       return await withoutStore(attempt);
     } finally {
-      leaders.delete(attempt.key);
+      const forget = () => leaders.delete(attempt.key);
+      if (further) void further.over.then(forget);
+      else forget();
       report(finding);
     }
   }
@@ -157,16 +161,19 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
     }
   }
 
-  async function spend(attempt: Attempt): Promise<{ answer: Response; spent?: SpentToken }> {
+  async function spend(
+    attempt: Attempt,
+  ): Promise<{ answer: Response; spent?: SpentToken; further?: FurtherTries | undefined }> {
     const { key, claimId, me, token } = attempt;
     let kept = false;
     try {
-      const answer = await withClaim(
-        async () => attempt.next(attempt.request.forward()),
+      const read = await withClaim(
+        async () => readAnswer(await attempt.next(attempt.request.forward())),
         () => store.renew(key, claimId, claimMs),
         checked,
       );
-      const issued = await readIssuedTokens(answer);
+      const { answer } = read;
+      const issued = issuedTokens(read);
       // A server that does not rotate may be asked again at once: the client wants another access token then, not the same.
       if (issued?.refreshToken === undefined || issued.refreshToken === token) return { answer };
       kept = true;
@@ -175,11 +182,16 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
         seal(pack(answer, issued), token),
       ]);
       const settlement = { requester: me, next, userId: issued.userId, answer: sealed, windowMs };
-      const settled = await record(() => store.settle(key, claimId, settlement), checked);
-      const { sessionId = '', version = 0 } = settled ?? {};
-      return { answer, spent: { ...me, sessionId, version, ageMs: 0, answer: sealed } };
+      const settle = () => store.settle(key, claimId, settlement);
+      const { said, further } = await record(settle, checked, windowMs);
+      if (further) {
+        unrecorded.set(next, further);
+        void further.over.then(() => unrecorded.delete(next));
+      }
+      const { sessionId = '', version = 0 } = said ?? {};
+      return { answer, spent: { ...me, sessionId, version, ageMs: 0, answer: sealed }, further };
     } finally {
-      if (!kept) await record(() => store.release(key, claimId), checked);
+      if (!kept) await record(() => store.release(key, claimId), checked, claimMs);
     }
   }
 
@@ -231,28 +243,11 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
     return refresh({ original, request, token, next, key, claimId: crypto.randomUUID(), me, waitsUntil });
   }
 
-  /** A sign-in begins a login, and a sign-out ends it. Neither ever fails because of the table. */
-  async function note(request: TokenRequest, next: TokenHandler): Promise<Response> {
-    const answer = await next(request.forward());
-    const revoked = request.form.get('token');
-    try {
-      if (request.form.has('grant_type')) {
-        const issued = await readIssuedTokens(answer);
-        if (issued?.refreshToken === undefined) return answer;
-        const key = await digest('token', issued.refreshToken);
-        await callStore(() => store.begin(key, issued.userId), checked);
-      } else if (revoked && answer.status === 200 && !('active' in ((await readJson(answer)) ?? {}))) {
-        // An introspection (RFC 7662) looks like a revocation, but its answer says `active`.
-        const key = await digest('token', revoked);
-        await callStore(() => store.end(key), checked);
-      }
-    } catch {
-      // The store's owner has been told.
-    }
-    return answer;
-  }
-
-  return remedy(checked, { refresh: guard, other: note });
+  return remedy(checked, {
+    refresh: guard,
+    begin: (key, { userId }) => store.begin(key, userId),
+    end: (key) => store.end(key),
+  });
 }
 
 class ClaimFailure extends Error {

@@ -1,4 +1,6 @@
+import { TokenCoordinatorError } from '../core/errors.js';
 import { callback, check, duration } from './check.js';
+import { guarded } from './guarded.js';
 import type { Conflict, EndpointMonitor } from './monitor.js';
 
 /** What both remedies understand. */
@@ -23,7 +25,10 @@ export interface RemedyOptions {
   readonly responseHeaders?: ((request: Request) => Record<string, string>) | undefined;
   /** Called for every refresh that is refused with 409, for a log line; it gets digests only. Default: nothing is called. */
   readonly onConflict?: ((conflict: Conflict) => void) | undefined;
-  /** Called when the store fails or does not answer in time; default: nothing is called. */
+  /**
+   * Called when the store fails or does not answer in time. Default: a store that cannot be used at all (`ERR_CONFIGURATION`, for example a newer
+   * schema) is reported once, as a warning of the process.
+   */
   readonly onStoreError?: ((error: unknown) => void) | undefined;
   /** What {@link createEndpointMonitor} returned: counts every refresh. Give it to the outermost remedy only; default: nothing is counted. */
   readonly monitor?: EndpointMonitor | undefined;
@@ -56,7 +61,20 @@ export function checkOptions(options: RemedyOptions): CheckedOptions {
     claimMs: duration('claimMs', options.claimMs ?? 10_000, 100, 300_000),
     responseHeaders: callback('responseHeaders', options.responseHeaders) ?? (() => ({})),
     onConflict: callback('onConflict', options.onConflict) ?? (() => {}),
-    onStoreError: callback('onStoreError', options.onStoreError) ?? (() => {}),
+    onStoreError: callback('onStoreError', options.onStoreError) ?? reportOnce(),
+  };
+}
+
+/** An outage passes, and each refresh says so with 503. A store that is not usable stays so until somebody reads why. */
+function reportOnce(): (error: unknown) => void {
+  let reported = false;
+  return (error) => {
+    if (reported || !(error instanceof TokenCoordinatorError)) return;
+    reported = true;
+    // Reports what is thrown in it.
+    guarded(() => {
+      throw error;
+    });
   };
 }
 

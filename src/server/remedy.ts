@@ -8,7 +8,9 @@ import {
   type TokenMiddleware,
   type TokenRequest,
 } from './token-request.js';
-import { readJson } from './token-response.js';
+import { callStore } from './store-call.js';
+import { errorOf, issuedTokens, readAnswer, withBody, type IssuedTokens } from './token-response.js';
+import { digest } from './digest.js';
 
 /** A request with a refresh token. */
 export interface Refresh {
@@ -19,14 +21,19 @@ export interface Refresh {
   readonly next: TokenHandler;
 }
 
-/** A middleware out of its two cases. What is no token request passes untouched. */
-export function remedy(
-  options: CheckedOptions,
-  cases: {
-    refresh(refresh: Refresh): Promise<Response>;
-    other(request: TokenRequest, next: TokenHandler): Promise<Response>;
-  },
-): TokenMiddleware {
+/** What a remedy does at a refresh, and what it notes when a login begins and ends. */
+export interface RemedyCases {
+  refresh(refresh: Refresh): Promise<Response>;
+  /** @param key - digest of the first refresh token */
+  begin(key: string, issued: IssuedTokens): Promise<unknown>;
+  /** @param key - digest of a refresh token that was revoked */
+  end(key: string): Promise<unknown>;
+  /** Members that the answer to a sign-in gets besides its own, once its login is noted. */
+  readonly signedIn?: object;
+}
+
+/** A middleware out of its cases. A request that is no token request passes untouched. */
+export function remedy(options: CheckedOptions, cases: RemedyCases): TokenMiddleware {
   const { monitor } = options;
   return (next) => async (original) => {
     const startedAt = performance.now();
@@ -34,7 +41,8 @@ export function remedy(
     if (request === undefined) return next(original);
     if (request instanceof Response) return withOwnHeaders(request, original, options);
     const token = request.form.get('refresh_token');
-    if (request.form.get('grant_type') !== 'refresh_token' || !token) return cases.other(request, next);
+    if (request.form.get('grant_type') !== 'refresh_token' || !token)
+      return followLogin(request, next, options, cases);
     if (!monitor) return cases.refresh({ request, original, token, next });
     let outcome: RefreshOutcome = 'failed';
     try {
@@ -47,10 +55,38 @@ export function remedy(
   };
 }
 
+/** A sign-in begins a login, and a sign-out ends it. Neither ever fails because of the store. */
+async function followLogin(
+  request: TokenRequest,
+  next: TokenHandler,
+  options: CheckedOptions,
+  { begin, end, signedIn }: RemedyCases,
+): Promise<Response> {
+  const read = await readAnswer(await next(request.forward()));
+  const { answer, body } = read;
+  const revoked = request.form.get('token');
+  try {
+    if (request.form.has('grant_type')) {
+      const issued = issuedTokens(read);
+      if (issued?.refreshToken === undefined) return answer;
+      const key = await digest('token', issued.refreshToken);
+      await callStore(() => begin(key, issued), options);
+      if (signedIn) return withBody(answer, { ...issued.body, ...signedIn });
+    } else if (revoked && answer.status === 200 && !('active' in (body ?? {}))) {
+      // An introspection (RFC 7662) looks like a revocation, but its answer says `active`.
+      const key = await digest('token', revoked);
+      await callStore(() => end(key), options);
+    }
+  } catch {
+    // The store's owner has been told. A login that is not known begins with its first refresh.
+  }
+  return answer;
+}
+
 async function outcomeOf(answer: Response): Promise<RefreshOutcome> {
   if (answer.status === 200) return answer.headers.has('idempotent-replayed') ? 'replayed' : 'refreshed';
   if (answer.status >= 500) return 'failed';
-  const { error } = (await readJson(answer)) ?? {};
+  const error = await errorOf(answer);
   return error === 'version_conflict' || error === 'invalid_grant' ? 'conflict' : 'refused';
 }
 

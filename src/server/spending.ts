@@ -23,29 +23,65 @@ export async function withClaim<T>(
   }
 }
 
-const PAUSES_MS = [100, 500, 2_000];
+/** What became of a record. */
+export interface Recording<T> {
+  /** What the store said; `undefined` if it could not be reached. */
+  readonly said: T | undefined;
+  /** If the first try failed: the further ones, in the background. */
+  readonly further: FurtherTries | undefined;
+}
+
+export interface FurtherTries {
+  /** Resolves when the record is made, when its time is over, or when it was stopped. */
+  readonly over: Promise<void>;
+  /** The record is not worth having any more. */
+  stop(): void;
+}
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 500;
 
 /**
- * Records what the authorization server has decided already. The first try is waited for; if it fails the client still gets its answer, and
+ * Records what the authorization server has decided already. The first try is waited for. If it fails, the client still gets its answer, and
  * further tries follow in the background, since duplicates at other processes wait for the record.
+ *
+ * @param forMs - how long the record is worth having, milliseconds
  */
-export async function record<T>(call: () => Promise<T>, options: CheckedOptions): Promise<T | undefined> {
+export async function record<T>(
+  call: () => Promise<T>,
+  options: CheckedOptions,
+  forMs: number,
+): Promise<Recording<T>> {
   try {
-    return await callStore(call, options);
+    return { said: await callStore(call, options), further: undefined };
   } catch {
-    void tryAgain(call, options);
-    return undefined;
+    return { said: undefined, further: tryAgain(call, options, forMs) };
   }
 }
 
-async function tryAgain(call: () => Promise<unknown>, options: CheckedOptions): Promise<void> {
-  for (const pause of PAUSES_MS) {
-    await new Promise((resolve) => setTimeout(resolve, pause));
-    try {
-      await callStore(call, options);
-      return;
-    } catch {
-      // The store's owner has been told.
+function tryAgain(call: () => Promise<unknown>, options: CheckedOptions, forMs: number): FurtherTries {
+  let isOver = false;
+  let resolve!: () => void;
+  const over = new Promise<void>((done) => (resolve = done));
+  const timer = setTimeout(stop, forMs);
+  function stop(): void {
+    isOver = true;
+    clearTimeout(timer);
+    resolve();
+  }
+
+  async function tryOften(): Promise<void> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+      await new Promise((done) => setTimeout(done, pause));
+      if (isOver) return;
+      try {
+        await callStore(call, options);
+        return stop();
+      } catch {
+        // The store's owner has been told.
+      }
     }
   }
+  void tryOften();
+  return { over, stop };
 }

@@ -1,6 +1,5 @@
 // Answers of the token endpoint: how the remedies read one, keep one, and write their own.
 import { decodeJwt } from 'jose';
-import { readText } from './body.js';
 
 export interface IssuedTokens {
   readonly body: Readonly<Record<string, unknown>>;
@@ -9,8 +8,7 @@ export interface IssuedTokens {
   readonly userId: string;
 }
 
-/** A token response is some kilobytes long. */
-const LONGEST_ANSWER = 1024 * 1024;
+const decoder = new TextDecoder();
 /** Of one connection or one client, or wrong the second time. */
 const NOT_KEPT = new Set([
   'connection',
@@ -25,10 +23,29 @@ const NOT_KEPT = new Set([
 /** Lives that count from the response (RFC 6749 §5.1, draft-ietf-oauth-refresh-token-expiration, Keycloak, Entra). */
 const LIVES = ['expires_in', 'refresh_token_expires_in', 'refresh_expires_in', 'ext_expires_in'];
 
-/** The tokens in an answer, or `undefined` if it brought none. The answer itself stays readable. */
-export async function readIssuedTokens(answer: Response): Promise<IssuedTokens | undefined> {
-  if (answer.status !== 200) return undefined;
-  const body = await readJson(answer);
+/** An answer whose body was read, and can be read again. */
+export interface ReadAnswer {
+  readonly answer: Response;
+  /** The members of its JSON object; `undefined` for every other body, and for every status but 200. */
+  readonly body: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * Reads an answer once and makes another one of its bytes. `clone()` would make two streams, of which each costs more than the digests of a
+ * refresh.
+ */
+export async function readAnswer(answer: Response): Promise<ReadAnswer> {
+  if (answer.status !== 200) return { answer, body: undefined };
+  const bytes = await answer.arrayBuffer();
+  const { status, statusText, headers } = answer;
+  return {
+    answer: new Response(bytes, { status, statusText, headers }),
+    body: parseObject(decoder.decode(bytes)),
+  };
+}
+
+/** The tokens in an answer, or `undefined` if it brought none. */
+export function issuedTokens({ body }: ReadAnswer): IssuedTokens | undefined {
   const { access_token: accessToken, refresh_token: refreshToken, id_token: idToken } = body ?? {};
   if (body === undefined || typeof accessToken !== 'string') return undefined;
   return {
@@ -38,11 +55,14 @@ export async function readIssuedTokens(answer: Response): Promise<IssuedTokens |
   };
 }
 
-/** The members of a JSON object, or `undefined` for every other body. The answer itself stays readable. */
-export async function readJson(answer: Response): Promise<Record<string, unknown> | undefined> {
-  const text = await readText(answer.clone().body, LONGEST_ANSWER);
+/** The OAuth error of an answer, if there is one. The answer itself stays readable. */
+export async function errorOf(answer: Response): Promise<unknown> {
+  return parseObject(await answer.clone().text())?.['error'];
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const body: unknown = JSON.parse(text ?? '');
+    const body: unknown = JSON.parse(text);
     return typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
@@ -50,8 +70,10 @@ export async function readJson(answer: Response): Promise<Record<string, unknown
 }
 
 function subjectOf(token: unknown): string | undefined {
+  // An opaque token. jose would say so with an error, whose stack costs more than the digests.
+  if (typeof token !== 'string' || token.split('.').length !== 3) return undefined;
   try {
-    return decodeJwt(String(token)).sub;
+    return decodeJwt(token).sub;
   } catch {
     return undefined;
   }

@@ -5,8 +5,8 @@ import { remedy, tellConflict, withOwnHeaders, type Refresh } from './remedy.js'
 import { record, withClaim } from './spending.js';
 import { callStore } from './store-call.js';
 import type { ServerStore, VersionClaim, VersionStore } from './store.js';
-import type { TokenHandler, TokenMiddleware, TokenRequest } from './token-request.js';
-import { notNow, readIssuedTokens, readJson, versionConflict, withBody } from './token-response.js';
+import type { TokenMiddleware } from './token-request.js';
+import { issuedTokens, notNow, readAnswer, versionConflict, withBody } from './token-response.js';
 
 /** Options of `createVersionCheck`. */
 export interface VersionCheckOptions extends RemedyOptions {
@@ -72,12 +72,13 @@ export function createVersionCheck(options: VersionCheckOptions): TokenMiddlewar
 
     let kept = false;
     try {
-      const answer = await withClaim(
-        async () => next(forwarded),
+      const read = await withClaim(
+        async () => readAnswer(await next(forwarded)),
         () => store.renew(sessionId, claimId, claimMs),
         checked,
       );
-      const issued = await readIssuedTokens(answer);
+      const { answer } = read;
+      const issued = issuedTokens(read);
       if (issued === undefined) return answer;
       kept = true;
       const moved = {
@@ -86,35 +87,18 @@ export function createVersionCheck(options: VersionCheckOptions): TokenMiddlewar
         newest,
         outdatedMs,
       };
-      await record(() => store.settle(key, claimId, moved), checked);
+      await record(() => store.settle(key, claimId, moved), checked, claimMs);
       return withBody(answer, { ...issued.body, [parameter]: newest });
     } finally {
       // Refused, or nobody knows: this version may be tried again, and the authorization server decides.
-      if (!kept) await record(() => store.release(key, sessionId, claimId), checked);
+      if (!kept) await record(() => store.release(key, sessionId, claimId), checked, claimMs);
     }
   }
 
-  /** A sign-in begins at version 1, and a sign-out ends the login. Neither ever fails because of the store. */
-  async function other(request: TokenRequest, next: TokenHandler): Promise<Response> {
-    const answer = await next(request.forward());
-    const revoked = request.form.get('token');
-    try {
-      if (request.form.has('grant_type')) {
-        const issued = await readIssuedTokens(answer);
-        if (issued?.refreshToken === undefined) return answer;
-        const key = await digest('token', issued.refreshToken);
-        await callStore(() => store.begin(key), checked);
-        return withBody(answer, { ...issued.body, [parameter]: 1 });
-      }
-      if (revoked && answer.status === 200 && !('active' in ((await readJson(answer)) ?? {}))) {
-        const key = await digest('token', revoked);
-        await callStore(() => store.end(key), checked);
-      }
-    } catch {
-      // The store's owner has been told. A login that is not known begins with its first refresh.
-    }
-    return answer;
-  }
-
-  return remedy(checked, { refresh, other });
+  return remedy(checked, {
+    refresh,
+    begin: (key) => store.begin(key),
+    end: (key) => store.end(key),
+    signedIn: { [parameter]: 1 },
+  });
 }
