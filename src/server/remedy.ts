@@ -60,7 +60,7 @@ async function followLogin(
   request: TokenRequest,
   next: TokenHandler,
   options: CheckedOptions,
-  { begin, end, signedIn }: RemedyCases,
+  cases: RemedyCases,
 ): Promise<Response> {
   const read = await readAnswer(await next(request.forward()));
   const { answer, body } = read;
@@ -70,12 +70,12 @@ async function followLogin(
       const issued = issuedTokens(read);
       if (issued?.refreshToken === undefined) return answer;
       const key = await digest('token', issued.refreshToken);
-      await callStore(() => begin(key, issued), options);
-      if (signedIn) return withBody(answer, { ...issued.body, ...signedIn });
+      await callStore(() => cases.begin(key, issued), options);
+      if (cases.signedIn) return withBody(answer, { ...issued.body, ...cases.signedIn });
     } else if (revoked && answer.status === 200 && !('active' in (body ?? {}))) {
       // An introspection (RFC 7662) looks like a revocation, but its answer says `active`.
       const key = await digest('token', revoked);
-      await callStore(() => end(key), options);
+      await callStore(() => cases.end(key), options);
     }
   } catch {
     // The store's owner has been told. A login that is not known begins with its first refresh.
