@@ -57,6 +57,7 @@ const stages: Record<string, Stage> = {
     verify: `${E2E} --set core`,
     rest: `${E2E} --set core-without-smoke`,
   },
+  'real servers': later('npm run --silent interop -- --source npm'),
   'chaos, worker': later(
     'npm run --silent chaos -- --mode worker --faults dying --rounds 40 --seconds 35 --deadline 6000',
   ),

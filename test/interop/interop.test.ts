@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { refreshTokenGrant } from '../../src/oauth/index.js';
 import { Origin, type Tab } from '../support/tabs.js';
-import { startNodeOAuth2Server } from './node-oauth2-server.js';
-import { startOpenAuth } from './openauth.js';
-import { ACCESS_TOKEN_SECONDS, type RealServer } from './real-server.js';
-import { startWorkersOAuthProvider } from './workers-oauth-provider.js';
+import { signInByHand, withCookies } from './code-flow.js';
+import { startNodeOAuth2Server } from './servers/node-oauth2-server.js';
+import { startOpenAuth } from './servers/openauth.js';
+import type { Place, RealServer } from './servers/real-server.js';
+import { startWorkersOAuthProvider } from './servers/workers-oauth-provider.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] });
@@ -19,6 +20,13 @@ afterEach(() => {
 });
 
 const TABS = 20;
+const ACCESS_TOKEN_SECONDS = 120;
+const place: Place = {
+  origin: 'https://id.example',
+  redirectUri: 'https://app.id.example/callback',
+  accessTokenSeconds: ACCESS_TOKEN_SECONDS,
+};
+const tokenEndpoint = `${place.origin}/token`;
 const passSeconds = (seconds: number): void => void vi.setSystemTime(Date.now() + seconds * 1000);
 
 interface Exchange {
@@ -33,8 +41,8 @@ async function openTabs(server: RealServer) {
   const log: Exchange[] = [];
   const world = { log, tabs: [] as Tab[], onAnswer: undefined as (() => void) | undefined };
   const refresh = refreshTokenGrant({
-    tokenEndpoint: server.tokenEndpoint,
-    clientId: server.clientId,
+    tokenEndpoint,
+    clientId: server.client.clientId,
     async fetch(input, init) {
       const request = new Request(input, init);
       const spent = new URLSearchParams(await request.clone().text()).get('refresh_token');
@@ -48,7 +56,7 @@ async function openTabs(server: RealServer) {
   const origin = new Origin();
   world.tabs = Array.from({ length: TABS }, () => origin.open({ refresh, proactive: 'never' }));
   await Promise.all(world.tabs.map((tab) => tab.ready));
-  const tokens = await server.signIn();
+  const tokens = await signInByHand(withCookies(server.handle), server.client, place.redirectUri);
   await first(world.tabs).setSession(tokens);
   await everywhere(world.tabs, 'signed-in', 1);
   return { ...world, world, firstToken: String(tokens.refresh_token) };
@@ -77,10 +85,10 @@ async function askEverywhere(tabs: Tab[]): Promise<unknown> {
 async function replay(server: RealServer, refreshToken: string) {
   const body = new URLSearchParams({
     grant_type: 'refresh_token',
-    client_id: server.clientId,
+    client_id: server.client.clientId,
     refresh_token: refreshToken,
   });
-  const response = await server.handle(new Request(server.tokenEndpoint, { method: 'POST', body }));
+  const response = await server.handle(new Request(tokenEndpoint, { method: 'POST', body }));
   const { error, refresh_token: issued } = (await response.json()) as Record<string, string | undefined>;
   return { status: response.status, error, issued };
 }
@@ -101,7 +109,7 @@ describe.each([
   ['@node-oauth/oauth2-server', startNodeOAuth2Server],
 ])('%s', (_name, start) => {
   test('20 tabs at 6 expiries: one request each, with the newest refresh token, every one answered', async () => {
-    const { tabs, log, firstToken } = await openTabs(await start());
+    const { tabs, log, firstToken } = await openTabs(await start(place));
     const tokens = new Set<unknown>();
     for (let expiry = 1; expiry <= 6; expiry++) {
       passSeconds(ACCESS_TOKEN_SECONDS);
@@ -123,7 +131,7 @@ describe('an answer that is lost on its way', () => {
     ['@openauthjs/openauth', startOpenAuth],
     ['@cloudflare/workers-oauth-provider', startWorkersOAuthProvider],
   ])('%s forgives: the repetition brings a pair, and the session goes on', async (_name, start) => {
-    const { tabs, log, world } = await openTabs(await start());
+    const { tabs, log, world } = await openTabs(await start(place));
     loseNextAnswer(world);
     passSeconds(ACCESS_TOKEN_SECONDS);
     expect(await askEverywhere(tabs)).toEqual(expect.any(String));
@@ -136,7 +144,7 @@ describe('an answer that is lost on its way', () => {
   });
 
   test('@openauthjs/openauth, repeated after its 60 s: the session is over, and every tab knows why', async () => {
-    const { tabs, log, world } = await openTabs(startOpenAuth());
+    const { tabs, log, world } = await openTabs(startOpenAuth(place));
     loseNextAnswer(world, () => passSeconds(61));
     passSeconds(ACCESS_TOKEN_SECONDS);
     expect(await askEverywhere(tabs)).toEqual({ code: 'ERR_REAUTH_REQUIRED', reason: 'response_lost' });
@@ -145,7 +153,7 @@ describe('an answer that is lost on its way', () => {
   });
 
   test('@node-oauth/oauth2-server never forgives: the same', async () => {
-    const { tabs, log, world } = await openTabs(startNodeOAuth2Server());
+    const { tabs, log, world } = await openTabs(startNodeOAuth2Server(place));
     loseNextAnswer(world);
     passSeconds(ACCESS_TOKEN_SECONDS);
     expect(await askEverywhere(tabs)).toEqual({ code: 'ERR_REAUTH_REQUIRED', reason: 'response_lost' });
@@ -157,7 +165,7 @@ describe('an answer that is lost on its way', () => {
 
 describe('somebody else replays a refresh token that was used', () => {
   test('@openauthjs/openauth: within 60 s gets the current one, later nothing; the session goes on', async () => {
-    const server = startOpenAuth();
+    const server = startOpenAuth(place);
     const { tabs, log, firstToken } = await openTabs(server);
     passSeconds(ACCESS_TOKEN_SECONDS);
     await askEverywhere(tabs);
@@ -175,7 +183,7 @@ describe('somebody else replays a refresh token that was used', () => {
   });
 
   test('@cloudflare/workers-oauth-provider: once the successor was used, nothing; the session goes on', async () => {
-    const server = await startWorkersOAuthProvider();
+    const server = await startWorkersOAuthProvider(place);
     const { tabs, firstToken } = await openTabs(server);
     for (let expiry = 1; expiry <= 2; expiry++) {
       passSeconds(ACCESS_TOKEN_SECONDS);
@@ -188,7 +196,7 @@ describe('somebody else replays a refresh token that was used', () => {
   });
 
   test('@cloudflare/workers-oauth-provider: before that, a new pair, and ours is dead, which every tab learns', async () => {
-    const server = await startWorkersOAuthProvider();
+    const server = await startWorkersOAuthProvider(place);
     const { tabs, log, firstToken } = await openTabs(server);
     passSeconds(ACCESS_TOKEN_SECONDS);
     await askEverywhere(tabs);
@@ -200,7 +208,7 @@ describe('somebody else replays a refresh token that was used', () => {
   });
 
   test('@node-oauth/oauth2-server: nothing, at once; the session goes on', async () => {
-    const server = startNodeOAuth2Server();
+    const server = startNodeOAuth2Server(place);
     const { tabs, firstToken } = await openTabs(server);
     passSeconds(ACCESS_TOKEN_SECONDS);
     await askEverywhere(tabs);

@@ -1,4 +1,4 @@
-// The page of the war, built by Vite as an application would build it and served from memory; and the person who logs in when asked.
+// A page built by Vite as an application would build it and served from memory; and, in the war, the person who logs in when asked.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Rolldown } from 'vite';
@@ -9,10 +9,11 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 
 export type BuiltPage = ReadonlyMap<string, { type: string; body: string | Uint8Array }>;
 
-export async function buildPage(): Promise<BuiltPage> {
+/** @param root - the page's folder in the repository */
+export async function buildPage(root = 'tools/war/page'): Promise<BuiltPage> {
   const result = (await build({
     configFile: `${repository}vite.config.ts`,
-    root: `${repository}tools/war/page`,
+    root: `${repository}${root}`,
     logLevel: 'error',
     build: { write: false, target: 'es2022' },
   })) as Rolldown.RolldownOutput;

@@ -1,10 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { register } from 'node:module';
-import type { TokenResponse } from '../../src/core/types.js';
-import { ACCESS_TOKEN_SECONDS, type RealServer } from './real-server.js';
-
-const ORIGIN = 'https://workers.example';
-const CALLBACK = 'https://app.example/callback';
+import type { Place, RealServer } from './real-server.js';
 
 /** Workers' key-value store, as far as the library uses it here. */
 function createKeyValueStore() {
@@ -40,7 +35,11 @@ interface Provider {
 }
 
 /** Cloudflare's provider: a used refresh token is good until its successor has been used. */
-export async function startWorkersOAuthProvider(): Promise<RealServer> {
+export async function startWorkersOAuthProvider({
+  origin,
+  redirectUri,
+  accessTokenSeconds,
+}: Place): Promise<RealServer> {
   // The one module of the Workers runtime that it imports, for a class to compare with.
   const runtime = 'data:text/javascript,export class WorkerEntrypoint {}';
   const resolve = `export const resolve = (name, context, next) =>
@@ -53,14 +52,14 @@ export async function startWorkersOAuthProvider(): Promise<RealServer> {
   const provider = new OAuthProvider({
     apiRoute: '/api',
     apiHandler: { fetch: () => new Response('api') },
-    authorizeEndpoint: `${ORIGIN}/authorize`,
-    tokenEndpoint: `${ORIGIN}/token`,
-    resourceMetadata: { resource: `${ORIGIN}/api` },
-    accessTokenTTL: ACCESS_TOKEN_SECONDS,
+    authorizeEndpoint: `${origin}/authorize`,
+    tokenEndpoint: `${origin}/token`,
+    resourceMetadata: { resource: `${origin}/api` },
+    accessTokenTTL: accessTokenSeconds,
     defaultHandler: {
       async fetch(request: Request, { OAUTH_PROVIDER }: { OAUTH_PROVIDER: Helpers }): Promise<Response> {
         if (request.method === 'POST') {
-          const client = { redirectUris: [CALLBACK], tokenEndpointAuthMethod: 'none' };
+          const client = { redirectUris: [redirectUri], tokenEndpointAuthMethod: 'none' };
           return Response.json(await OAUTH_PROVIDER.createClient(client));
         }
         const asked = await OAUTH_PROVIDER.parseAuthRequest(request);
@@ -78,35 +77,19 @@ export async function startWorkersOAuthProvider(): Promise<RealServer> {
   const environment = { OAUTH_KV: createKeyValueStore() };
   const handle = (request: Request): Promise<Response> =>
     provider.fetch(request, environment, { waitUntil() {}, props: {} });
-  const registered = await handle(new Request(`${ORIGIN}/register-app`, { method: 'POST' }));
+  const registered = await handle(new Request(`${origin}/register-app`, { method: 'POST' }));
   const { clientId } = (await registered.json()) as { clientId: string };
 
   return {
-    tokenEndpoint: `${ORIGIN}/token`,
-    clientId,
-    handle,
-    async signIn() {
-      const verifier = randomBytes(32).toString('base64url');
-      const query = new URLSearchParams({
-        response_type: 'code',
-        client_id: clientId,
-        redirect_uri: CALLBACK,
-        scope: 'read',
-        state: 'x',
-        code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-        code_challenge_method: 'S256',
-      });
-      const answer = await handle(new Request(`${ORIGIN}/authorize?${query}`));
-      const code = new URL(answer.headers.get('location') ?? '').searchParams.get('code') ?? '';
-      const body = new URLSearchParams({
-        grant_type: 'authorization_code',
-        client_id: clientId,
-        redirect_uri: CALLBACK,
-        code,
-        code_verifier: verifier,
-      });
-      const response = await handle(new Request(`${ORIGIN}/token`, { method: 'POST', body }));
-      return (await response.json()) as TokenResponse;
+    client: {
+      clientId,
+      scope: 'read',
+      endpoints: {
+        authorization_endpoint: `${origin}/authorize`,
+        token_endpoint: `${origin}/token`,
+        revocation_endpoint: `${origin}/token`,
+      },
     },
+    handle,
   };
 }
