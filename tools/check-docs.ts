@@ -1,12 +1,20 @@
 /**
- * Compiles every `ts` and `tsx` block of the documentation, strictly, as a module of its own beside tools/docs-context/ (the app's code that
- * a block takes as given). Blocks marked `signature` are the reference's declarations, checked by `npm run api`. Links between the pages are
- * followed too: to files, to headings in them, and to tests by their titles.
+ * `npm run docs`: the documentation against what it speaks of.
+ *
+ * - Every `ts` and `tsx` block is compiled, strictly, as a module of its own beside tools/docs-context/ (the app's code that a block takes as
+ *   given). Blocks marked `signature` are the reference's declarations, checked by `npm run api`.
+ * - Links between the pages are followed: to files, to headings in them, and to tests by their titles.
+ * - Figures are compared with their ledgers: see check-figures.ts.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { figureFaults, warFaults } from './check-figures.js';
 import { entries } from './entries.js';
+
+/** Text by file, relative to the project's folder. */
+export type Pages = ReadonlyMap<string, string>;
 
 interface Block {
   /** Where it stands. */
@@ -16,56 +24,63 @@ interface Block {
 }
 
 const CONTEXT = 'tools/docs-context';
-const pages = [
-  ...readdirSync('.').filter((file) => file.endsWith('.md')),
-  ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => path.join('docs', file)),
-];
-const faults: string[] = [];
-const blocks = new Map<string, Block>();
 
-for (const file of pages) {
-  const text = readFileSync(file, 'utf8');
-  for (const match of text.matchAll(/^( *)```(tsx?)(.*)\n([\s\S]*?)^ *```/gm)) {
-    const [, indent = '', language = '', info = '', code = ''] = match;
-    if (info.includes('signature')) continue;
-    const line = text.slice(0, match.index).split('\n').length + 1;
-    const own = indent ? code.replaceAll(new RegExp(`^${indent}`, 'gm'), '') : code;
-    const isExample = file.startsWith(path.join('docs', 'api')) && !own.includes('import ');
-    const name = path.resolve(CONTEXT, `${file.replaceAll(/\W/g, '-')}-${line}.${language}`);
-    blocks.set(name, { file, line, text: `${isExample ? importsFor(own) : ''}${own}` });
-  }
-  checkLinks(file, text);
+export function readPages(): Pages {
+  const files = [
+    ...readdirSync('.').filter((file) => file.endsWith('.md')),
+    ...readdirSync('docs', { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => path.join('docs', file)),
+  ];
+  return new Map(files.map((file) => [file, readFileSync(file, 'utf8')]));
 }
 
-const { config } = ts.readConfigFile('tsconfig.json', (file) => ts.sys.readFile(file)) as { config: object };
-const { options } = ts.parseJsonConfigFileContent(config, ts.sys, process.cwd());
-Object.assign(options, { moduleDetection: ts.ModuleDetectionKind.Force, allowImportingTsExtensions: true });
-const host = ts.createCompilerHost(options);
-const fileExists = host.fileExists.bind(host);
-const readFile = host.readFile.bind(host);
-const getSourceFile = host.getSourceFile.bind(host);
-host.fileExists = (file) => blocks.has(path.resolve(file)) || fileExists(file);
-host.readFile = (file) => blocks.get(path.resolve(file))?.text ?? readFile(file);
-host.getSourceFile = (file, languageOrOptions, ...rest) => {
-  const block = blocks.get(path.resolve(file));
-  return block
-    ? ts.createSourceFile(file, block.text, languageOrOptions, true)
-    : getSourceFile(file, languageOrOptions, ...rest);
-};
-const program = ts.createProgram([...blocks.keys(), path.resolve(CONTEXT, 'globals.d.ts')], options, host);
-for (const name of blocks.keys()) {
-  const source = program.getSourceFile(name);
-  for (const diagnostic of [
-    ...program.getSyntacticDiagnostics(source),
-    ...program.getSemanticDiagnostics(source),
-  ]) {
-    const block = blocks.get(name);
-    const { line } = source?.getLineAndCharacterOfPosition(diagnostic.start ?? 0) ?? { line: 0 };
-    const sentence = ts.flattenDiagnosticMessageText(diagnostic.messageText, ' ');
-    faults.push(`${block?.file}:${(block?.line ?? 0) + line}: ${sentence}`);
+/** Every `ts` and `tsx` block, by the name of the module that it is compiled as. */
+export function blocksOf(pages: Pages): ReadonlyMap<string, Block> {
+  const blocks = new Map<string, Block>();
+  for (const [file, text] of pages) {
+    for (const match of text.matchAll(/^( *)```(tsx?)(.*)\n([\s\S]*?)^ *```/gm)) {
+      const [, indent = '', language = '', info = '', code = ''] = match;
+      if (info.includes('signature')) continue;
+      const line = text.slice(0, match.index).split('\n').length + 1;
+      const own = indent ? code.replaceAll(new RegExp(`^${indent}`, 'gm'), '') : code;
+      const isExample = file.startsWith(path.join('docs', 'api')) && !own.includes('import ');
+      const name = path.resolve(CONTEXT, `${file.replaceAll(/\W/g, '-')}-${line}.${language}`);
+      blocks.set(name, { file, line, text: `${isExample ? importsFor(own) : ''}${own}` });
+    }
   }
+  return blocks;
+}
+
+/** What does not compile. */
+export function blockFaults(blocks: ReadonlyMap<string, Block>): string[] {
+  const { config } = ts.readConfigFile('tsconfig.json', (file) => ts.sys.readFile(file)) as {
+    config: object;
+  };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, process.cwd());
+  Object.assign(options, { moduleDetection: ts.ModuleDetectionKind.Force, allowImportingTsExtensions: true });
+  const host = ts.createCompilerHost(options);
+  const fileExists = host.fileExists.bind(host);
+  const readFile = host.readFile.bind(host);
+  const getSourceFile = host.getSourceFile.bind(host);
+  host.fileExists = (file) => blocks.has(path.resolve(file)) || fileExists(file);
+  host.readFile = (file) => blocks.get(path.resolve(file))?.text ?? readFile(file);
+  host.getSourceFile = (file, languageOrOptions, ...rest) => {
+    const block = blocks.get(path.resolve(file));
+    return block
+      ? ts.createSourceFile(file, block.text, languageOrOptions, true)
+      : getSourceFile(file, languageOrOptions, ...rest);
+  };
+  const program = ts.createProgram([...blocks.keys(), path.resolve(CONTEXT, 'globals.d.ts')], options, host);
+  return [...blocks].flatMap(([name, block]) => {
+    const source = program.getSourceFile(name);
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
+      ({ start, messageText }) => {
+        const { line } = source?.getLineAndCharacterOfPosition(start ?? 0) ?? { line: 0 };
+        return `${block.file}:${block.line + line}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+      },
+    );
+  });
 }
 
 /** The reference's examples come from docstrings, which stand beside what they show and import nothing of it. All on one line: lines count. */
@@ -81,7 +96,9 @@ function importsFor(example: string): string {
     .join('');
 }
 
-function checkLinks(file: string, text: string): void {
+/** Links that lead nowhere. */
+export function linkFaults(file: string, text: string): string[] {
+  const faults: string[] = [];
   const prose = text.replaceAll(/```[\s\S]*?```/g, '');
   // A link to a test is labelled with its title, or with its file.
   for (const [, title = '', target = ''] of prose.matchAll(
@@ -91,7 +108,12 @@ function checkLinks(file: string, text: string): void {
     if (!target.endsWith(title) && existsSync(linked) && !readFileSync(linked, 'utf8').includes(title))
       faults.push(`${file}: link to ${target}, in which there is no test "${title}"`);
   }
-  for (const [, target = ''] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
+  const targets = [
+    ...prose.matchAll(/\]\(([^)\s]+)\)/g),
+    ...prose.matchAll(/^\[[^\]^][^\]]*\]: (\S+)/gm),
+    ...prose.matchAll(/ (?:src|srcset|href)="([^"]+)"/g),
+  ];
+  for (const [, target = ''] of targets) {
     if (/^[a-z]+:/.test(target)) continue;
     const [relative = '', heading] = target.split('#');
     const linked = relative === '' ? file : path.join(path.dirname(file), relative);
@@ -99,6 +121,10 @@ function checkLinks(file: string, text: string): void {
     else if (heading !== undefined && !headingsOf(readFileSync(linked, 'utf8')).includes(heading))
       faults.push(`${file}: link to ${target}, but there is no such heading`);
   }
+  // A shorthand link without its definition is shown as plain text.
+  for (const [, label = ''] of prose.matchAll(/\]\[([^\]]+)\]/g))
+    if (!prose.includes(`\n[${label}]: `)) faults.push(`${file}: link to [${label}], which is not defined`);
+  return faults;
 }
 
 /** As GitHub makes them. */
@@ -111,6 +137,15 @@ function headingsOf(text: string): string[] {
   );
 }
 
-for (const fault of faults) console.error(fault);
-console.log(`documentation: ${pages.length} pages, ${blocks.size} blocks compiled, ${faults.length} faults`);
-process.exitCode = faults.length > 0 ? 1 : 0;
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const pages = readPages();
+  const blocks = blocksOf(pages);
+  const faults = [
+    ...blockFaults(blocks),
+    ...[...pages].flatMap(([file, text]) => [...linkFaults(file, text), ...figureFaults(file, text)]),
+    ...['README.md', 'docs/war.md'].flatMap((file) => warFaults(file, pages.get(file) ?? '')),
+  ];
+  for (const fault of faults) console.error(fault);
+  console.log(`documentation: ${pages.size} pages, ${blocks.size} blocks compiled, ${faults.length} faults`);
+  process.exitCode = faults.length > 0 ? 1 : 0;
+}

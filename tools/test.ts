@@ -58,6 +58,7 @@ const stages: Record<string, Stage> = {
     rest: `${E2E} --set core-without-smoke`,
   },
   'real servers': later('npm run --silent interop -- --source npm'),
+  'documentation site': later('npm run --silent site'),
   'chaos, worker': later(
     'npm run --silent chaos -- --mode worker --faults dying --rounds 40 --seconds 35 --deadline 6000',
   ),

@@ -87,7 +87,7 @@ export interface SessionRecord {
   readonly schema: number;
   /** When the session began: epoch milliseconds, made larger than its predecessor's. Of two sessions the later one counts. */
   readonly startedAt: number;
-  /** The fencing token: +1 at every write-ahead, election and claim. */
+  /** +1 at every write-ahead, election and claim. Orders the records of one version; a commit compares the version alone. */
   readonly term: number;
   readonly leader?: string | undefined;
   readonly sessionId: string;

@@ -70,7 +70,7 @@ export interface CoordinatorEvent<T extends EventType = EventType> {
   readonly sessionId?: string | undefined;
   /** The version of the pair at that moment. */
   readonly version?: number | undefined;
-  /** The fencing token: grows with every write-ahead, election and claim. */
+  /** Grows with each write-ahead, election, claim, noted failure and loss: orders the events of one version. A new pair counts whatever its term. */
   readonly term?: number | undefined;
   /** 1 for the first request of a version, +1 for each repetition. */
   readonly attempt?: number | undefined;

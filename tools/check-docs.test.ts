@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { blockFaults, blocksOf, linkFaults } from './check-docs.js';
+import { figureFaults, warFaults, type ReadLedger } from './check-figures.js';
+
+test('refuses a block that does not compile', () => {
+  const code =
+    "import { createTokenCoordinator } from 'one-refresh';\ncreateTokenCoordinator({ nmae: 'my-app' });";
+  const good =
+    "import { isTokenCoordinatorError } from 'one-refresh';\nshow(String(isTokenCoordinatorError(1)));";
+  const page = `# A page\n\n\`\`\`ts\n${good}\n\`\`\`\n\n\`\`\`ts\n${code}\n\`\`\`\n`;
+  const faults = blockFaults(blocksOf(new Map([['planted.md', page]])));
+  expect(faults).toHaveLength(1);
+  expect(faults[0]).toMatch(/^planted\.md:10: .*nmae/);
+});
+
+test.each([
+  ['a file that does not exist', '[x](docs/nowhere.md)', 'docs/nowhere.md, which does not exist'],
+  ['a heading that does not exist', '[x](docs/faq.md#nowhere)', 'no such heading'],
+  ['a test that does not exist', '[no such title](tools/size-diff.test.ts)', 'no test "no such title"'],
+  [
+    'an image that does not exist',
+    '<img src="docs/nowhere.svg" />',
+    'docs/nowhere.svg, which does not exist',
+  ],
+  ['a label without its definition', '[x][nowhere]', '[nowhere], which is not defined'],
+  ['a definition that leads nowhere', '[y]: docs/nowhere.md', 'docs/nowhere.md, which does not exist'],
+])('refuses a link to %s', (_, text, reason) => {
+  expect(linkFaults('README.md', `${text}\n`)).toEqual([expect.stringContaining(reason)]);
+});
+
+test('follows links that lead somewhere', () => {
+  const text =
+    '[a](docs/faq.md#questions), [b](https://example.com), [c][d], [e](docs)\n\n[d]: docs/war.md\n';
+  expect(linkFaults('README.md', text)).toEqual([]);
+});
+
+const ledger: ReadLedger = () => [
+  { engine: 'A', passed: 500, rate: 0.123 },
+  { engine: 'B', passed: 1200, rate: 0.5 },
+];
+
+test.each([
+  ['1,200<!-- =e2e.passed -->'],
+  ['500<!-- =e2e[engine=A].passed -->'],
+  ['1,700<!-- =sum e2e.passed -->'],
+  ['12.3%<!-- =e2e[engine=A].rate -->'],
+])('takes %s', (text) => {
+  expect(figureFaults('planted.md', text, ledger)).toEqual([]);
+});
+
+test.each([
+  ['1,201<!-- =e2e.passed -->', 'is stale: e2e.passed is 1200'],
+  ['1,200<!-- =e2e[engine=A].passed -->', 'is stale: e2e.passed is 500'],
+  ['12.4%<!-- =e2e[engine=A].rate -->', 'is stale'],
+  ['7<!-- =e2e.nowhere -->', 'which the ledger does not have'],
+])('refuses %s', (text, reason) => {
+  expect(figureFaults('planted.md', text, ledger)).toEqual([expect.stringContaining(reason)]);
+});
+
+const war: ReadLedger = () => [
+  {
+    command: 'npm run war -- --tabs 2 --ledger l.jsonl --svg docs/war.svg',
+    results: [
+      {
+        mode: 'client lock',
+        expiries: 300,
+        requests: 389,
+        requestsPerExpiry: 1.2967,
+        conflictRate: 0.401,
+        forcedLogins: 67,
+        p50: 167.2,
+        p95: 1238.1,
+      },
+    ],
+  },
+];
+const row = '| client lock | 300 | 389 | 1.297 | 40.1 % | 67 | 167 ms | 1238 ms |';
+
+test('compares the war with the run that drew its picture', () => {
+  expect(warFaults('planted.md', `${row}\n\n\`npm run war -- --tabs 2\``, war)).toEqual([]);
+  expect(warFaults('planted.md', `${row.replace('67', '66')}\n\`npm run war -- --tabs 2\``, war)).toEqual([
+    expect.stringContaining('"client lock" is stale'),
+  ]);
+  expect(warFaults('planted.md', `${row}\n\`npm run war -- --tabs 10\``, war)).toEqual([
+    expect.stringContaining('npm run war -- --tabs 2'),
+  ]);
+});

@@ -1,0 +1,96 @@
+/**
+ * Figures in the documentation against the ledgers that they come from. A figure names its place in a comment behind it, which no reader sees:
+ *
+ *     1,850<!-- =soak.versions -->                                  the last line of docs/ledgers/soak.jsonl
+ *     555<!-- =e2e[commit=b5a000e,engine=Chromium 156].passed -->   the last line with these members
+ *     1,449<!-- =sum e2e[commit=b5a000e].passed -->                 the sum over all lines with them
+ *
+ * The figure counts to the digits that it shows; `%` means hundredths. The table of docs/war.md and the command that repeats it are compared
+ * with the ledger's line that drew the picture.
+ */
+import { readFileSync } from 'node:fs';
+import { milliseconds, percent } from './war/table.js';
+
+type Line = Readonly<Record<string, unknown>>;
+export type ReadLedger = (name: string) => readonly Line[];
+
+export const readLedger: ReadLedger = (name) =>
+  readFileSync(`docs/ledgers/${name}.jsonl`, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
+
+const FIGURE = /(\S+)<!-- =(sum )?(\w+)(?:\[([^\]]+)\])?\.(\S+) -->/g;
+
+/** What is wrong with the figures of a page. */
+export function figureFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
+  return [...text.matchAll(FIGURE)].flatMap(([, shown = '', sum, name = '', wanted, place = '']) => {
+    const lines = ledger(name).filter((line) =>
+      (wanted?.split(',') ?? []).every((pair) => {
+        const [member = '', value] = pair.split('=');
+        return String(line[member]) === value;
+      }),
+    );
+    const found = lines.map((line) => at(line, place.split('.')));
+    const value = sum ? found.reduce<number>((total, one) => total + Number(one), 0) : found.at(-1);
+    if (typeof value !== 'number' || Number.isNaN(value))
+      return [`${file}: "${shown}" refers to ${name}.${place}, which the ledger does not have`];
+    return shows(shown, value) ? [] : [`${file}: "${shown}" is stale: ${name}.${place} is ${value}`];
+  });
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce((one, member) => (one as Record<string, unknown> | undefined)?.[member], value);
+}
+
+/** Whether a figure in a text is this value, to the digits that it shows. */
+function shows(shown: string, value: number): boolean {
+  const [, digits = '', percentage] = /([\d,]+(?:\.\d+)?)\s*(%?)[^\d]*$/.exec(shown) ?? [];
+  const decimals = digits.split('.')[1]?.length ?? 0;
+  return digits.replaceAll(',', '') === (percentage ? value * 100 : value).toFixed(decimals);
+}
+
+interface War extends Line {
+  readonly command: string;
+  readonly results: readonly {
+    mode: string;
+    expiries: number;
+    requests: number;
+    requestsPerExpiry: number;
+    conflictRate: number;
+    forcedLogins: number;
+    p50: number;
+    p95: number;
+  }[];
+}
+
+/** What is wrong with the war's table on a page, and with the command that it names. */
+export function warFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
+  const drawn = ledger('war').findLast((line) => String(line['command']).includes('--svg')) as
+    War | undefined;
+  if (!drawn) return [`${file}: no line of the war's ledger has drawn the picture`];
+  const faults: string[] = [];
+  const command = drawn.command.replaceAll(/ --(svg|ledger|json) \S+/g, '');
+  if (!text.includes(`\`${command}\``))
+    faults.push(`${file}: the command that repeats the picture is \`${command}\``);
+  for (const one of drawn.results) {
+    const row = text.split('\n').find((line) => line.startsWith(`| ${one.mode} `));
+    const cells = row
+      ?.split('|')
+      .slice(2, -1)
+      .map((cell) => cell.trim());
+    const wanted = [
+      String(one.expiries),
+      String(one.requests),
+      one.requestsPerExpiry.toFixed(3),
+      percent(one.conflictRate),
+      String(one.forcedLogins),
+      milliseconds(one.p50),
+      milliseconds(one.p95),
+    ];
+    if (cells && cells.join() !== wanted.join())
+      faults.push(`${file}: the row "${one.mode}" is stale: ${wanted.join(', ')}`);
+    if (!cells && text.includes('| conflict rate |')) faults.push(`${file}: there is no row "${one.mode}"`);
+  }
+  return faults;
+}
