@@ -30,9 +30,18 @@ export interface PostgresStoreOptions {
 
 /** How soon after a refresh outdated tokens are looked through, milliseconds. */
 const TIDY_MS = 60_000;
+/** The most that `claimMs` allows. */
+const LONGEST_CLAIM_MS = 300_000;
 
 /** From now on, by the database's clock. */
 const after = (parameter: string): string => `clock_timestamp() + ${parameter}::float8 * interval '1 ms'`;
+
+/**
+ * A claim whose time is over. While the database was away, no process could renew its claim or record an answer. So after a start each claim
+ * counts for its time once more.
+ */
+const abandoned = (until: string, claimMs: string): string =>
+  `${until} < clock_timestamp() AND pg_postmaster_start_time() < clock_timestamp() - ${claimMs}::float8 * interval '1 ms'`;
 
 const SQL = {
   claim: `
@@ -42,7 +51,8 @@ const SQL = {
       SELECT $1, $2, $3, $4, ${after('$5')} WHERE NOT EXISTS (SELECT 1 FROM login WHERE NOT active)
       ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
         spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
-        WHERE spent.forget_at < clock_timestamp() OR (spent.claim = excluded.claim AND spent.version IS NULL)
+        WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim OR (${abandoned('spent.forget_at', '$5')})
+          ELSE spent.forget_at < clock_timestamp() END
       RETURNING 1)
     SELECT EXISTS (SELECT 1 FROM claimed) AS claimed, (SELECT active FROM login) AS active, spent.holder, spent.request,
       spent.session_id, spent.version, spent.answer,
@@ -95,7 +105,7 @@ const SQL = {
     WHERE token.refresh_token = $1 AND token.forget_at >= clock_timestamp()`,
   claimVersion: `
     UPDATE one_refresh_version SET claim = $2, claim_until = ${after('$4')}
-    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR claim_until < clock_timestamp())
+    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR (${abandoned('claim_until', '$4')}))
     RETURNING 1`,
   beginVersion: `
     WITH token AS (
@@ -124,7 +134,9 @@ const SQL = {
     WITH gone AS (DELETE FROM one_refresh_token WHERE refresh_token = $1 RETURNING session_id)
     DELETE FROM one_refresh_version WHERE session_id IN (SELECT session_id FROM gone)`,
   sweep: `
-    WITH spent AS (DELETE FROM one_refresh_spent WHERE forget_at < clock_timestamp()),
+    WITH spent AS (
+      DELETE FROM one_refresh_spent WHERE CASE WHEN version IS NULL THEN ${abandoned('forget_at', '$2')}
+        ELSE forget_at < clock_timestamp() END),
     token AS (DELETE FROM one_refresh_token WHERE forget_at < clock_timestamp()),
     login AS (DELETE FROM one_refresh_version WHERE forget_at < clock_timestamp())
     DELETE FROM one_refresh_session WHERE last_active < clock_timestamp() - $1::float8 * interval '1 ms'`,
@@ -169,7 +181,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     return rows[0] as Row | undefined;
   }
 
-  const sweep = async (): Promise<void> => void (await query(SQL.sweep, IDLE_MS));
+  const sweep = async (): Promise<void> => void (await query(SQL.sweep, IDLE_MS, LONGEST_CLAIM_MS));
   const sweeper = createSweeper(sweep);
   // What a process that died has left.
   sweeper.dueIn(TIDY_MS / 60);

@@ -25,7 +25,8 @@ export async function openDatabase(file: string): Promise<SqliteDatabase> {
   await useWriteAheadLog(db);
   // NORMAL: a power cut may take the last transactions. Their duplicates are then the authorization server's business again.
   // secure_delete: a deleted answer is overwritten.
-  db.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON');
+  // wal_autocheckpoint: a checkpoint waits for the disk while the process does nothing else, so it comes every 16 MB instead of every 4.
+  db.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 4000');
   return db;
 }
 

@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   createIdempotentRotation,
   postgresSchema,
@@ -99,6 +99,28 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
     () => server,
     () => postgresStore(pool),
   );
+
+  test('lets a claim outlive a restart that took longer', { timeout: 60_000 }, async () => {
+    const store = postgresStore(pool);
+    const { requester } = settlement;
+    await store.rotation.claim('away', 'mine', requester, 300);
+    const versioned = await store.versions.claim('away', 'mine', 1, 300);
+    await server.stop('kill');
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await server.restart();
+    // The pool finds its dead connections one by one.
+    await vi.waitFor(() => pool.query('SELECT 1'), { timeout: 30_000 });
+    await store.sweep();
+    expect(await store.rotation.claim('away', 'other', requester, 60_000)).toEqual({ state: 'pending' });
+    expect(await store.versions.claim('away', 'other', 1, 60_000)).toMatchObject({ reason: 'pending' });
+    await store.rotation.settle('away', 'mine', settlement);
+    expect(await store.rotation.claim('away', 'other', requester, 1)).toMatchObject({ state: 'spent' });
+    expect(await store.versions.claim('away', 'other', 1, 1)).toMatchObject({
+      state: 'claimed',
+      sessionId: versioned.sessionId,
+    });
+    await store.close();
+  });
 
   test('creates no tables under createTables: false', async () => {
     await dropTables();

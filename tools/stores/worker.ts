@@ -14,6 +14,8 @@ export interface Task {
   readonly round: number;
   readonly token: string;
   readonly duplicates: number;
+  /** The requests prove nothing of their sender, and `withoutKey` is `'conflict'`. */
+  readonly keyless: boolean;
   /** Where this process ends itself: with the claim but before the spend, or with the answer recorded but not given. */
   readonly die?: 'before the spend' | 'before the answer' | undefined;
 }
@@ -23,7 +25,7 @@ export interface Report {
   readonly issued: readonly string[];
 }
 
-const [kind = '', where = '', server = ''] = process.argv.slice(2);
+const [kind = '', where = '', server = '', window] = process.argv.slice(2);
 let die: Task['die'];
 
 function open(): ServerStore {
@@ -39,8 +41,8 @@ function open(): ServerStore {
 }
 
 const store = open();
-const handler = createIdempotentRotation({
-  windowMs: 30_000,
+const shared = {
+  windowMs: Number(window),
   claimMs: 1_500,
   store: {
     rotation: {
@@ -52,18 +54,21 @@ const handler = createIdempotentRotation({
       },
     },
   },
-})((request) => {
+};
+const spend = (request: Request): Promise<Response> => {
   if (die === 'before the spend') process.kill(process.pid, 'SIGKILL');
   return fetch(new Request(server, request));
-});
+};
+const byKey = createIdempotentRotation(shared)(spend);
+const keyless = createIdempotentRotation({ ...shared, withoutKey: 'conflict' })(spend);
 
 /** Asks as a client does: again after a 503, which means that nothing was spent. */
-async function refresh(token: string): Promise<string> {
+async function refresh(token: string, without: boolean): Promise<string> {
   for (let tries = 0; tries < 100; tries++) {
-    const answer = await handler(
+    const answer = await (without ? keyless : byKey)(
       new Request('http://127.0.0.1/token', {
         method: 'POST',
-        headers: { 'idempotency-key': 'one browser' },
+        headers: without ? {} : { 'idempotency-key': 'one browser' },
         body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'c', refresh_token: token }),
       }),
     );
@@ -74,9 +79,9 @@ async function refresh(token: string): Promise<string> {
   return 'never answered';
 }
 
-process.on('message', ({ round, token, duplicates, die: dying }: Task) => {
+process.on('message', ({ round, token, duplicates, keyless: without, die: dying }: Task) => {
   die = dying;
-  const all = Array.from({ length: duplicates }, () => refresh(token));
+  const all = Array.from({ length: duplicates }, () => refresh(token, without));
   void Promise.all(all).then((issued) => process.send?.({ round, issued } satisfies Report));
 });
 // Opened before the first round.
