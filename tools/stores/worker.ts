@@ -7,6 +7,7 @@ import {
   postgresStore,
   redisStore,
   sqliteStore,
+  type IdempotentRotationOptions,
   type ServerStore,
 } from 'one-refresh/server';
 
@@ -41,7 +42,7 @@ function open(): ServerStore {
 }
 
 const store = open();
-const shared = {
+const shared: IdempotentRotationOptions = {
   windowMs: Number(window),
   claimMs: 1_500,
   store: {
