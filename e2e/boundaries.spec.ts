@@ -1,5 +1,6 @@
 // Nothing leaves its session: boundaries that need a real browser's redirects, keys, storage and headers.
 import { expectInEveryTab, expectPeace, get, signIn } from './harness/ask.js';
+import { before } from './harness/before-page.js';
 import { startStranger } from './harness/stranger.js';
 import { expect, test } from './fixtures.js';
 
@@ -127,4 +128,49 @@ test('another configuration under one name neither sends nor ends', async ({ new
   expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
   expectPeace(server, 1);
   await stranger.close();
+});
+
+test('no refresh token is on the channel, whoever asks', async ({ newTab, server }) => {
+  const options = { broadcast: 'access-token' };
+  const tab = await newTab(options);
+  // A page of the origin that listens, and never opens the database.
+  const ear = await newTab({ name: 'of-its-own' });
+  await ear.evaluate(() => {
+    const channel = new BroadcastChannel('one-refresh:e2e');
+    const heard: unknown[] = [];
+    channel.onmessage = ({ data }) => heard.push(data);
+    Object.assign(window, { channel, heard });
+  });
+  const heard = () =>
+    ear.evaluate(() => (window as unknown as { heard: { type: string; withheld?: boolean }[] }).heard);
+  const pairs = async () => (await heard()).filter(({ type }) => type === 'pair').length;
+  await signIn([tab]);
+  await get(tab, { forceRefresh: true });
+  await expect.poll(pairs).toBe(1);
+
+  const { sessionId } = await tab.evaluate(() => window.lab.coordinator.getSnapshot());
+  for (const [type, more] of [
+    ['hello', { sessionId: '', version: 0, memory: true }],
+    ['refresh-request', { sessionId, version: 1, memory: true }],
+    ['reauth-required', { sessionId, version: 1, ended: { kind: 'reauth-required' } }],
+  ] as const) {
+    const earlier = await pairs();
+    await ear.evaluate(
+      (message) => (window as unknown as { channel: BroadcastChannel }).channel.postMessage(message),
+      { protocol: 1, from: 'ear', term: 1, type, ...more },
+    );
+    await expect.poll(pairs, type).toBe(earlier + 1);
+  }
+
+  // An honest tab without storage asks as it opens, is served, and has another one refresh.
+  const storeless = await newTab({ ...options, ...before('indexedDbBlocked') });
+  expect(await get(storeless)).toMatchObject({ subject: 'alice' });
+  expect(await get(storeless, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  await expectInEveryTab([tab, storeless], { version: 3 });
+  await expectInEveryTab([storeless], { storage: 'memory' });
+  expectPeace(server, 2);
+
+  expect((await heard()).filter(({ withheld }) => withheld).length).toBeGreaterThan(5);
+  expect(JSON.stringify(await heard())).not.toContain('"refreshToken":');
+  expect(JSON.stringify(await tab.evaluate(() => window.lab.readRecord()))).toContain('"refreshToken":');
 });

@@ -173,16 +173,20 @@ export function createRuntime(
       if (record && record.binding === undefined && binding !== undefined) record = { ...record, binding };
       return record;
     };
+    const isStored = state.storage !== 'memory' || real;
     let failed: StoreResult['failed'];
     try {
-      if (state.storage === 'memory' && !real) apply(state.record);
+      if (!isStored) apply(state.record);
       else if (change) {
         // Until the change says that there is nothing to write.
         wrote = true;
         await store.update((stored) => {
           const next = apply(read(stored));
-          // A foreign session stays as it is; that a write works can be tried with it all the same.
-          const written = isForeign(next) ? (stored as SessionRecord | undefined) : next;
+          // A foreign session stays as it is, and a session without its refresh token is for memory alone; that a write works can be
+          // tried with what is there all the same.
+          const isKept = isForeign(next) || next?.withheld;
+          if (next?.withheld) changed = undefined;
+          const written = isKept ? (stored as SessionRecord | undefined) : next;
           wrote = written !== undefined;
           return written;
         });
@@ -191,8 +195,8 @@ export function createRuntime(
       failed = (error as Partial<StoreOpenError> | undefined)?.storeUnusable ? 'for-good' : 'once';
     }
     const result: StoreResult = failed
-      ? { failed, won: false, wrote }
-      : { record, before, won: changed !== undefined, wrote };
+      ? { failed, won: false, wrote, isStored }
+      : { record, before, won: changed !== undefined, wrote, isStored };
     dispatch({ type: 'stored', result, real, then });
   }
 

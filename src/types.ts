@@ -102,7 +102,10 @@ export interface TokenCoordinatorOptions {
   readonly refreshTimeoutMs?: number | undefined;
   /** A leader that leaves a ping unanswered this long is replaced; default 1_500. */
   readonly leaderTimeoutMs?: number | undefined;
-  /** What followers are sent after a refresh; default `pair`. `access-token` keeps the refresh token off the channel. */
+  /**
+   * What followers are sent after a refresh; default `pair`. `access-token` keeps the refresh token off the channel, unless it could not be
+   * stored. A tab without storage then gets access tokens only, and needs another tab to refresh.
+   */
   readonly broadcast?: 'pair' | 'access-token' | undefined;
   /**
    * For a plain refresh function: names the server and client that the tokens belong to. A session under this `name` that belongs to another

@@ -4,7 +4,7 @@ import { endAttempt, finish, hold } from './flight.js';
 import { access, adopt, emit, post } from './knowledge.js';
 import { reconcile } from './reconcile.js';
 import type { Failure, Journal } from './record.js';
-import { isJournalOf } from './record.js';
+import { isJournalOf, next } from './record.js';
 import type { Attempt, Change, Continuation, Event, Outcome, StoreResult, Turn } from './state.js';
 
 /** So many version conflicts in a row are a fault of configuration, not a race. */
@@ -86,9 +86,9 @@ function withFailure(attempt: Journal, failure: Failure): Change {
   return (base) => {
     const journal = base?.journal;
     if (!journal || !isJournalOf(base, attempt)) return undefined;
-    const conflicts = failure.conflict ? (journal.conflicts ?? 0) + 1 : 0;
-    const failures = journal.failures + 1;
-    return { ...base, term: base.term + 1, journal: { ...journal, failures, conflicts, failure } };
+    const conflicts = failure.conflict ? next(journal.conflicts ?? 0) : 0;
+    const failures = next(journal.failures);
+    return { ...base, term: next(base.term), journal: { ...journal, failures, conflicts, failure } };
   };
 }
 

@@ -1,7 +1,16 @@
 import { endAttempt, finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { audienceKey, isBoundAlike, isOpen, toAccessToken, withPair, withSpare } from './record.js';
+import {
+  audienceKey,
+  isBoundAlike,
+  isOpen,
+  isSamePair,
+  next,
+  toAccessToken,
+  withPair,
+  withSpare,
+} from './record.js';
 import type { Attempt, Outcome, Turn } from './state.js';
 
 type Answer = Extract<Outcome, { kind: 'tokens' }>;
@@ -22,7 +31,7 @@ export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false)
   const { wall } = t.now;
   // Its life counts from the request, not from an answer that a freeze may have held up.
   const key = audienceKey(attempt);
-  if (!refused) see(t, key, attempt.version + 1, attempt.sent.mono);
+  if (!refused) see(t, key, next(attempt.version), attempt.sent.mono);
   const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
     withAnswer(base, attempt, answer, wall);
   access(t, change, (turn, { won, failed, record }) => {
@@ -58,7 +67,7 @@ function withAnswer(
   at: number,
 ): SessionRecord | undefined {
   if (base?.sessionId !== attempt.sessionId || !isOpen(base)) return undefined;
-  const accessToken = toAccessToken(tokens, base.version + 1, attempt.sent.wall);
+  const accessToken = toAccessToken(tokens, next(base.version), attempt.sent.wall);
   const pair = {
     refreshToken: tokens.refresh_token ?? base.refreshToken,
     audience: audienceKey(attempt),
@@ -67,13 +76,13 @@ function withAnswer(
   // What was lost, a late answer brings back; not one that only repeats what was lost (a server that forgives replays).
   const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
   if (base.version <= attempt.version || (base.ended && isNews)) {
-    const next = withPair(base, pair);
-    if (!refused) return { ...next, idToken: tokens.id_token ?? base.idToken };
+    const renewed = withPair(base, pair);
+    if (!refused) return { ...renewed, idToken: tokens.id_token ?? base.idToken };
     // The server has rotated all the same: the old refresh token is not sent again, and the new one when a person asks for it. Of the
     // access tokens those that were there stay.
     const failure = { at, retryInMs: 0, unspent: true, fault: refused };
     const journal = { attempt: 0, by: attempt.by, term: base.term, at, doubts: 0, failures: 0, failure };
-    return { ...next, accessTokens: base.accessTokens, journal };
+    return { ...renewed, accessTokens: base.accessTokens, journal };
   }
   // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
   const proven = base.version > attempt.version + 1 && !base.spares;
@@ -112,15 +121,16 @@ function announce(
 export function tell(
   t: Turn,
   type: 'pair' | 'session-started' | 'signed-out',
-  { spares: _, ...record }: SessionRecord,
+  { spares: _, withheld: wasWithheld, ...record }: SessionRecord,
   unsaved: boolean,
 ): void {
-  const { storage, options } = t.s;
+  const { storage, options, saved } = t.s;
   // (The end of a foreign session that the store has lost, say.)
   if (!isBoundAlike(record.binding, options.binding)) return;
-  // What no store keeps has to travel whole, or it is lost with its sender.
-  const whole = unsaved || storage === 'memory';
-  const withheld = !whole && options.broadcast === 'access-token';
-  const shown = withheld ? { ...record, refreshToken: undefined } : record;
-  post(t, { type, record: shown, unsaved: whole, withheld });
+  // A pair that no store keeps has to travel whole, or it is lost with its sender. Whoever asks, and however, changes nothing about that.
+  const isHidden =
+    options.broadcast === 'access-token' && record.refreshToken !== undefined && isSamePair(saved, record);
+  const withheld = wasWithheld || isHidden;
+  const shown = isHidden ? { ...record, refreshToken: undefined } : record;
+  post(t, { type, record: shown, unsaved: !withheld && (unsaved || storage === 'memory'), withheld });
 }

@@ -1,6 +1,6 @@
 import { hold, letGo, mayFly, whileFlying } from './flight.js';
 import { access, adopt, emit, leads, post } from './knowledge.js';
-import { idempotencyKey, isOpen, SCHEMA } from './record.js';
+import { idempotencyKey, isOpen, next, SCHEMA } from './record.js';
 import type { Turn } from './state.js';
 
 /** Holds an election in a while, unless the term moves on or the leader answers before. Visible tabs go first. */
@@ -24,18 +24,18 @@ export function hello(t: Turn): void {
 export function resign(t: Turn): void {
   const { record } = t.s;
   if (!record || !leads(t.s)) return;
-  adopt(t, { ...record, term: record.term + 1, leader: undefined });
+  adopt(t, { ...record, term: next(record.term), leader: undefined });
   post(t, { type: 'leader-resigned' });
 }
 
 /**
  * Keeps the plan for an election in line with what is known. A session without a leader gets one; an old bundle does not
- * lead a newer one's.
+ * lead a newer one's, and a tab that could not refresh leads nobody.
  */
 export function planElection(t: Turn): void {
   const { s } = t;
   const { record, elect } = s;
-  const may = mayFly(s) && record!.schema <= SCHEMA;
+  const may = mayFly(s) && record!.schema <= SCHEMA && !record!.withheld;
   if (!may || elect?.term !== record!.term) s.elect = undefined;
   if (may && !s.elect && !record!.leader) scheduleElection(t, 0);
 }
@@ -53,7 +53,7 @@ export function elect(t: Turn): void {
     t,
     (base) =>
       base?.sessionId === sessionId && isOpen(base) && base.term === term
-        ? { ...base, term: term + 1, leader: t.s.me }
+        ? { ...base, term: next(term), leader: t.s.me }
         : undefined,
     whileFlying(t, (turn, { won }) => {
       turn.s.elect = undefined;

@@ -1,7 +1,7 @@
 import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { reconcileMs, silenceMs } from './limits.js';
-import { attemptLock, fingerprint, isOpen } from './record.js';
+import { attemptLock, fingerprint, isOpen, next } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
@@ -190,7 +190,7 @@ function expired(t: Turn, then: Continuation): void {
     t,
     (base) =>
       base && fingerprint(base) === seen
-        ? { ...base, term: base.term + 1, leader: successor(s, base) }
+        ? { ...base, term: next(base.term), leader: successor(s, base) }
         : undefined,
     whileFlying(t, (turn, { won }) => {
       // Granted meanwhile, after all.

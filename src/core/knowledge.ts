@@ -52,8 +52,8 @@ export function leads({ record, me }: State): boolean {
 }
 
 /** Who leads after a write of this participant: itself, if it stands for election. */
-export function successor({ me, options }: State, { leader }: SessionRecord): string | undefined {
-  return options.candidate ? me : leader;
+export function successor({ me, options }: State, { leader, withheld }: SessionRecord): string | undefined {
+  return options.candidate && !withheld ? me : leader;
 }
 
 /** Whether what was decided `from` then may still be acted on: a tab may have stood still meanwhile. */
@@ -65,7 +65,13 @@ export function inTime({ options }: State, from: Now, now: Now): boolean {
 export function proactiveDue(s: State, now: Now): number {
   const { proactive, refreshBeforeMs } = s.options;
   const token = tokenOf(s, '');
-  if (!token || s.record!.ended || proactive === 'never' || (proactive === 'visible' && !s.visible))
+  if (
+    !token ||
+    s.record!.ended ||
+    s.record!.withheld ||
+    proactive === 'never' ||
+    (proactive === 'visible' && !s.visible)
+  )
     return Infinity;
   const life = lifeOf(token);
   // (The next one of a server that gives no life at all would be due at once as well, and so on.)

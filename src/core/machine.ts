@@ -196,7 +196,7 @@ function save(t: Turn): void {
 function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored' }>): void {
   const { s, now } = t;
   const { storage } = s;
-  const { failed, wrote, won, record } = result;
+  const { failed, wrote, won, record, isStored } = result;
   if (failed) s.storeFailures = Math.min(s.storeFailures + 1, MOST_FAILURES);
   if (failed === 'once') s.unwritable ||= wrote;
   else if (wrote) s.unwritable = false;
@@ -205,6 +205,7 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
     if (real && !s.unwritable) s.storage = 'indexeddb';
     if (s.storage !== 'memory' && !s.unwritable) s.storeFailures = 0;
     if (real || s.storage !== 'memory') s.unread = false;
+    if (isStored) s.saved = record;
     // (A sign-in before the other tabs have answered.)
     s.loaded ||= won;
     adopt(t, record);

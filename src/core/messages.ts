@@ -4,7 +4,7 @@ import { hello } from './election.js';
 import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
 import type { SessionRecord } from './record.js';
-import { isBoundAlike, isOpen, tombstone } from './record.js';
+import { isBoundAlike, isOpen, isSamePair, tombstone } from './record.js';
 import type { Turn } from './state.js';
 
 /** What another participant says. With a store every message may be lost: it brings speed, the store brings truth. */
@@ -55,9 +55,11 @@ function hearRecord(
   const { s, now } = t;
   const known = s.record;
   // A session that this tab never heard of, or not all of it: with a store, the store decides.
-  if (withheld || (s.storage !== 'memory' && !unsaved && known?.sessionId !== record.sessionId))
-    return reread(t);
-  adopt(t, record, true);
+  if (s.storage !== 'memory' && (withheld || (!unsaved && known?.sessionId !== record.sessionId)))
+    return access(t);
+  adopt(t, withheld ? { ...record, withheld } : record, true);
+  // Its sender has seen it in a store.
+  if (!unsaved && isSamePair(record, s.record)) s.saved = record;
   if (s.record === known) return;
   // On its way it does not age, unless it lay in the queue of a frozen tab.
   if (lifeLeft(s, '', now) > -s.options.refreshTimeoutMs) s.received = record.version;

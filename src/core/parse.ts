@@ -1,7 +1,7 @@
 import type { Envelope, Position } from './protocol.js';
 import { PROTOCOL } from './protocol.js';
 import type { AccessToken, Ended, Failure, Fault, Journal, SessionRecord, Spare } from './record.js';
-import { LATEST, MOST_AUDIENCES, MOST_SPARES, MOST_TEXT } from './record.js';
+import { LATEST, MOST_AUDIENCES, MOST_COUNT, MOST_SPARES, MOST_TEXT } from './record.js';
 import { descriptionPattern, errorCodePattern, messagePattern } from './sanitise.js';
 
 /** Reads one member and returns a copy of it; `undefined` if it is malformed. */
@@ -12,8 +12,6 @@ type Table<T> = {
   readonly [K in keyof T & string as undefined extends T[K] ? `${K}?` : K]: Read;
 };
 
-/** The largest term, version or attempt: it can still grow by one for each nanosecond of the next decade. */
-const MOST_COUNT = 2 ** 50;
 /** No session begins later than this after now: clocks go wrong by decades (to 1970, to 2106), not by more. Milliseconds. */
 const FUTURE_MS = 100 * 365 * 86_400_000;
 
@@ -115,7 +113,7 @@ const position: Table<Position> = {
   'ended?': object<Ended>({ kind: oneOf('signed-out', 'reauth-required'), 'reason?': word }),
 };
 
-const record = object<SessionRecord>({
+const record = object<Omit<SessionRecord, 'withheld'>>({
   schema: count,
   startedAt: count,
   ...position,

@@ -3,7 +3,7 @@ import type { LossReason } from './errors.js';
 import { awaitAttempt, endAttempt, finish, giveUp, hold } from './flight.js';
 import { access, post } from './knowledge.js';
 import { reconcileMs } from './limits.js';
-import { withPair } from './record.js';
+import { next, withPair } from './record.js';
 import type { Attempt, Turn } from './state.js';
 
 /**
@@ -39,7 +39,7 @@ function compare(t: Turn, attempt: Attempt): void {
       )
         return undefined;
       const [spare, ...spares] = base.spares ?? [];
-      const term = base.term + 1;
+      const term = next(base.term);
       if (spare) return { ...withPair(base, spare), term, spares };
       const reason: LossReason = base.journal?.doubts ? 'response_lost' : 'refresh_rejected';
       return { ...base, term, leader, ended: { kind: 'reauth-required', reason } };

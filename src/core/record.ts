@@ -8,6 +8,8 @@ export const SCHEMA = 1;
 export const MOST_TEXT: number = 2 ** 20;
 export const MOST_AUDIENCES = 64;
 export const MOST_SPARES = 16;
+/** The largest term, version or attempt: it can still grow by one for each nanosecond of the next decade. */
+export const MOST_COUNT: number = 2 ** 50;
 /** The last instant that a date can tell (ECMA-262 §21.4.1.1); epoch milliseconds. */
 export const LATEST = 8.64e15;
 
@@ -102,6 +104,21 @@ export interface SessionRecord {
   readonly spares?: readonly Spare[] | undefined;
   /** `signed-out` is final; `reauth-required` ends when a late answer brings a pair. */
   readonly ended?: Ended | undefined;
+  /**
+   * It was heard without its refresh token, which is in a store that this participant cannot read. It serves its access tokens; it is never
+   * stored, and nothing is sent with it.
+   */
+  readonly withheld?: boolean | undefined;
+}
+
+/**
+ * One more. Where only a forged number can be it stays: who writes what others do not read would keep it beside the next sign-in.
+ *
+ *     script  forges term 2^50 ─▶ A  term 2^50 + 1, begun in 2090 (that the others cannot read)
+ *                                 B                                 signs in, later than all that it has read: A does not follow
+ */
+export function next(count: number): number {
+  return Math.min(count + 1, MOST_COUNT);
 }
 
 /** The key of an audience in `accessTokens`; the order of scopes does not matter (RFC 6749 §3.3). */
@@ -191,8 +208,11 @@ export function newer(
     (!isSame && (mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId))) ||
     Number(isOver(mine)) - Number(isOver(stored)) ||
     mine.version - stored.version;
+  // Of one pair, what was told without its refresh token is completed; of two pairs, it gives way.
+  const missing = Number(!!stored.withheld) - Number(!!mine.withheld);
   const ahead =
     apart ||
+    (missing && !isSamePair(mine, stored) && missing) ||
     // To forget that a token was sent is worse than to forget who leads: terms grow also where a journal was never heard of.
     (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||
     mine.term - stored.term ||
@@ -210,12 +230,22 @@ export function newer(
   //     store                                                                     P1 or P2, and the other one
   if (apart || !isOpen(known)) return known;
   const { refreshToken, spares = [] } = other;
+  const whole = known.withheld && !other.withheld ? { ...known, refreshToken, withheld: undefined } : known;
   const { '': token } = other.accessTokens;
   // Its access token was in use: it may be the one that a caller has just refused.
-  const pairs = token ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
-  const joined = [...pairs, ...spares].reduce(withSpare, known);
+  const pairs =
+    token && !other.withheld ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
+  const joined = [...pairs, ...spares].reduce(withSpare, whole);
   // Whoever called it lost had not heard of them all.
   return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;
+}
+
+/** Whether both came of the same answer, though one of them may have been told without its refresh token. */
+export function isSamePair(one: SessionRecord | undefined, other: SessionRecord | undefined): boolean {
+  const fetched = (of: SessionRecord | undefined): string | undefined =>
+    Object.values(of?.accessTokens ?? {}).find(({ version }) => version === of?.version)?.token;
+  const isSameVersion = one?.sessionId === other?.sessionId && one?.version === other?.version;
+  return isSameVersion && (one?.refreshToken === other?.refreshToken || fetched(one) === fetched(other));
 }
 
 /** All tokens that a record holds. */
@@ -231,7 +261,7 @@ export function withPair(
   record: SessionRecord,
   { refreshToken, audience, accessToken }: Spare,
 ): SessionRecord {
-  const version = record.version + 1;
+  const version = next(record.version);
   const accessTokens: { [audience: string]: AccessToken } = {
     ...record.accessTokens,
     [audience]: { ...accessToken, version },
@@ -249,6 +279,8 @@ export function withPair(
     journal: undefined,
     spares: undefined,
     ended: undefined,
+    // (A server may keep the refresh token that it had: what is not known stays unknown.)
+    withheld: refreshToken === undefined ? record.withheld : undefined,
   };
 }
 

@@ -5,7 +5,7 @@ import { awaitAttempt, finish, giveUp, hold, limitOf, waitedIn } from './flight.
 import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import { silenceMs } from './limits.js';
 import type { Audience, Journal } from './record.js';
-import { audienceKey, fingerprint, isJournalOf, SCHEMA } from './record.js';
+import { audienceKey, fingerprint, isJournalOf, next, SCHEMA } from './record.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 
 /** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
@@ -74,17 +74,21 @@ export function proceed(t: Turn): void {
   const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');
   const wait = isOpenJournal ? (locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven;
   const basis = fingerprint(record);
-  const next: Continuation = (turn) => {
+  const goOn: Continuation = (turn) => {
     const audience = wanted(turn);
     // The last holder's broadcast may come after its locks, and what was waited for may have failed.
     if (!audience || fingerprint(turn.s.record!) !== basis) return finish(turn);
-    if (turn.s.storage !== 'memory' || turn.s.flight!.phase === 'asking') return writeAhead(turn, audience);
+    const { withheld } = turn.s.record!;
+    const isAsked = turn.s.flight!.phase === 'asking';
+    // The refresh token is in a store that nobody who answers can read. (With `undefined` the server would end the session.)
+    if (isAsked && withheld) return giveUp(turn);
+    if (isAsked || (turn.s.storage !== 'memory' && !withheld)) return writeAhead(turn, audience);
     // The other tabs may know better, or do it better.
     const { resource, scope } = audience;
-    hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: next });
+    hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: goOn });
     post(turn, { type: 'refresh-request', resource, scope, memory: true });
   };
-  awaitAttempt(t, 'probing', wait, next);
+  awaitAttempt(t, 'probing', wait, goOn);
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */
@@ -92,18 +96,18 @@ function writeAhead(t: Turn, audience: Audience): void {
   const { s, now } = t;
   const record = s.record!;
   const previous = record.journal;
-  const term = record.term + 1;
+  const term = next(record.term);
   const basis = fingerprint(record);
   // In doubt, by this failure or an earlier one: the server may be asked to replay its answer, which was for the audience
   // of that attempt. Not so once it has said that it never grants that one (RFC 6749 §5.2, RFC 8707 §2): that would be asked for
   // until the next sign-in, instead of what others need. An attempt that was refused in words had its answer, and so had one whose answer was refused.
   const { failure } = previous ?? {};
-  const doubts =
-    (previous?.doubts ?? 0) + Number(!!previous && !failure?.unspent && !failure?.error && !failure?.fault);
+  const isInDoubt = previous && !failure?.unspent && !failure?.error && !failure?.fault;
+  const doubts = isInDoubt ? next(previous.doubts) : (previous?.doubts ?? 0);
   const isNever = failure?.error === 'invalid_scope' || failure?.error === 'invalid_target';
   const { resource, scope } = doubts > 0 && !isNever ? previous! : audience;
   const journal: Journal = {
-    attempt: (previous?.attempt ?? 0) + 1,
+    attempt: next(previous?.attempt ?? 0),
     by: s.me,
     term,
     at: now.wall,

@@ -1,7 +1,7 @@
 import { fault, unreadFault } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { access, adopt } from './knowledge.js';
-import { isOpen, SCHEMA, toAccessToken, tombstone } from './record.js';
+import { isOpen, next, SCHEMA, toAccessToken, tombstone } from './record.js';
 import type { Event, Turn } from './state.js';
 
 /**
@@ -62,13 +62,13 @@ export function endSession(t: Turn, { id, revoke }: Extract<Event, { type: 'sign
   }
   const { sessionId, refreshToken } = record;
   // Before anything else runs: the store's answer takes a while, and no token may be handed out meanwhile.
-  const grave = tombstone(record, record.term + 1);
+  const grave = tombstone(record, next(record.term));
   adopt(t, grave);
   tell(t, 'signed-out', grave, true);
   const bury = (turn: Turn): void =>
     access(
       turn,
-      (base) => (base?.sessionId === sessionId ? tombstone(base, base.term + 1) : undefined),
+      (base) => (base?.sessionId === sessionId ? tombstone(base, next(base.term)) : undefined),
       (later, { failed, before, won }) => {
         const unsaved = failed && later.s.storage !== storage;
         if (failed && !unsaved) return bury(later);

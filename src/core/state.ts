@@ -126,6 +126,8 @@ export interface State {
   readonly unwritable: boolean;
   /** The store could not be read for now, so it may hold a session that this tab does not know of. */
   readonly unread: boolean;
+  /** What the store was last seen to hold. */
+  readonly saved?: SessionRecord | undefined;
   /** When this tab first saw each token, on the monotonic clock. */
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
   /** When this tab last saw a sign of life of who refreshes, on the monotonic clock. */
@@ -188,6 +190,8 @@ export interface StoreResult {
   readonly won: boolean;
   /** The store itself wrote something, or was asked to. */
   readonly wrote: boolean;
+  /** The store itself was asked, not memory in its place. */
+  readonly isStored: boolean;
 }
 
 /** What is to be done with what comes back: pure, like `step` itself. */
@@ -315,6 +319,7 @@ export function stateOf(known: State): { -readonly [K in keyof Required<State>]:
     storeFailures: known.storeFailures,
     unwritable: known.unwritable,
     unread: known.unread,
+    saved: known.saved,
     seen: known.seen,
     movedAt: known.movedAt,
     waited: known.waited,

@@ -263,9 +263,51 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ broadcast access-token: the refresh token stays off the channel',
     file: commit,
-    anchor: "!whole && options.broadcast === 'access-token'",
-    replacement: "!whole && options.broadcast === ('' as string)",
+    anchor: "options.broadcast === 'access-token'",
+    replacement: "options.broadcast === ('' as string)",
     within: 200,
+  },
+  {
+    guard: 'broadcast access-token: whoever asks is not told the refresh token',
+    file: commit,
+    anchor: 'isSamePair(saved, record);',
+    replacement: 'isSamePair(saved, record) && !unsaved;',
+    within: 5_000,
+  },
+  {
+    guard: 'broadcast access-token: nor is it told by a tab whose store has failed since',
+    file: commit,
+    anchor: 'isSamePair(saved, record);',
+    replacement: "isSamePair(saved, record) && storage !== 'memory';",
+    within: 5_000,
+  },
+  {
+    guard: 'what was heard without its refresh token is never stored',
+    file: 'src/runtime.ts',
+    anchor: 'isForeign(next) || next?.withheld;',
+    replacement: 'isForeign(next);',
+    within: 50_000,
+  },
+  {
+    guard: 'nothing is sent without the refresh token that was withheld',
+    file: refresh,
+    anchor: 'if (isAsked && withheld) return giveUp(turn);',
+    replacement: '',
+    within: 50_000,
+  },
+  {
+    guard: 'what was heard without its refresh token is completed by who has it',
+    file: record,
+    anchor: 'known.withheld && !other.withheld ?',
+    replacement: 'known.withheld && !known.withheld ?',
+    within: 50_000,
+  },
+  {
+    guard: 'a tab without the refresh token leads nobody',
+    file: 'src/core/election.ts',
+    anchor: ' && !record!.withheld;',
+    replacement: ';',
+    within: 50_000,
   },
   {
     guard: '⚑ after invalid_grant: another attempt that may still be answered is waited for',
@@ -358,8 +400,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'sign-out ends only the session that it saw',
     file: session,
-    anchor: '(base?.sessionId === sessionId ? tombstone(base, base.term + 1) : undefined)',
-    replacement: '(base ? tombstone(base, base.term + 1) : undefined)',
+    anchor: '(base?.sessionId === sessionId ? tombstone(base, next(base.term)) : undefined)',
+    replacement: '(base ? tombstone(base, next(base.term)) : undefined)',
     within: 20_000,
   },
   {
@@ -422,8 +464,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'what no store keeps travels whole',
     file: commit,
-    anchor: "!whole && options.broadcast === 'access-token'",
-    replacement: "storage !== 'memory' && options.broadcast === 'access-token'",
+    anchor: ' && isSamePair(saved, record);',
+    replacement: ';',
     within: 5_000,
   },
   {
@@ -584,7 +626,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a refresh worker is never named leader',
     file: 'src/core/knowledge.ts',
-    anchor: 'return options.candidate ? me : leader;',
+    anchor: 'return options.candidate && !withheld ? me : leader;',
     replacement: 'return options.candidate || leader ? me : me;',
     profile: 'worker',
     within: 2_000,
@@ -754,6 +796,14 @@ export const mutants: readonly Mutant[] = [
     within: 2_000,
   },
   {
+    guard: 'hostile: a number grows no further than it is read',
+    file: record,
+    anchor: 'Math.min(count + 1, MOST_COUNT)',
+    replacement: 'count + 1',
+    profile: 'hostile',
+    within: 20_000,
+  },
+  {
     guard: 'hostile: a session begins at term 1, whatever the one before it claimed',
     file: session,
     anchor: 'term: 1,',
@@ -788,8 +838,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'binding: a session of another binding stays in the store as it is',
     file: 'src/runtime.ts',
-    anchor: 'isForeign(next) ? (stored as SessionRecord | undefined) : next;',
-    replacement: 'next;',
+    anchor: 'isForeign(next) || next?.withheld;',
+    replacement: 'next?.withheld;',
     profile: 'two-apps',
     within: 20_000,
   },

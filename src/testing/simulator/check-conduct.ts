@@ -140,13 +140,6 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       }
     },
 
-    posted(by, message) {
-      const { record, unsaved } = message as { record?: { refreshToken?: string }; unsaved?: boolean };
-      if (plan.options.broadcast === 'access-token' && record?.refreshToken !== undefined && !unsaved) {
-        violate('I8', `${by.tab.name} posts a refresh token that was to stay off the channel`);
-      }
-    },
-
     retired(by) {
       at(PIPE_MS, () => {
         const { tab } = by;

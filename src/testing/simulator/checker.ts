@@ -1,6 +1,7 @@
 import type { SessionRecord } from '../../core/record.js';
 import type { Effect, Event, State } from '../../core/state.js';
 import { checkBinding } from './check-binding.js';
+import { checkBroadcast } from './check-broadcast.js';
 import { checkConduct } from './check-conduct.js';
 import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
@@ -74,7 +75,8 @@ export function createChecker(world: World): Checker {
     checkKnowledge(world, violate),
     checkBinding(world, violate),
   ];
-  const checks = [truth.check, ...(hostile ? [hostile.check] : honest())];
+  const broadcast = checkBroadcast(world, truth, violate);
+  const checks = [truth.check, broadcast, ...(hostile ? [hostile.check] : honest())];
   type Told<K extends keyof Check> = NonNullable<Check[K]>;
   const each = <K extends keyof Check>(name: K): Told<K> => {
     const tellers = checks.flatMap((check) => (check[name] ?? []) as ((...told: unknown[]) => void)[]);

@@ -1,9 +1,11 @@
 import type { SessionRecord } from '../../core/record.js';
 
+type Stored = Omit<SessionRecord, 'withheld'>;
+
 type Whole<T> = { [K in keyof Required<T>]: T[K] };
 
 /** What a store or a channel hands over is a copy. Member by member: of one shape, or engines copy it slowly from then on. */
-export function cloneRecord(record: SessionRecord): Whole<SessionRecord> {
+export function cloneRecord(record: Stored): Whole<Stored> {
   return {
     schema: record.schema,
     startedAt: record.startedAt,
