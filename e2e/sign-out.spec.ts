@@ -1,4 +1,5 @@
 import { everyTab, expectInEveryTab, get, signIn, startGet } from './harness/ask.js';
+import { hashToken } from '../demo/server/token-endpoint-log.js';
 import { expect, test, type LabServer, type Tab } from './fixtures.js';
 
 test.use({ tabOptions: { proactive: 'never' } });
@@ -66,7 +67,12 @@ for (const where of ['before', 'after'] as const) {
       await expectInEveryTab(tabs, { status: 'signed-out' });
       expect(await answers(), 'nobody waits for the answer').toEqual(tabs.map(() => signedOut));
 
-      const before = await refreshing.evaluate(() => window.lab.readRecord());
+      // (Beside it there may be what is still to be revoked.)
+      const stored = () =>
+        refreshing.evaluate(() =>
+          window.lab.readRecord().then((record) => record && { ...record, revocations: undefined }),
+        );
+      const before = await stored();
       request.release();
       const [entry] = server.log.refreshes();
       await expect.poll(() => entry?.sent).toBeDefined();
@@ -74,13 +80,66 @@ for (const where of ['before', 'after'] as const) {
         // The late answer carries a pair: it changes nothing, and its refresh token is given back.
         await expectRevoked(server, entry?.decided?.issued);
       }
-      expect(await refreshing.evaluate(() => window.lab.readRecord())).toEqual(before);
+      expect(await stored()).toEqual(before);
       await expectInEveryTab(tabs, { status: 'signed-out' });
       expect(await everyTab(tabs, (tab) => get(tab))).toEqual(tabs.map(() => signedOut));
       expect(server.log.refreshes().length).toBe(1);
     });
   }
 }
+
+/** As the server's log names it. */
+async function refreshTokenOf(tab: Tab): Promise<string> {
+  const record = await tab.evaluate(() => window.lab.readRecord());
+  expect(record?.refreshToken).toEqual(expect.any(String));
+  return hashToken(record?.refreshToken ?? '');
+}
+const isNothingLeft = (tab: Tab) =>
+  tab.evaluate(async () => !JSON.stringify(await window.lab.readRecord()).includes('"token":'));
+
+test('signing out revokes though the page leaves in the same task', async ({ server, newTab }) => {
+  const tab = await newTab();
+  await signIn([tab]);
+  const token = await refreshTokenOf(tab);
+  await tab.evaluate(() => {
+    void window.lab.coordinator.signOut();
+    location.assign('/__lab/elsewhere');
+  });
+  await expectRevoked(server, token);
+});
+
+test('a revocation that the server did not get is sent by the next page', async ({ server, newTab }) => {
+  const tab = await newTab();
+  await signIn([tab]);
+  const token = await refreshTokenOf(tab);
+  await tab.evaluate(async () => {
+    window.fetch = () => Promise.reject(new TypeError('Failed to fetch'));
+    await window.lab.coordinator.signOut();
+  });
+  await expect.poll(() => isNothingLeft(tab)).toBe(false);
+  await tab.close();
+  expect(server.log.revocations()).toEqual([]);
+
+  const next = await newTab();
+  await expectInEveryTab([next], { status: 'signed-out' });
+  await expect
+    .poll(async () => {
+      // A wake-up, as any.
+      await next.evaluate(() => void window.dispatchEvent(new Event('online')));
+      return isNothingLeft(next);
+    })
+    .toBe(true);
+  await expectRevoked(server, token);
+});
+
+test('signing in over the session of another user revokes it', async ({ server, newTab }) => {
+  const tab = await newTab();
+  await signIn([tab], 'alice');
+  const token = await refreshTokenOf(tab);
+  await signIn([tab], 'bob');
+  await expectRevoked(server, token);
+  expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'bob' });
+});
 
 test('signing out without revoking', async ({ server, newTabs }) => {
   const tabs = await newTabs(2);

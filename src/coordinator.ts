@@ -12,6 +12,7 @@ import type { CoordinatorEvent, EventType, Snapshot } from './core/types.js';
 import type { CheckedOptions } from './options.js';
 import { outcomeOf } from './outcome.js';
 import type { Ports } from './runtime.js';
+import { withRevocations } from './revocations.js';
 import { createRuntime } from './runtime.js';
 import { areTokens, isKnownType, refusalOf, tokensWithLife, typeOf } from './token-response.js';
 import type { AccessTokenOptions, TokenClient, TokenCoordinator, TokenSelector } from './types.js';
@@ -47,7 +48,13 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
   /** (A number in an object is changed in place; in a variable each new one is allocated.) */
   const last = { wall: 0.5 };
 
-  const { dispatch, state, now } = createRuntime(ports, core, {
+  const revocations = withRevocations(
+    ports.store,
+    clock,
+    core.binding,
+    client.revoke && (async (token) => client.revoke?.(token, 'refresh_token')),
+  );
+  const { dispatch, state, now } = createRuntime({ ...ports, store: revocations.store }, core, {
     send({ attempt }) {
       const { tag, sessionId, version, refreshToken, resource, scope } = attempt;
       const { record } = state();
@@ -102,7 +109,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
         case 'emit':
           return notify(effect.event.type, effect.event);
         case 'revoke':
-          return quietly(() => client.revoke?.(effect.token, 'refresh_token'));
+          return revocations.revoke(effect.token, effect.after);
         case 'dispose':
           return controllers.forEach((controller) => controller.abort());
       }
@@ -117,6 +124,8 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
       seen = after;
       fast = undefined;
       if (snapshot.status === 'loading' && (after.loaded || after.closed)) announceReady();
+      if (next.status === 'signed-in' && snapshot.status !== 'signed-in')
+        quietly(() => client.prepareRevocation?.());
       for (const key in next) {
         if (next[key as keyof Snapshot] === snapshot[key as keyof Snapshot]) continue;
         snapshot = Object.freeze(next);

@@ -42,6 +42,8 @@ export interface TokenClient {
   readonly refresh: RefreshFunction;
   /** Revokes a token (RFC 7009), best effort. */
   readonly revoke?: ((token: string, hint: 'refresh_token' | 'access_token') => Promise<void>) | undefined;
+  /** Told in every tab that a session is there: what `revoke` needs is best fetched now, since a page may leave as soon as it signs out. */
+  readonly prepareRevocation?: (() => Promise<void>) | undefined;
   /** The headers that authorize one request; default: `Authorization: Bearer …` (RFC 6750 §2.1). */
   readonly authorize?: ((request: AuthorizedRequest) => Promise<Record<string, string>>) | undefined;
   /**
@@ -159,7 +161,9 @@ export interface TokenCoordinator {
   /** The store has been read once; never rejects. */
   readonly ready: Promise<void>;
   /**
-   * Begins a session in every tab, replacing any other.
+   * Begins a session in every tab, replacing any other. The refresh token of a session that it replaces, or of a sign-in that lost, is revoked:
+   * at once if it is another user's by its `subject`, or if without subjects it was never refreshed; else with the next sign-out, since to
+   * some servers it stands for the whole grant.
    * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, or a token or `subject` no text, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
   readonly setSession: (tokens: TokenResponse, options?: SessionOptions) => Promise<void>;
@@ -192,7 +196,9 @@ export interface TokenCoordinator {
   /** Calls `listener` for every event of this type in this tab. Returns how to stop. */
   readonly on: <T extends EventType>(type: T, listener: (event: CoordinatorEvent<T>) => void) => () => void;
   /**
-   * Ends the session in every tab. Resolves when that is committed; revocation is best effort and never rejects it.
+   * Ends the session in every tab. Resolves when that is committed; revocation is best effort and never rejects it. Every refresh token of
+   * the session that is known here is revoked, also when the page leaves in the same task. One that the server could not be told of is tried
+   * again by any tab of this `binding`, at most eight times and for at most a day.
    * @throws `ERR_STORAGE` if it could not be committed (this tab is signed out all the same), `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
   readonly signOut: (options?: { readonly revoke?: boolean | undefined }) => Promise<void>;

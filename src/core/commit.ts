@@ -7,6 +7,7 @@ import {
   isOpen,
   isSamePair,
   next,
+  refreshTokensIn,
   toAccessToken,
   withPair,
   withSpare,
@@ -45,8 +46,9 @@ export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false)
     // After a first failure the second try may have served memory alone.
     if (failed || again) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
     // Signed out or replaced meanwhile: nobody may use this pair. (Otherwise it is only a repetition of what is there.)
-    else if (!won && (record?.sessionId !== attempt.sessionId || !isOpen(record)) && tokens.refresh_token) {
-      turn.effects.push({ type: 'revoke', token: tokens.refresh_token });
+    else if (!won && (record?.sessionId !== attempt.sessionId || !isOpen(record))) {
+      const { subject, version } = attempt;
+      revoke(turn, [tokens.refresh_token], { subject, version: next(version) }, record);
     }
   });
 }
@@ -88,6 +90,27 @@ function withAnswer(
   const proven = base.version > attempt.version + 1 && !base.spares;
   const richer = proven ? base : withSpare(base, pair);
   return richer === base ? undefined : richer;
+}
+
+/**
+ * Revokes refresh tokens that nobody is to use any more. To some servers a token stands for all of its grant (RFC 7009 §2.1), and a second
+ * sign-in of one user may be of the same grant: then it waits until the session that is `open` now is over. Of two subjects there are two
+ * grants. Without subjects, a token that was never refreshed and is not the one in use is of another.
+ */
+export function revoke(
+  t: Turn,
+  tokens: readonly (string | undefined)[],
+  of: Pick<SessionRecord, 'subject' | 'version'>,
+  open?: SessionRecord,
+): void {
+  const keeper = isOpen(open) ? open : undefined;
+  const isNamed = of.subject !== undefined && keeper?.subject !== undefined;
+  const isOther = isNamed ? of.subject !== keeper.subject : of.version === 1 && keeper?.version === 1;
+  const after = isOther ? undefined : keeper?.sessionId;
+  const used = keeper ? refreshTokensIn(keeper) : [];
+  for (const token of new Set(tokens)) {
+    if (token !== undefined && !used.includes(token)) t.effects.push({ type: 'revoke', token, after });
+  }
 }
 
 /** The attempt is over, and the flight that sent it, if it still flies. */

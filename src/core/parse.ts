@@ -1,7 +1,16 @@
 import type { Envelope, Position } from './protocol.js';
 import { PROTOCOL } from './protocol.js';
-import type { AccessToken, Ended, Failure, Fault, Journal, SessionRecord, Spare } from './record.js';
-import { LATEST, MOST_AUDIENCES, MOST_COUNT, MOST_SPARES, MOST_TEXT } from './record.js';
+import type {
+  AccessToken,
+  Ended,
+  Failure,
+  Fault,
+  Journal,
+  Revocation,
+  SessionRecord,
+  Spare,
+} from './record.js';
+import { LATEST, MOST_AUDIENCES, MOST_COUNT, MOST_REVOCATIONS, MOST_SPARES, MOST_TEXT } from './record.js';
 import { descriptionPattern, errorCodePattern, messagePattern } from './sanitise.js';
 
 /** Reads one member and returns a copy of it; `undefined` if it is malformed. */
@@ -125,6 +134,18 @@ const record = object<Omit<SessionRecord, 'withheld'>>({
   'spares?': entries(MOST_SPARES, object<Spare>({ 'refreshToken?': text, audience: key, accessToken })),
 });
 
+const revocations = entries(
+  MOST_REVOCATIONS,
+  object<Revocation>({
+    token: text,
+    'binding?': text,
+    at: instant,
+    tries: count,
+    next: instant,
+    'after?': text,
+  }),
+);
+
 /** The members of all messages; which of them counts is told by `type`. Of an unknown type only the position counts. */
 const envelope = object<Envelope & { readonly protocol: number; readonly record?: SessionRecord }>({
   protocol: oneOf(PROTOCOL),
@@ -152,6 +173,14 @@ export function parseRecord(value: unknown, now: number): SessionRecord | undefi
   const read = record(value) as SessionRecord | undefined;
   // A start that no sign-in could be later than would outlast all of them.
   return read && read.startedAt <= now + FUTURE_MS ? read : undefined;
+}
+
+/** Reads what is still to be revoked, likewise: the sound ones. */
+export function parseRevocations(value: unknown): readonly Revocation[] {
+  const given: unknown = Object.hasOwn(Object(value) as object, 'revocations')
+    ? (value as { revocations: unknown }).revocations
+    : undefined;
+  return (revocations(given) as Revocation[] | undefined) ?? [];
 }
 
 /** Reads what arrived on the channel, likewise. Other protocol versions and malformed messages are `undefined`. */

@@ -8,6 +8,7 @@ export const SCHEMA = 1;
 export const MOST_TEXT: number = 2 ** 20;
 export const MOST_AUDIENCES = 64;
 export const MOST_SPARES = 16;
+export const MOST_REVOCATIONS = 16;
 /** The largest term, version or attempt: it can still grow by one for each nanosecond of the next decade. */
 export const MOST_COUNT: number = 2 ** 50;
 /** The last instant that a date can tell (ECMA-262 §21.4.1.1); epoch milliseconds. */
@@ -82,6 +83,20 @@ export interface Spare {
 export interface Ended {
   readonly kind: 'signed-out' | 'reauth-required' | 'foreign';
   readonly reason?: LossReason;
+}
+
+/** A refresh token that is still to be revoked. It is stored beside the record; the core knows nothing of it. */
+export interface Revocation {
+  readonly token: string;
+  /** Of the server and client that issued it. */
+  readonly binding?: string | undefined;
+  /** When it was first asked for, epoch milliseconds. */
+  readonly at: number;
+  readonly tries: number;
+  /** When it is to be tried next, epoch milliseconds. */
+  readonly next: number;
+  /** Not before this session is over, which may be of the same grant. */
+  readonly after?: string | undefined;
 }
 
 /** All that is stored of a session; one record per coordinator name. */
@@ -246,6 +261,11 @@ export function isSamePair(one: SessionRecord | undefined, other: SessionRecord 
     Object.values(of?.accessTokens ?? {}).find(({ version }) => version === of?.version)?.token;
   const isSameVersion = one?.sessionId === other?.sessionId && one?.version === other?.version;
   return isSameVersion && (one?.refreshToken === other?.refreshToken || fetched(one) === fetched(other));
+}
+
+/** The refresh tokens of a session, those of its spares included. */
+export function refreshTokensIn({ refreshToken, spares = [] }: SessionRecord): (string | undefined)[] {
+  return [refreshToken, ...spares.map((spare) => spare.refreshToken)];
 }
 
 /** All tokens that a record holds. */

@@ -126,10 +126,11 @@ function writeAhead(t: Turn, audience: Audience): void {
         ? { ...base, schema: SCHEMA, term, leader: successor(s, base), journal }
         : undefined,
     (turn, { won, failed }) => {
-      const { sessionId, version, refreshToken } = turn.s.record!;
+      const { sessionId, subject, version, refreshToken } = turn.s.record!;
       const sent = turn.now;
       const until = limitOf(turn.s, sent);
-      const attempt = { ...journal, tag: lock, sessionId, version, refreshToken, built: now, sent, until };
+      const of = { sessionId, subject, version, refreshToken };
+      const attempt = { ...journal, ...of, tag: lock, built: now, sent, until };
       if (won && maySend(turn.s, attempt, sent)) return send(turn, attempt);
       // Not sent, so nothing was spent; after a failure it may have been written all the same.
       if (won || failed) noteUnspent(turn, journal);

@@ -1,7 +1,8 @@
 import { fault, unreadFault } from './calls.js';
-import { SAVE_AGAIN_MS, tell } from './commit.js';
+import { revoke, SAVE_AGAIN_MS, tell } from './commit.js';
 import { access, adopt } from './knowledge.js';
-import { isOpen, next, SCHEMA, toAccessToken, tombstone } from './record.js';
+import type { SessionRecord } from './record.js';
+import { isOpen, next, refreshTokensIn, SCHEMA, toAccessToken, tombstone } from './record.js';
 import type { Event, Turn } from './state.js';
 
 /**
@@ -15,36 +16,44 @@ export function beginSession(
   t: Turn,
   event: Extract<Event, { type: 'session' }>,
   tried: number = Infinity,
+  earlier?: SessionRecord,
 ): void {
   const { id, tokens, sessionId, subject, ifSignedOut, at } = event;
   const { me } = t.s;
+  const { binding } = t.s.options;
   let startedAt = tried;
+  let replaced = earlier;
   access(
     t,
-    (base) =>
+    (base) => {
       // Its own it may be, written by a try that was reported as failed; or one that has replaced that since.
-      base?.sessionId === sessionId ||
-      (base && base.startedAt > tried) ||
-      (ifSignedOut && isOpen(base) && !base.ended)
-        ? undefined
-        : {
-            schema: SCHEMA,
-            startedAt: (startedAt = Math.max(at, (base?.startedAt ?? 0) + 1)),
-            term: 1,
-            leader: me,
-            sessionId,
-            binding: t.s.options.binding,
-            version: 1,
-            subject,
-            refreshToken: tokens.refresh_token,
-            idToken: tokens.id_token,
-            accessTokens: { '': toAccessToken(tokens, 1, at) },
-          },
+      if (base?.sessionId === sessionId || (base && base.startedAt > tried)) return undefined;
+      if (ifSignedOut && isOpen(base) && !base.ended) return undefined;
+      startedAt = Math.max(at, (base?.startedAt ?? 0) + 1);
+      replaced = base;
+      return {
+        schema: SCHEMA,
+        startedAt,
+        term: 1,
+        leader: me,
+        sessionId,
+        binding,
+        version: 1,
+        subject,
+        refreshToken: tokens.refresh_token,
+        idToken: tokens.id_token,
+        accessTokens: { '': toAccessToken(tokens, 1, at) },
+      };
+    },
     (turn, { failed }) => {
       // Again, until it works or the store counts as unusable and memory serves.
-      if (failed) return beginSession(turn, event, startedAt);
+      if (failed) return beginSession(turn, event, startedAt, replaced);
       const { record } = turn.s;
       if (record?.sessionId === sessionId) tell(turn, 'session-started', record, false);
+      // A sign-in that lost.
+      else revoke(turn, [tokens.refresh_token], { subject, version: 1 }, record);
+      if (replaced?.binding === binding && isOpen(replaced))
+        revoke(turn, refreshTokensIn(replaced), replaced, record);
       turn.effects.push({ type: 'settle', id });
     },
   );
@@ -54,17 +63,21 @@ export function beginSession(
  * Ends the session that this tab sees, and only that one. In this tab it is over at once, whatever the store says; the
  * tombstone makes it final: a refresh in flight will find it, not commit, and revoke what it got.
  */
-export function endSession(t: Turn, { id, revoke }: Extract<Event, { type: 'sign-out' }>): void {
+export function endSession(t: Turn, event: Extract<Event, { type: 'sign-out' }>): void {
+  const { id } = event;
   const { record, storage } = t.s;
   if (!isOpen(record)) {
     t.effects.push({ type: 'settle', id, error: unreadFault(t.s) });
     return;
   }
-  const { sessionId, refreshToken } = record;
+  const { sessionId } = record;
+  const known = refreshTokensIn(record);
   // Before anything else runs: the store's answer takes a while, and no token may be handed out meanwhile.
   const grave = tombstone(record, next(record.term));
   adopt(t, grave);
   tell(t, 'signed-out', grave, true);
+  // At once, too: the page may be about to leave.
+  if (event.revoke) revoke(t, known, record);
   const bury = (turn: Turn): void =>
     access(
       turn,
@@ -77,8 +90,14 @@ export function endSession(t: Turn, { id, revoke }: Extract<Event, { type: 'sign
         if (won && !later.s.options.answers) tell(later, 'signed-out', grave, true);
         later.effects.push({ type: 'settle', id, error: unsaved ? fault('ERR_STORAGE') : undefined });
         // The store may have held a later pair than this tab knew of.
-        const newest = (before?.sessionId === sessionId ? before.refreshToken : undefined) ?? refreshToken;
-        if (revoke && newest !== undefined) later.effects.push({ type: 'revoke', token: newest });
+        const others = before?.sessionId === sessionId ? refreshTokensIn(before) : [];
+        if (event.revoke) {
+          revoke(
+            later,
+            others.filter((token) => !known.includes(token)),
+            record,
+          );
+        }
       },
     );
   bury(t);

@@ -48,6 +48,7 @@ export interface Attempt extends Journal {
   /** Also the tag of its attempt lock. */
   readonly tag: number;
   readonly sessionId: string;
+  readonly subject?: string | undefined;
   readonly version: number;
   /** What was spent; of a version there may be two, where a store was wiped. */
   readonly refreshToken: string | undefined;
@@ -272,7 +273,8 @@ export type Effect =
       readonly error?: TokenCoordinatorError | undefined;
     }
   | { readonly type: 'emit'; readonly event: CoordinatorEvent }
-  | { readonly type: 'revoke'; readonly token: string }
+  /** Now, or once the session `after` is over. */
+  | { readonly type: 'revoke'; readonly token: string; readonly after?: string | undefined }
   /** Nobody is left to use any answer. */
   | { readonly type: 'dispose' };
 

@@ -29,6 +29,8 @@ export async function readRecord(shared: Shared, key: string): Promise<Stored | 
 /** A record with its mark; both are absent if there is none. */
 export interface Known {
   readonly mark: string | undefined;
+  /** As it was stored: beside the record there may be what is still to be revoked. */
+  readonly value: unknown;
   readonly record: SessionRecord | undefined;
 }
 
@@ -40,7 +42,7 @@ export function toKnown(stored: Stored | undefined): Known {
   } catch {
     // Nobody can use it; the next sign-in replaces it.
   }
-  return { mark: stored?.mark, record: parseRecord(value, Date.now()) };
+  return { mark: stored?.mark, value, record: parseRecord(value, Date.now()) };
 }
 
 /** The record of one session as the core's store: what it writes is compared with the mark of what it has read. */
@@ -73,7 +75,7 @@ export function recordStore(
     for (let tries = 0; tries < MOST_WRITES; tries++) {
       const known = toKnown(await readRecord(shared, key));
       mark = known.mark;
-      const next = change(known.record);
+      const next = change(known.value);
       if (!next) return;
       const written = await inTime(shared.write(key, known.mark, JSON.stringify(next)));
       if (written === undefined) continue;
@@ -104,7 +106,7 @@ export function recordStore(
       primed = undefined;
       mark = known.mark;
       if (unsaved && newer(known.record, mine()) === known.record) settle();
-      return known.record;
+      return known.value;
     },
     saved(callback) {
       if (unsaved) waiting.push(callback);

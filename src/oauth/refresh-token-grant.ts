@@ -85,7 +85,10 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
   return {
     binding: bindingOf(options),
     refresh,
-    ...(!cannotRevoke && { revoke: (token, hint) => revokeToken(options, metadata, token, hint) }),
+    ...(!cannotRevoke && {
+      revoke: (token, hint) => revokeToken(options, metadata, token, hint),
+      prepareRevocation: async () => void (metadata.known() ?? (await metadata.load())),
+    }),
     ...(dpop && {
       ...boundClient(dpop),
       check: (answer) => loaded?.checkTokens(answer),

@@ -214,6 +214,15 @@ describe('revocation (RFC 7009)', () => {
     expect(paths()).toEqual(['/.well-known/openid-configuration', '/revoke']);
   });
 
+  test('knows where to go before a page signs out, and asks once', async () => {
+    publish(metadata());
+    const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
+    await Promise.all([client.prepareRevocation?.(), client.prepareRevocation?.()]);
+    expect(paths()).toEqual(['/.well-known/openid-configuration']);
+    await client.revoke?.('refresh-1', 'refresh_token');
+    expect(paths()).toEqual(['/.well-known/openid-configuration', '/revoke']);
+  });
+
   test('does nothing where the issuer has no such endpoint', async () => {
     publish({ issuer: server.origin, token_endpoint: `${server.origin}/token` });
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });

@@ -255,10 +255,31 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a pair that comes after the sign-out is revoked',
     file: commit,
-    anchor: "turn.effects.push({ type: 'revoke', token: tokens.refresh_token });",
+    anchor: 'revoke(turn, [tokens.refresh_token], { subject, version: next(version) }, record);',
     replacement: '',
     profile: 'faults',
     within: 30_000,
+  },
+  {
+    guard: 'a sign-out revokes at once what its tab knows',
+    file: session,
+    anchor: 'if (event.revoke) revoke(t, known, record);',
+    replacement: '',
+    within: 2_000,
+  },
+  {
+    guard: 'a revocation that fails is kept to be tried again',
+    file: 'src/revocations.ts',
+    anchor: '() => end(one),',
+    replacement: '() => end(),',
+    within: 20_000,
+  },
+  {
+    guard: 'a revocation is kept with the tombstone, for the case that the page goes',
+    file: 'src/revocations.ts',
+    anchor: 'mine.set(token, one);\n    travelling.add(token);',
+    replacement: 'travelling.add(token);',
+    within: 20_000,
   },
   {
     guard: '⚑ broadcast access-token: the refresh token stays off the channel',
@@ -421,8 +442,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a sign-in that was written but reported as failed is not written again',
     file: session,
-    anchor: 'base?.sessionId === sessionId ||\n      (base &&',
-    replacement: '(base &&',
+    anchor: 'base?.sessionId === sessionId || (base && base.startedAt > tried)',
+    replacement: 'base && base.startedAt > tried',
     within: 20_000,
   },
   {
@@ -584,8 +605,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a sign-in that was written but reported as failed is not written over one that came after it',
     file: session,
-    anchor: '(base && base.startedAt > tried) ||',
-    replacement: '',
+    anchor: 'base?.sessionId === sessionId || (base && base.startedAt > tried)',
+    replacement: 'base?.sessionId === sessionId',
     within: 100_000,
   },
   {

@@ -7,6 +7,7 @@ import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
 import { checkHostile, type HostileChecks } from './check-hostile.js';
 import { checkKnowledge } from './check-knowledge.js';
+import { checkRevocations } from './check-revocations.js';
 import { checkSessions } from './check-sessions.js';
 import { checkSpending } from './check-spending.js';
 import type { Exchange } from './network.js';
@@ -67,7 +68,9 @@ export function createChecker(world: World): Checker {
   };
   const truth = createTruth(world);
   const hostile = world.plan.profile === 'hostile' ? checkHostile(world, violate) : undefined;
+  const revocations = checkRevocations(world, truth, violate);
   const honest = (): Check[] => [
+    revocations.check,
     checkSpending(world, truth, violate),
     checkSessions(world, truth, violate),
     checkCalls(world, truth, violate),
@@ -101,6 +104,10 @@ export function createChecker(world: World): Checker {
     retired: each('retired'),
     lossAnnounced: each('lossAnnounced'),
     hostile,
-    atEnd: () => (hostile ? hostile.atEnd() : checkEnd(world, truth, violate)),
+    atEnd() {
+      if (hostile) return hostile.atEnd();
+      checkEnd(world, truth, violate);
+      revocations.atEnd();
+    },
   };
 }

@@ -1,6 +1,6 @@
-import type { SessionRecord } from '../../core/record.js';
+import type { Revocation, SessionRecord } from '../../core/record.js';
 
-type Stored = Omit<SessionRecord, 'withheld'>;
+type Stored = Omit<SessionRecord, 'withheld'> & { readonly revocations?: readonly Revocation[] };
 
 type Whole<T> = { [K in keyof Required<T>]: T[K] };
 
@@ -21,5 +21,6 @@ export function cloneRecord(record: Stored): Whole<Stored> {
     journal: record.journal,
     spares: record.spares,
     ended: record.ended,
+    revocations: record.revocations,
   };
 }

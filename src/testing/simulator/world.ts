@@ -230,6 +230,24 @@ export function createWorld(
     });
   }
 
+  /** Its request outlives the page; its answer does not. */
+  function revoke(token: string, by: Participant): Promise<void> {
+    hooks.note?.(by, () => `revokes ${token}`);
+    checker.revoked(token, by);
+    const isAway = now() < Math.max(outage.offline, outage.serverDown);
+    const isLost = strikes(rates.request, ['lost'], 'revocation') !== undefined || isAway;
+    return new Promise((resolve, reject) =>
+      scheduler.at(random.spread(5, 200), () => {
+        if (!isLost) serverOf(by).revoke(token);
+        by.tab.run(() => {
+          scheduler.settling();
+          if (isLost) reject(new Error('Simulated'));
+          else resolve();
+        });
+      }),
+    );
+  }
+
   function open(
     { active, visible }: { active: boolean; visible: boolean },
     app: number = plan.apps > 1 ? apps.int(0, plan.apps - 1) : 0,
@@ -239,11 +257,7 @@ export function createWorld(
     const tab = createTab(index, scheduler, createRandom(seed, 100 + index), { active, visible, skew: 0 });
     const client = {
       refresh: (request: RefreshRequest) => prepared(tab, request),
-      revoke: async (token: string) => {
-        hooks.note?.(participants[index], () => `revokes ${token}`);
-        checker.revoked(token, participants[index]!);
-        scheduler.at(random.spread(5, 200), () => servers[app]!.revoke(token));
-      },
+      revoke: (token: string) => revoke(token, participants[index]!),
     };
     const ports = {
       locks: plan.locks || plan.oddLocks ? locks.portOf(tab) : undefined,
