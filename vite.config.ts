@@ -38,7 +38,7 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'databases', include: withDatabases, testTimeout: 60_000 } },
       {
-        // What the simulator reaches, where that is measured: half a minute of schedules.
+        // The simulator's reach, where that is measured: half a minute of schedules.
         extends: true,
         test: {
           name: 'simulation',
@@ -47,7 +47,7 @@ export default defineConfig({
         },
       },
       {
-        // What renders, once more on React 18.
+        // All that renders, once more on React 18.
         extends: true,
         resolve: {
           alias: {

@@ -70,7 +70,7 @@ if (unknown.length > 0 || !(effort > 0)) {
 }
 installPeers();
 
-// What is watched are ratios to the floor and to the one to beat.
+// It watches ratios to the floor and to the one to beat.
 const only = values.only ?? (values.check ? [OURS, BY_HAND] : undefined);
 const chosen = contestants.filter(({ name }) => only?.includes(name) ?? true);
 const started = new Date();
@@ -94,7 +94,7 @@ try {
     });
     results.push({ ...result, load: [load, loadavg()[0]!] });
     console.log(`\n${report(result)}`);
-    // What has been measured is not lost with what comes after it.
+    // A later failure does not lose an earlier measurement.
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(record(), null, 2)}\n`);
   }
 } finally {

@@ -1,4 +1,4 @@
-// Calls through createFetch, with Bearer tokens that rotate: an expiry costs one token request, whoever calls, and so does a revoked token.
+// Calls through createFetch, with Bearer tokens that rotate: an expiry costs one token request, from any caller, and so does a revoked token.
 import { everyTab, expectInEveryTab, expectPeace, get, putClocksForward, signIn } from './harness/ask.js';
 import { before } from './harness/before-page.js';
 import { expect, test } from './fixtures.js';

@@ -1,4 +1,4 @@
-// What a user has set in the browser itself, not what a script took away: private windows, and site data that is blocked for every site.
+// Settings that a user has made in the browser itself, not changes by a script: private windows, and site data that is blocked for every site.
 import {
   everyTab,
   expectInEveryTab,
@@ -49,7 +49,7 @@ base.describe('site data is blocked', { tag: '@settings' }, () => {
   });
   test.use({ tabOptions: { proactive: 'never' } });
 
-  /** What the browser leaves to the page. */
+  /** The features that the browser leaves to the page. */
   const left = (tab: Tab) =>
     tab.evaluate(async () => {
       const works = async (use: () => unknown): Promise<boolean> => {

@@ -1,4 +1,4 @@
-// What an application's listeners see: the world after the event, each event where it belongs, and never a token.
+// The events that an application's listeners see: the world after the event, each event where it belongs, and never a token.
 import { everyTab, expectInEveryTab, get, getInTurn, signIn } from './harness/ask.js';
 import { expect, test, type Tab } from './fixtures.js';
 

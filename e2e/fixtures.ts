@@ -1,4 +1,4 @@
-// What a test gets: a server of its own, and tabs of one browser that share its storage. A tab is used through {evaluate, goto, close}
+// A test gets: a server of its own, and tabs of one browser that share its storage. A tab is used through {evaluate, goto, close}
 // only, so that engines which Playwright cannot drive fit in as well.
 import { writeFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

@@ -1,4 +1,4 @@
-// What a developer lives with all day: Vite replaces the module that makes the coordinator, under React's Fast Refresh, in a page that stays.
+// A developer's daily case: Vite replaces the module that makes the coordinator, under React's Fast Refresh, in a page that stays.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,7 +36,7 @@ const files = {
       return <p>edition {edition}, {status}, {accessToken}</p>;
     }`,
 };
-/** Who closes the coordinator of the module that was replaced. */
+/** The party that closes the coordinator of the replaced module. */
 const closers = {
   // As the first page of the documentation has it.
   successor: `
@@ -140,7 +140,7 @@ for (const [name, closer] of Object.entries(closers)) {
       });
       await expect(shown).toHaveText('edition 1, signed-in, access-1');
 
-      // With a refresh on the wire: whoever comes after waits for its answer instead of asking once more.
+      // With a refresh on the wire: the next module waits for its answer instead of asking once more.
       await page.evaluate(() => void window.made[0]!.getAccessToken({ forceRefresh: true }).catch(() => {}));
       await expect.poll(() => spent).toEqual(['refresh-1']);
       saveEdition(2);

@@ -1,5 +1,5 @@
 // Firefox ends the script that runs in a process whose last tab is being closed, and often that is the handler of `pagehide`. Nothing of
-// the library is in these pages: what they show is the engine's. A leader's good-bye can be cut off like this; then the others find out at
+// the library is in these pages: they show the engine alone. A leader's good-bye can be cut off like this; then the others find out at
 // the next need (dying-leader.spec.ts).
 import type { Partition } from './engines/engine.js';
 import { ownBrowser } from './harness/own-browser.js';

@@ -32,7 +32,7 @@ function expectSentByLeaders(requests: readonly TokenRequestEntry[]): void {
   expect(new Set(tabOf.values()).size, 'and one tab is one participant').toBe(tabOf.size);
 }
 
-/** What the tabs said about leadership: their `leader-changed` events, oldest term first. */
+/** The tabs' words about leadership: their `leader-changed` events, oldest term first. */
 async function expectTermsAgreed(tabs: readonly Tab[]): Promise<void> {
   for (const events of await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.events))) {
     const terms = events
@@ -47,7 +47,7 @@ async function expectTermsAgreed(tabs: readonly Tab[]): Promise<void> {
 test('at rest exactly one tab leads, and only leaders send', async ({ server, newTabs }) => {
   const tabs = await newTabs(5, { proactive: 'never' });
   await signIn(tabs);
-  // Each tab in turn wants a newer token; whoever wins the lock leads.
+  // Each tab in turn wants a newer token; the tab that wins the lock leads.
   for (const [index, tab] of tabs.entries()) {
     await get(tab, { forceRefresh: true });
     await expectInEveryTab(tabs, { version: index + 2 });

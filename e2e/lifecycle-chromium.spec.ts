@@ -1,4 +1,4 @@
-// What only Chromium does to pages, or only its driver can ask for: freezing, throttling. (Prerendering: prerender.spec.ts.)
+// Only Chromium does this to pages, or only its driver can ask for it: freezing, throttling. (Prerendering: prerender.spec.ts.)
 import {
   everyTab,
   expectInEveryTab,

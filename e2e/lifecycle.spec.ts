@@ -1,5 +1,5 @@
-// What happens to pages while nobody looks: the back/forward cache, other tabs' doings meanwhile, clocks that jump, storage that is wiped,
-// a main thread that hangs, a copy of the tab. In every engine; what Chromium alone does is in lifecycle-chromium.spec.ts.
+// Events of pages while nobody looks: the back/forward cache, other tabs' doings meanwhile, clocks that jump, storage that is wiped,
+// a main thread that hangs, a copy of the tab. In every engine; events of Chromium alone are in lifecycle-chromium.spec.ts.
 import {
   everyTab,
   expectInEveryTab,
@@ -129,7 +129,7 @@ test.describe('the back/forward cache', () => {
 test.describe('the wall clock jumps', () => {
   test.use({ tabOptions: { proactive: 'never', ...before('clock') } });
 
-  test('forward: one refresh, and what it brings is good', { tag: '@core' }, async ({ server, newTabs }) => {
+  test('forward: one refresh, and its token works', { tag: '@core' }, async ({ server, newTabs }) => {
     const tabs = await newTabs(3);
     await signIn(tabs);
     await putClocksForward(tabs, 24 * hour);

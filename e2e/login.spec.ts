@@ -29,7 +29,7 @@ const test = base.extend<LoginFixtures>({
   },
 });
 
-/** What the page says; a page on its way elsewhere says nothing. */
+/** The page's text; a page on its way elsewhere says nothing. */
 const ask = async <T>(tab: EngineTab, question: () => T | Promise<T>): Promise<T | undefined> =>
   tab.evaluate(question).catch(() => undefined);
 
@@ -46,7 +46,7 @@ async function start(tab: EngineTab, request: object = {}): Promise<void> {
   }, request);
 }
 
-/** Back on the redirect page: what came of it. */
+/** Back on the redirect page: its result. */
 async function finished(tab: EngineTab): Promise<unknown> {
   const isBack = () => location.pathname === '/callback' && 'page' in window && !window.page.left;
   await expect.poll(() => ask(tab, isBack)).toBe(true);

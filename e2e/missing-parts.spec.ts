@@ -1,4 +1,4 @@
-// Intranets on plain http, private windows, blocked site data, old web views: what the library does where the platform does less.
+// Intranets on plain http, private windows, blocked site data, old web views: the library's behaviour where the platform does less.
 import {
   everyTab,
   expectInEveryTab,
@@ -111,7 +111,7 @@ test.describe('no native BroadcastChannel', () => {
       await expectOneRequestPerRace(server, tabs, 3);
       expect(await everyTab(tabs, loaded)).toEqual(tabs.map(() => [expect.any(String)]));
 
-      // What was ever put where that channel keeps its messages, against what must not be in there.
+      // All that was ever put where that channel keeps its messages, against what must not be in there.
       for (const tab of tabs) {
         const { posts, secrets, leaks } = await tab.evaluate(async () => {
           const record = JSON.stringify(await window.lab.readRecord());

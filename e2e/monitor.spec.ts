@@ -46,7 +46,7 @@ test('each tab’s monitor counts the refreshes of all tabs, each once @core', a
   expect(latency.p50).toBeGreaterThan(0);
   expect(latency.p95).toBeGreaterThanOrEqual(latency.p50!);
   expect(latency.p99).toBeGreaterThanOrEqual(latency.p95!);
-  // Whoever refreshes leads, and they took turns.
+  // The tab that refreshes leads, and they took turns.
   expect(failovers).toBeGreaterThanOrEqual(3);
   for (const tab of tabs) expect((await metricsOf(tab)).failovers).toBe(failovers);
 });

@@ -5,7 +5,7 @@ import { expect, test, type LabServer, type Tab } from './fixtures.js';
 
 test.use({ tabOptions: { proactive: 'never' } });
 
-/** What a script in the page could read. */
+/** The tokens that a script in the page could read. */
 async function steal(tab: Tab): Promise<string> {
   const record = await tab.evaluate(() => window.lab.readRecord());
   expect(record?.refreshToken).toEqual(expect.any(String));

@@ -6,7 +6,7 @@ import { expect, test, type Tab } from './fixtures.js';
 async function expectNoWayBack(tabs: readonly Tab[]): Promise<void> {
   for (const history of await everyTab(tabs, (tab) => tab.evaluate(() => window.lab.history))) {
     for (const { subject, shows } of history) {
-      // What a tab shows is always a token of the user it names.
+      // A tab always shows a token of the user it names.
       if (shows !== undefined) expect(shows).toBe(subject);
     }
     const users = history.map((state) => state.subject).filter((user) => user !== undefined);

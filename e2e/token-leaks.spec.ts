@@ -24,7 +24,7 @@ const test = base.extend<Origins>({
 
 test.use({ tabOptions: { proactive: 'never' } });
 
-/** What of a secret reached an origin: requests with credentials, or with a token anywhere in them. */
+/** Parts of a secret that reached an origin: requests with credentials, or with a token anywhere in them. */
 function secretsAt({ received }: Stranger, token: string): unknown[] {
   return received.filter(
     ({ headers, path }) =>
@@ -59,7 +59,7 @@ for (const dpop of [false, true]) {
             for (const method of ['GET', 'POST']) {
               const url = `${from}?status=${status}&to=${encodeURIComponent(`${stranger}/there`)}`;
               const init = { method, ...(method === 'POST' && { body: 'x' }) };
-              // A browser may refuse to follow; what counts is what arrives.
+              // A browser may refuse to follow; only an arriving request counts.
               results.push(
                 await authFetch(url, init).then(
                   (response) => String(response.status),

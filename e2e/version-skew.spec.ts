@@ -76,7 +76,7 @@ for (const build of ['older-protocol/', 'newer-protocol/'] as const) {
     test.describe('ahead of expiry', { tag: build === 'older-protocol/' ? [] : '@slow' }, () => {
       test.use({ serverOptions: { accessTokenTtl: 3 } });
 
-      test('one request per expiry, whoever leads', async ({ server, newTab }) => {
+      test('one request per expiry, with any leader', async ({ server, newTab }) => {
         const tabs = [await newTab(), await newTab({ build }), await newTab(), await newTab({ build })];
         server.log.subscribe(() => {
           if (server.log.refreshes().length === 4) server.settings.accessTokenTtl = 3600;
@@ -122,7 +122,7 @@ test.describe('a newer record', () => {
     await signIn([newer]);
     expect(await get(present)).toEqual(alice);
     await newer.close();
-    // A question at the same leader that is no more; what comes of it comes before the next answer.
+    // A question at the same leader that is no more; its effect comes before the next answer.
     const waking = await newTab({ leaderTimeoutMs: 200 });
     await expectUnsupported(waking);
     const record = await present.evaluate(() => window.lab.readRecord());
@@ -208,7 +208,7 @@ test(
         { ...position, type: 'of a later day', protocol: 1, version: 0, term: 0 },
       ];
       for (const message of strange) channel.postMessage(message);
-      // What comes after them is read after them.
+      // Later messages are read after them.
       const refreshed = new Promise((resolve) => channel.addEventListener('message', resolve));
       await window.lab.get({ forceRefresh: true });
       await refreshed;

@@ -40,7 +40,7 @@ test('an ended session ends them', async () => {
   await expect(events.next()).rejects.toBe(signedOut);
 });
 
-test('whoever has had enough ends the response; no nonsense is waited for', async () => {
+test('leaving the loop ends the response; no nonsense is waited for', async () => {
   let closed = 0;
   server.answer((_request, response) => {
     response.on('close', () => closed++);

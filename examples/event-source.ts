@@ -20,7 +20,7 @@ export async function* serverEvents(
   while (!signal.aborted) {
     const headers = { accept: 'text/event-stream', ...(lastEventId && { 'last-event-id': lastEventId }) };
     const response = await fetch(url, { headers, cache: 'no-store', signal }).catch((error: unknown) => {
-      // Offline: that is what reconnecting is for. What the coordinator throws is final.
+      // Offline: that is what reconnecting is for. An error of the coordinator is final.
       if (!(error instanceof TypeError) && !signal.aborted) throw error;
     });
     if (response && !response.ok) throw new Error(`No events (${response.status})`);
@@ -38,7 +38,7 @@ export async function* serverEvents(
   }
 }
 
-/** The fields of each event, until the stream ends or breaks off; what is unfinished then is dropped. */
+/** The fields of each event, until the stream ends or breaks off; an unfinished event is dropped. */
 async function* blocks(body: ReadableStream<Uint8Array<ArrayBuffer>> | null | undefined) {
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;
@@ -53,7 +53,7 @@ async function* blocks(body: ReadableStream<Uint8Array<ArrayBuffer>> | null | un
         yield block.split(/\r?\n/).map((line) => /^(\w*): ?(.*)$/.exec(line) ?? []);
     }
   } finally {
-    // Whoever breaks out of the loop ends the response as well.
+    // Breaking out of the loop ends the response as well.
     await reader.cancel().catch(() => {});
   }
 }

@@ -18,7 +18,7 @@ test('the tokens of the code exchange begin a session, and stay nowhere else', a
     metadata: server.metadata,
   };
   const userManager = createUserManager(settings);
-  // What signinRedirect() does before it leaves the page.
+  // The work of signinRedirect() before it leaves the page.
   const { url } = await new OidcClient(settings).createSigninRequest({ request_type: 'si:r' });
   const callback = server.approve(new URL(url));
   server.answer(json(200, server.tokens('Bearer')));

@@ -26,7 +26,7 @@ function show(request = watchReauthRequest(coordinator)): void {
   );
 }
 
-/** What happens in every tab; then, in one of them, `coordinator.emit('reauth-required')`. */
+/** The events of every tab; then, in one of them, `coordinator.emit('reauth-required')`. */
 function loseSession(reason: 'refresh_rejected' | 'response_lost' = 'refresh_rejected'): void {
   const error = new TokenCoordinatorError('ERR_REAUTH_REQUIRED', 'over', { reason });
   coordinator.set({ status: 'reauth-required', error });
@@ -74,7 +74,7 @@ test('"Not now" leaves a reminder; a session that begins in any tab ends it, and
   show();
   act(() => loseSession());
   act(ask);
-  // What the button of such a form does in a browser.
+  // The effect of such a form's button in a browser.
   act(() => void dialog()?.dispatchEvent(new Event('close')));
   expect([dialog(), banner()?.textContent]).toEqual([
     null,
@@ -91,7 +91,7 @@ test('"Not now" leaves a reminder; a session that begins in any tab ends it, and
   expect(dialog()).not.toBeNull();
 });
 
-test('whoever comes back from the login is where they were, with what they had typed', () => {
+test('after the login the user is back, with the text they had typed', () => {
   history.replaceState(null, '', '/orders?page=2#note');
   rememberPlace({ note: 'half a sentence' });
   history.replaceState(null, '', '/callback?code=1&state=2');

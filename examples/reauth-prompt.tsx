@@ -1,6 +1,6 @@
 /**
  * The kind way to ask for a new sign-in. One tab asks, a visible one if there is any; the others say what is going on, and follow by
- * themselves. Nobody is sent away unasked, "Not now" is an answer, and whoever signs in comes back to where they were.
+ * themselves. Nobody is sent away unasked, "Not now" is an answer, and after signing in users are back where they were.
  */
 import type { TokenCoordinator } from 'one-refresh';
 import { useAccessToken } from 'one-refresh/react';
@@ -22,7 +22,7 @@ export function watchReauthRequest(coordinator: TokenCoordinator): ReauthRequest
 
 export interface ReauthPromptProps {
   readonly request: ReauthRequest;
-  /** Who was signed in. */
+  /** The name of the signed-in user. */
   readonly name: string;
   /** Leaves for the login: `rememberPlace(…)`, and then the app's own. */
   readonly onSignIn: () => void;

@@ -1,4 +1,4 @@
-/** TanStack Query: what one user has loaded is not shown to the next, and a signed-out session is not asked three times. */
+/** TanStack Query: one user's data are not shown to the next, and a signed-out session is not asked three times. */
 import { QueryClient } from '@tanstack/react-query';
 import type { TokenCoordinator } from 'one-refresh';
 
@@ -20,7 +20,7 @@ export function createQueryClient(coordinator: TokenCoordinator): QueryClient {
       },
     },
   });
-  // Not `reauth-required`: what is on the screen may stay there while the same user signs in again.
+  // Not `reauth-required`: the screen may stay while the same user signs in again.
   let { sessionId } = coordinator.getSnapshot();
   coordinator.subscribe(() => {
     const now = coordinator.getSnapshot();

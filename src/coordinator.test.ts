@@ -197,7 +197,7 @@ describe('getAccessToken', () => {
 });
 
 describe('how long a token lives', () => {
-  test('what its response does not say, its own claims do', async () => {
+  test('takes the life from the claims if the response has none', async () => {
     const { tab } = await signedIn();
     const at = Date.now();
     void tab.setSession({ access_token: jwt({ iat: 1_000, exp: 1_090 }) });
@@ -232,7 +232,7 @@ describe('how long a token lives', () => {
 });
 
 describe('after sleep', () => {
-  test('what died meanwhile is refreshed without a call, though the monotonic clock stood still', async () => {
+  test('refreshes a token that expired in sleep', async () => {
     const { tab, strict } = await signedIn({ proactive: 'visible' }, 3_600);
     void tab.getAccessToken({ forceRefresh: true });
     await pass(1_000);
@@ -291,7 +291,7 @@ describe('a refresh function that calls its own coordinator', () => {
     expect(call.outcome()).toBe('ERR_CONFIGURATION');
   });
 
-  test('whoever else asks meanwhile is let go as well, with the token that lives', async () => {
+  test('lets other callers go with the live token as well', async () => {
     const { tab, strict } = await signedIn();
     strict.latency = 10 * T;
     void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
@@ -304,7 +304,7 @@ describe('a refresh function that calls its own coordinator', () => {
     expect(calls.map((call) => call.outcome())).toEqual(['access-1', 'ERR_REFRESH_UNAVAILABLE']);
   });
 
-  test('what is no call for a token is not taken for one', async () => {
+  test('takes only calls for a token as such', async () => {
     const { tab, strict } = await signedIn();
     strict.latency = 10 * T;
     void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
@@ -319,7 +319,7 @@ describe('a refresh function that calls its own coordinator', () => {
   });
 });
 
-describe('what the server says', () => {
+describe('errors of the server', () => {
   const failing: [string, () => unknown, string, number][] = [
     ['503', () => new RefreshUnavailableError({ status: 503 }), 'ERR_REFRESH_UNAVAILABLE', 2],
     [
@@ -368,7 +368,7 @@ describe('what the server says', () => {
     },
   );
 
-  test('errorDescription: what is no text is left out, or nothing could be stored', async () => {
+  test('errorDescription: a member that is no text is left out', async () => {
     const { tab, origin, strict } = await signedIn();
     const errorDescription = (() => 'a function cannot be cloned') as never;
     strict.answer = async () =>
@@ -536,7 +536,7 @@ describe('what the server says', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test('invalid_grant without a store: who is next in the queue hears of the new leader first, and announces nothing', async () => {
+  test('invalid_grant without a store: the next in the queue hears of the new leader first, and announces nothing', async () => {
     const { origin, tab, open, strict } = await signedIn();
     const tabs = [tab, open(), open()];
     await pass(50);
@@ -1193,7 +1193,7 @@ describe('without parts of the platform', () => {
     await pass(10);
   }
 
-  test('no store and no locks: who was told that another one refreshes waits for it, though its election is due', async () => {
+  test('no store and no locks: a tab that heard of a refresh waits for it, though its election is due', async () => {
     const origin = new Origin();
     const strict = server();
     const open = () =>
@@ -1245,7 +1245,7 @@ describe('without parts of the platform', () => {
     expect([tab, blind].map((one) => one.peekAccessToken())).toEqual(['access-1', 'access-1']);
   });
 
-  test('no store: who signs in before the others have been asked is signed in at once', async () => {
+  test('no store: a sign-in before the others have been asked counts at once', async () => {
     const { origin, open } = { origin: new Origin(), open: server().refresh };
     origin.storeFailures = 1_000;
     const tab = origin.open({ refresh: open, proactive: 'never' });

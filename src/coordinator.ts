@@ -17,7 +17,7 @@ import { createRuntime } from './runtime.js';
 import { areTokens, isKnownType, refusalOf, tokensWithLife, typeOf } from './token-response.js';
 import type { AccessTokenOptions, TokenClient, TokenCoordinator, TokenSelector } from './types.js';
 
-/** What a caller with no wishes is given at once. */
+/** The token for a caller without options, at once. */
 interface Fast {
   readonly token: string;
   readonly promise: Promise<string>;
@@ -136,7 +136,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
 
   function notify(type: EventType | '', event?: CoordinatorEvent): void {
     const all = listeners.get(type) ?? new Set();
-    // Of a copy: who stops listening and listens again is told once.
+    // A copy, so that a listener that stops and starts again is told once.
     for (const listener of Array.from(all)) if (all.has(listener)) guarded(() => listener(event));
   }
 
@@ -229,7 +229,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
   function getAccessToken(asked?: AccessTokenOptions): Promise<string> {
     const wall = clock.wall();
     if (wall < last.wall) {
-      // What is in memory counts by the time that it was.
+      // Memory counts by the time when it was current.
       fast = undefined;
       dispatch({ type: 'lifecycle', change: 'clock' });
     }
@@ -265,7 +265,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
     ready,
 
     async setSession(given, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
-      // At once: what is given may be changed, or be gone, when it is needed.
+      // At once: the caller may change the arguments later.
       const at = clock.wall();
       const tokens = tokensWithLife(given, at);
       const wrong =
@@ -343,7 +343,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
     async signOut({ revoke = true } = {}) {
       if (!state().loaded) await ready;
       const signOut = (): Promise<unknown> => ask((id) => dispatch({ type: 'sign-out', id, revoke }));
-      // A sign-in that this tab has begun comes before, however long it takes; whoever is signed in until then is not any more.
+      // A sign-in that this tab has begun comes before, however long it takes; the present session ends now.
       const earlier = state().signingIn > 0 && signingIn;
       await signOut();
       if (!earlier) return;
@@ -415,7 +415,7 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot, client
   };
 }
 
-/** What is there can be stored. */
+/** Its members can be stored. */
 function areTexts(...members: unknown[]): boolean {
   return members.every((member) => isText(member ?? ''));
 }

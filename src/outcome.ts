@@ -6,7 +6,7 @@ import type { Outcome } from './core/state.js';
 const LONGEST_WAIT_MS = 3_600_000;
 
 /**
- * What a refresh function said by throwing. Brands, not classes: two bundles have two classes.
+ * The outcome that a refresh function threw. Brands, not classes: two bundles have two classes.
  * @param secrets - known tokens, which no text may show
  */
 export function outcomeOf(

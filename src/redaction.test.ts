@@ -19,7 +19,7 @@ const tokens = {
 const ofOtherApi = { access_token: 'other-api-Mm37Ly', refresh_token: 'rotated-Qe44Bd', expires_in: 60 };
 const all = [...Object.values(tokens), ...Object.values(ofOtherApi)].filter((one) => typeof one === 'string');
 
-/** What becomes of it when `refresh` throws this, with every token of the session in its text. */
+/** The result when `refresh` throws this, with every token of the session in its text. */
 async function thrown(make: (text: string) => unknown) {
   const origin = new Origin();
   let refresh: RefreshFunction = async () => ofOtherApi;

@@ -58,7 +58,7 @@ async function force(tab: Tab): Promise<unknown> {
   return call.outcome();
 }
 
-/** What every refused answer has in common: a typed error, in both tabs, and the old token, which lives. */
+/** Common to every refused answer: a typed error, in both tabs, and the old token, which lives. */
 async function expectRefused({ tab, other }: World, message: RegExp): Promise<void> {
   for (const one of [tab, other]) {
     const { status, refreshStatus, subject, error } = one.getSnapshot();

@@ -31,11 +31,11 @@ export interface Ports {
 
 type Of<T extends Effect['type']> = Extract<Effect, { type: T }>;
 
-/** What the coordinator does for the runtime: all that concerns promises, listeners and the user's own code. */
+/** The coordinator's duties for the runtime: all that concerns promises, listeners and the user's own code. */
 export interface Hooks {
   /** Starts the request in the same task; its end comes back as an `answered` event. */
   readonly send: (effect: Of<'send'>) => void;
-  /** What can wait until this participant is consistent again; it may dispatch. */
+  /** Effects that can wait until this participant is consistent again; it may dispatch. */
   readonly deliver: (effect: Of<'settle' | 'emit' | 'revoke' | 'dispose'>) => void;
   /** After each batch of steps, before its deliveries. */
   readonly changed: (state: State) => void;
@@ -57,7 +57,7 @@ export function createRuntime(
   const { binding } = options;
   const held = new Map<number, () => void>();
   const queue: Event[] = [];
-  /** What only this participant saw of its token requests: its next message tells it, for a monitor in any tab. */
+  /** Token requests that only this participant saw: its next message tells it, for a monitor in any tab. */
   const untold: CoordinatorEvent[] = [];
   const deliveries: Parameters<Hooks['deliver']>[0][] = [];
   let running = false;
@@ -98,7 +98,7 @@ export function createRuntime(
     }
     running = false;
     attempt(arm);
-    // The snapshot first: who hears an event reads it.
+    // The snapshot first: a listener reads it.
     attempt(() => hooks.changed(state));
     // In this order, also where one of those who are told dispatches again.
     for (let next = deliveries.shift(); next; next = deliveries.shift()) hooks.deliver(next);
@@ -149,7 +149,7 @@ export function createRuntime(
     if (message) dispatch({ type: 'message', message });
   }
 
-  /** One atomic read-modify-write on the newer of store and memory; what the store lacks is written along the way. */
+  /** One atomic read-modify-write on the newer of store and memory; members that the store lacks are written along the way. */
   async function access({ change, real, then }: Of<'store'>): Promise<void> {
     let before: SessionRecord | undefined;
     let record: SessionRecord | undefined;
@@ -169,7 +169,7 @@ export function createRuntime(
         return undefined;
       }
       if (record === before) return undefined;
-      // Also of an older version's record: whoever writes first has it.
+      // Also of an older version's record: the first writer has it.
       if (record && record.binding === undefined && binding !== undefined) record = { ...record, binding };
       return record;
     };

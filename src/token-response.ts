@@ -7,7 +7,7 @@ import type { TokenClient } from './types.js';
 type Members = { -readonly [K in keyof TokenResponse]: TokenResponse[K] };
 
 /**
- * What can be used of a token response (RFC 6749 §5.1): a copy, or `undefined` if there is no access token in it. At a refresh the server
+ * The usable part of a token response (RFC 6749 §5.1): a copy, or `undefined` if there is no access token in it. At a refresh the server
  * has consumed the old token by then, so a member that cannot be used is left out, and costs nothing else. (Some servers send `null`,
  * seconds as text, a scope as a list.)
  */

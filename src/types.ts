@@ -31,7 +31,7 @@ export interface RefreshRequest {
  */
 export type RefreshFunction = (request: RefreshRequest) => Promise<TokenResponse>;
 
-/** What sign-out and proofs need beyond a function; `refreshTokenGrant()` returns one. */
+/** The parts that sign-out and proofs need beyond a function; `refreshTokenGrant()` returns one. */
 export interface TokenClient {
   /**
    * Names the server and client that the tokens belong to; default: none, and nothing is compared. Shown in errors, so without secrets.
@@ -72,7 +72,7 @@ export interface AuthorizedRequest {
   readonly accessToken: string;
   /** Whose token it is. */
   readonly sessionId?: string | undefined;
-  /** The answer to an earlier request to this API: what it says about nonce and time is heeded (RFC 9449 §9). */
+  /** The answer to an earlier request to this API: its nonce and time are heeded (RFC 9449 §9). */
   readonly previous?: { readonly headers: Headers } | undefined;
 }
 
@@ -112,7 +112,7 @@ export interface TokenCoordinatorOptions {
   /**
    * For a plain refresh function: names the server and client that the tokens belong to. A session under this `name` that belongs to another
    * one is shown as `signed-out` with `ERR_CONFIGURATION`, and is neither sent, revoked, broadcast nor deleted; `setSession` replaces it.
-   * Default: what the client names (`refreshTokenGrant()` does), else none, and nothing is compared. Shown in errors, so without secrets.
+   * Default: the client's own (`refreshTokenGrant()` does), else none, and nothing is compared. Shown in errors, so without secrets.
    */
   readonly binding?: string | undefined;
   /** For servers that say "this refresh token is dead" in their own way; default: only `invalid_grant` does. */
@@ -146,7 +146,7 @@ export interface AccessTokenOptions extends TokenSelector {
 
 /** Options of `setSession`. */
 export interface SessionOptions {
-  /** Who signed in, shown in the snapshot; default: unknown. */
+  /** The signed-in user, shown in the snapshot; default: unknown. */
   readonly subject?: string | undefined;
   /** Only the first of several tabs wins; the others adopt its session. Default `false`: replaces any other session. */
   readonly ifSignedOut?: boolean | undefined;

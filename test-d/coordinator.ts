@@ -1,4 +1,4 @@
-// What users may write against `one-refresh`, and what they may not. Nothing here is run.
+// Code that users may write against `one-refresh`, and what they may not. Nothing here is run.
 import {
   createTokenCoordinator,
   RefreshRejectedError,

@@ -1,4 +1,4 @@
-// What users may write against the further imports. Nothing here is run.
+// Code that users may write against the further imports. Nothing here is run.
 import type { Snapshot, TokenClient, TokenCoordinator, TokenCoordinatorError } from 'one-refresh';
 import { createFetch } from 'one-refresh/fetch';
 import { createLogin, type requireSession, type Login, type LoginError } from 'one-refresh/login';

@@ -193,7 +193,7 @@ test('where no channel can be opened the monitor sees its own tab', async () => 
   vi.stubGlobal('BroadcastChannel', NodeBroadcastChannel);
 });
 
-test('what is older than the window does not count', async () => {
+test('events older than the window do not count', async () => {
   const acting = participant(script());
   const { getMetrics } = monitor(acting, { windowMs: 300 });
   await acting.setSession(tokens(1));
@@ -228,7 +228,7 @@ test('the log outlives its monitor, and stays within its bounds', async () => {
   expect(await monitor(acting).exportLog()).toEqual(log);
 });
 
-test('what is no message of a participant changes nothing', async () => {
+test('foreign messages change nothing', async () => {
   const channel = new NodeBroadcastChannel(`one-refresh:${name}`);
   open.push(channel);
   const { getMetrics, subscribe, close } = monitor(participant(script()));

@@ -47,7 +47,7 @@ test('a page shows signatures, texts, errors and examples, and nothing private',
   expect(page).not.toContain('secret');
 });
 
-test('what a reader would miss is a fault', () => {
+test('a missing part of a docstring is a fault', () => {
   const { faults } = read(`
     export interface Bare { readonly name: string }
     /** Does it. */

@@ -117,7 +117,7 @@ function memberLine(member: Member, owner: string, ownerDoc: Doc, faults: Set<st
   const optional = 'questionToken' in member && member.questionToken !== undefined;
   if (type) {
     const text = type.getText();
-    // What the user supplies fails in the user's own way.
+    // Functions that the user supplies fail in the user's own way.
     if (ts.isFunctionTypeNode(type) && /Promise</.test(text) && !optional && !mentionsErrors(doc))
       fault('does not say what it rejects with (or that it never rejects)');
     if (owner.endsWith('Options') && optional && !/default/i.test(all)) fault('does not say its default');

@@ -15,7 +15,7 @@ interface Browser {
   env: string;
   /** Names on PATH and full paths, best first. */
   installed: string[];
-  /** What an installed one cannot run without: whether it is there. */
+  /** The needs of an installed one: whether it is there. */
   usable?: () => boolean;
   /** Debian packages. */
   packages: string[];
@@ -94,7 +94,7 @@ export function ensureBrowser(name: BrowserName): FoundBrowser {
   for (const [[file = '', ...args], timeout] of attempts) {
     if (found) break;
     console.log(`${name} is not installed; trying: ${path.basename(file)} ${args.join(' ')}`);
-    // An installer's word is not needed: what counts is whether the browser is there afterwards.
+    // An installer's word is not needed: the browser has to be there afterwards.
     spawnSync(file, args, {
       stdio: 'inherit',
       timeout,

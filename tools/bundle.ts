@@ -1,6 +1,6 @@
 /**
  * Writes dist/one-refresh.bundle.js: the coordinator, `createFetch` and `refreshTokenGrant` with everything they need in one file, for pages
- * without a bundler. What an app with a bundler would load later (`import()`) is in it, too.
+ * without a bundler. Code that an app with a bundler would load later (`import()`) is in it, too.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

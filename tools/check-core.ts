@@ -15,7 +15,7 @@ const allowedGlobals = new Set(
   ).split(' '),
 );
 
-/** What is impure in the TypeScript files of a directory, tests excepted: one `file:line: sentence` each. */
+/** The impure parts of a directory's TypeScript files, tests excepted: one `file:line: sentence` each. */
 export function checkCore(directory: string): string[] {
   const root = path.resolve(directory);
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })

@@ -52,7 +52,7 @@ export function blocksOf(pages: Pages): ReadonlyMap<string, Block> {
   return blocks;
 }
 
-/** What does not compile. */
+/** The faults of blocks that do not compile. */
 export function blockFaults(blocks: ReadonlyMap<string, Block>): string[] {
   const { config } = ts.readConfigFile('tsconfig.json', (file) => ts.sys.readFile(file)) as {
     config: object;

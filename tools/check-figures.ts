@@ -22,7 +22,7 @@ export const readLedger: ReadLedger = (name) =>
 
 const FIGURE = /(\S+)<!-- =(sum )?(\w+)(?:\[([^\]]+)\])?\.(\S+) -->/g;
 
-/** What is wrong with the figures of a page. */
+/** The stale figures of a page. */
 export function figureFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
   return [...text.matchAll(FIGURE)].flatMap(([, shown = '', sum, name = '', wanted, place = '']) => {
     const lines = ledger(name).filter((line) =>
@@ -64,7 +64,7 @@ interface War extends Line {
   }[];
 }
 
-/** What is wrong with the war's table on a page, and with the command that it names. */
+/** The faults of the war's table on a page, and of the command that it names. */
 export function warFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
   const drawn = ledger('war').findLast((line) => String(line['command']).includes('--svg')) as
     War | undefined;

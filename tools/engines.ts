@@ -47,7 +47,7 @@ const files = [
   'web-worker',
 ];
 
-/** What keeps a situation out of an engine, or how it was tried there, by the tag of its test. */
+/** The reason that keeps a situation out of an engine, or how it was tried there, by the tag of its test. */
 const notes: { tag: string; engines: BrowserName[]; says: string }[] = [
   {
     tag: 'chromium',
@@ -108,7 +108,7 @@ function collect(suite: Suite, titles: readonly string[]): void {
   }
 }
 
-/** What is to be read where an engine and a situation meet. */
+/** The text where an engine and a situation meet. */
 function cell(engine: BrowserName, { tags, results }: Row): string {
   const note = notes.findIndex(({ tag, engines }) => tags.includes(tag) && engines.includes(engine));
   const mark = note < 0 ? '' : `[^${note + 1}]`;

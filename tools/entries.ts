@@ -7,7 +7,7 @@ const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.
 };
 
 export interface Entry {
-  /** What users import: `one-refresh/oauth`. */
+  /** The name that users import: `one-refresh/oauth`. */
   name: string;
   /** `src/oauth/index.ts` */
   source: string;

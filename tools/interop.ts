@@ -154,7 +154,7 @@ function install(missing: readonly Recipe[]): void {
     execFileSync('apt-get', ['update', '-q'], options);
     execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], options);
   } catch {
-    // What is missing afterwards is skipped by name.
+    // A server that is missing afterwards is skipped by name.
   }
 }
 

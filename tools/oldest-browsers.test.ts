@@ -1,11 +1,11 @@
-/** docs/browser-support.md promises these browsers; what came later may be used behind `?.` or `typeof` only. */
+/** docs/browser-support.md promises these browsers; later features may be used behind `?.` or `typeof` only. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 
 const oldest = { Chrome: 98, Firefox: 97, Safari: 15.4 };
 
-/** What is younger than one of them. */
+/** Features younger than one of them. */
 const younger = (
   'AbortSignal.timeout AbortSignal.any .throwIfAborted Promise.withResolvers Promise.try Array.fromAsync Object.groupBy Map.groupBy ' +
   '.findLast .findLastIndex .toSorted .toReversed .toSpliced .isWellFormed .toWellFormed .isSubsetOf .union .difference .intersection ' +

@@ -1,4 +1,4 @@
-/** What the commands with figures have in common. */
+/** The common part of commands with figures. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * `npm run server-cost`: what `one-refresh/server` adds to a refresh, beside the bare endpoint (the demo's oidc-provider), in one run.
+ * `npm run server-cost`: the cost that `one-refresh/server` adds to a refresh, beside the bare endpoint (the demo's oidc-provider), in one run.
  *
  *     npm run server-cost -- [--refreshes 200] [--seconds 5] [--rows 1000000] [--json FILE]
  *

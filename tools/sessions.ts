@@ -1,5 +1,5 @@
 /**
- * `npm run sessions`: what many sessions in one process cost: memory per idle session, reads of the shared store per call, calls per second; with
+ * `npm run sessions`: the cost of many sessions in one process: memory per idle session, reads of the shared store per call, calls per second; with
  * Redis on loopback.
  *
  *     npm run sessions -- [--sessions 10000] [--seconds 5] [--json FILE]

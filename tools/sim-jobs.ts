@@ -70,7 +70,7 @@ export function apply(code: string, { file, anchor, replacement }: Patch): strin
   return parts.join(replacement);
 }
 
-/** What is young dies young; what runs for seconds is compiled shallowly; and threads of the collector cost more than they bring. */
+/** Young objects die young; code that runs for seconds is compiled shallowly; and threads of the collector cost more than they bring. */
 const FLAGS = [
   '--max-semi-space-size=64',
   '--max-inlined-bytecode-size-cumulative=200',

@@ -88,7 +88,7 @@ async function judge({ guard, within, profile = 'everything', ...patch }: Mutant
       const rest = { seed: next, schedules: from + schedules - next, plan };
       const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch, ...rest };
       const [first] = (await runCampaign(campaign)).violations;
-      // What the core does wrong anyway kills no mutant.
+      // A fault of the core itself kills no mutant.
       if (!first || !(await runSchedule(first.seed, profile, { plan })).violation) return first;
       next = first.seed + 1;
     }

@@ -1,5 +1,5 @@
 /**
- * `npm run sim:test`: what `npm test` and `npm run verify` ask of the simulator, in about the time given (--seconds, default 75).
+ * `npm run sim:test`: the simulator's part of `npm test` and `npm run verify`, in about the time given (--seconds, default 75).
  * Schedules that once broke an invariant, or do so when a guard is missing; worlds made by hand; fresh schedules, whose seed it prints,
  * without faults, with everything, between processes with leases, beside a refresh worker, and beside a hostile script; and three mutants, to see that the simulator still sees.
  */

@@ -4,7 +4,7 @@ import type { Plan, Profile } from '../src/testing/simulator/plan.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { addUp, emptySummary } from '../src/testing/simulator/summary.js';
 
-/** What a job is told, as its one argument. */
+/** A job's one argument. */
 export interface Job {
   readonly profile: Profile;
   readonly seed: number;
@@ -13,7 +13,7 @@ export interface Job {
   readonly seconds: number | undefined;
   /** Goes on after a violation. */
   readonly keepGoing: boolean;
-  /** What of every plan is made by hand. */
+  /** The parts of every plan that are made by hand. */
   readonly plan?: Partial<Plan> | undefined;
   readonly output: string;
 }

@@ -1,5 +1,5 @@
 /**
- * What an app pays, in bytes: each entry of the built package is bundled as a user's bundler would do it (minified, dependencies in,
+ * The price for an app, in bytes: each entry of the built package is bundled as a user's bundler would do it (minified, dependencies in,
  * react out) and weighed against tools/size-limits.json. There `use` names what the app imports (else: everything) and `gzip` is the
  * ceiling: of the whole for `one-refresh`, of what it adds to `one-refresh` (and to the entry in `on`) for every other entry. `aim` is what is wanted but not
  * reached; it fails nothing and is printed so that the ceiling is not mistaken for it. Chunks that only an `import()` loads are listed
@@ -147,7 +147,7 @@ for (const [name, entry] of Object.entries(report)) {
   for (const [file, bytes] of Object.entries(entry.lazy)) row(`    lazy: ${file}`, bytes);
   if (ceiling !== undefined && entry.start.gzip > ceiling)
     over.push(`${name}: ${entry.start.gzip} gzip > ${ceiling}`);
-  // What an option loads later counts as well, where it is known that it will: DPoP.
+  // Code that an option loads later counts as well, where it is known that it will: DPoP.
   const whole = Object.values(entry.lazy).reduce((sum, { gzip }) => sum + gzip, entry.start.gzip);
   if (withLazy !== undefined && whole > withLazy)
     over.push(`${name} with its lazy chunks: ${whole} gzip > ${withLazy}`);

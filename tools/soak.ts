@@ -1,6 +1,6 @@
 /**
  * `npm run soak -- --minutes M [--seed N] [--json FILE]`: ten tabs, tokens that live one second, refreshed ahead of expiry, while tabs are
- * closed and opened at random. What must come out: one token request per version, and nothing that grows.
+ * closed and opened at random. The result must be: one token request per version, and nothing that grows.
  *
  * A tab that is closed with its request on the wire leaves a refresh in doubt: the next tab asks again, and the server, which forgives a
  * replay, answers again. Such repetitions are counted apart; every other request must be the only one of its version.
@@ -16,7 +16,7 @@ import { writeJson } from './output.js';
 import { seededRandom } from './war/network.js';
 
 const TABS = 10;
-/** Tabs that are never closed: what grows, grows in them. */
+/** Tabs that are never closed: a leak shows in them. */
 const RESIDENTS = 2;
 const SAMPLES = 12;
 
@@ -71,7 +71,7 @@ async function open(): Promise<Page> {
 }
 
 async function sample(page: Page, session: CDPSession): Promise<Sample> {
-  // What the test page itself remembers is not the library's.
+  // The test page's own memory is not the library's.
   await page.evaluate(() => {
     window.lab.events.length = 0;
     window.lab.history.length = 0;

@@ -1,5 +1,5 @@
 /**
- * `npm test`: what a contributor needs, in a few minutes. `npm run verify`: everything that must hold. `npm run verify -- --rest`: only what
+ * `npm test`: the checks that a contributor needs, in a few minutes. `npm run verify`: everything that must hold. `npm run verify -- --rest`: only what
  * `npm test` leaves out, for CI, which runs both. Cheapest first; a run stops at the first stage that fails, and says what was run.
  */
 import { spawnSync } from 'node:child_process';
@@ -33,6 +33,7 @@ const stages: Record<string, Stage> = {
   'core purity': first('npm run --silent core'),
   'API reference': first('npm run --silent api -- --check'),
   documentation: first('npm run --silent docs'),
+  writing: first('npm run --silent writing'),
   'unit tests': {
     test: `${UNIT} --project unit --project react-18`,
     verify: UNIT,

@@ -1,4 +1,4 @@
-// What a fresh token costs its caller.
+// The cost of a fresh token to its caller.
 import type { Way } from '../page/cached.js';
 import { repeats, type Bench, type Target } from '../lib/bench.js';
 import { Tabs } from '../lib/browser.js';

@@ -17,7 +17,7 @@ export const converge: Bench = async (lab) => {
   );
   for (let block = 0; block < blocks; block++) {
     for (const [name, figures] of all) {
-      // Who lost every session so far gives nothing to measure.
+      // A contestant that lost every session so far gives nothing to measure.
       if (!takesPart(name, block) || (block > 0 && figures.samples.length === 0)) continue;
       lab.say(`${name}, block ${block + 1} of ${blocks}`);
       const tabs = await Tabs.open(lab.browser, server, name, TABS, { clock: true });

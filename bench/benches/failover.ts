@@ -17,7 +17,7 @@ const CASES = [
   ['mid-refresh', 'killed'],
 ] as const;
 const FLOOR = 'floor';
-/** Who has not asked by then does not take over. */
+/** A contestant that has not asked by then does not take over. */
 const PATIENCE_MS = 8_000;
 
 /** Milliseconds, or why there are none. */
@@ -31,7 +31,7 @@ export const failover: Bench = async (lab) => {
   for (const [i, [when, end]] of CASES.entries()) {
     for (let round = 0; round < rounds; round++) {
       lab.say(`${when}, ${end}, round ${round + 1} of ${rounds}`);
-      // In turns: what else the machine does is everybody's.
+      // In turns: other work of the machine then slows all of them.
       for (const [name, outcomes] of all[i]!) {
         if (name !== OURS && name !== FLOOR && round >= roundsOfOthers) continue;
         outcomes.push(await (when === 'idle' ? idleEnd : midRefreshEnd)(lab, name, end));

@@ -1,4 +1,4 @@
-// What tabs do while nobody asks them for anything.
+// The work of tabs while nobody asks them for anything.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repeats, type Bench, type Target } from '../lib/bench.js';
 import { Tabs } from '../lib/browser.js';
@@ -20,7 +20,7 @@ export const idle: Bench = async (lab) => {
       opened.push(await Tabs.open(lab.browser, lab.server, name, TABS, { count: true }));
     }
     lab.say(group.map(({ name }) => name).join(', '));
-    // What starting brings with it is not idleness.
+    // The work of starting is not idleness.
     await sleep(5_000);
     const before = await Promise.all(opened.map((tabs) => tabs.counts()));
     await sleep(seconds * 1000);

@@ -1,4 +1,4 @@
-// What one refresh costs the browser as tabs grow, all of them asking, or one of them.
+// The cost of one refresh to the browser as tabs grow, all of them asking, or one of them.
 import { repeats, type Bench, type Target } from '../lib/bench.js';
 import { Tabs, type Chromium } from '../lib/browser.js';
 import { BY_HAND, OURS } from '../lib/contestants.js';
@@ -6,7 +6,7 @@ import { figure } from '../lib/format.js';
 import type { Counts } from '../page/counters.js';
 
 const SIZES = [2, 10, 25, 50];
-/** Of the others, each expiry costs the session (see storm): what a refresh costs is not defined. */
+/** Of the others, each expiry costs the session (see storm): the cost of a refresh is not defined. */
 const CONTESTANTS = [OURS, BY_HAND, 'auth0-spa-js', 'axa-fr-oidc-client'];
 
 interface Cost extends Counts {

@@ -1,4 +1,4 @@
-// What a page loads for it: the least that an app must import, bundled and minified as an app's bundler does it, everything included.
+// The bytes that a page loads for it: the least that an app must import, bundled and minified as an app's bundler does it, everything included.
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
@@ -9,7 +9,7 @@ import { times, whole } from '../lib/format.js';
 
 const directory = path.resolve(import.meta.dirname, '..');
 
-/** What an app imports; the client alone: signing in is extra for those whose library does not do it. */
+/** The imports of an app; the client alone: signing in is extra for those whose library does not do it. */
 const imports: Record<string, string> = {
   'auth0-spa-js': `export { Auth0Client } from '@auth0/auth0-spa-js'`,
   'supabase-auth-js': `export { GoTrueClient } from '@supabase/auth-js'`,

@@ -1,4 +1,4 @@
-// What the ways that an engineer writes by hand have in common.
+// Shared by the ways that an engineer writes by hand.
 import type { TokenResponse } from './contestant.js';
 
 export interface Pair {

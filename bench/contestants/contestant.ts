@@ -18,5 +18,5 @@ export interface Client {
   signIn(tokens: TokenResponse): Promise<void>;
 }
 
-/** What a module of this folder exports as `create`: what an app does when its page starts. */
+/** The export of a module of this folder: `create`: the app's work when its page starts. */
 export type CreateClient = () => Client | Promise<Client>;

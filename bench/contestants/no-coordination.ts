@@ -1,4 +1,4 @@
-// What most apps have: the tokens in localStorage, one refresh at a time within the tab, and no word about other tabs.
+// Most apps have this: the tokens in localStorage, one refresh at a time within the tab, and no word about other tabs.
 import { isFresh, requestRefresh, toPair, type Pair } from './by-hand.js';
 import type { Client } from './contestant.js';
 

@@ -9,7 +9,7 @@ export interface Lab {
   contestants: readonly Contestant[];
   /** How often to repeat, where 1 is the full measurement. */
   effort: number;
-  /** What is being done. */
+  /** The current work. */
   say: (what: string) => void;
 }
 
@@ -19,7 +19,7 @@ export interface Table {
   rows: string[][];
 }
 
-/** What the library must show. */
+/** The goals of the library. */
 export interface Target {
   says: string;
   figure: string;
@@ -45,7 +45,7 @@ export interface Result {
 
 export type Bench = (lab: Lab) => Promise<Result>;
 
-/** What the floors store and tell: about as long as a record of ours. */
+/** The text that the floors store and tell: about as long as a record of ours. */
 export const RECORD = 'x'.repeat(2_400);
 
 /** At least `least` times. */

@@ -133,7 +133,7 @@ export class Tabs {
     for (const tab of this.all) await tab.evaluate((given) => window.bench.signIn(given), tokens);
   }
 
-  /** What all of them did so far. */
+  /** The work of all of them so far. */
   async counts(): Promise<Counts> {
     const each = await Promise.all(this.all.map((tab) => tab.evaluate(() => window.bench.counts)));
     return each.reduce((sum, counts) => {
@@ -142,7 +142,7 @@ export class Tabs {
     });
   }
 
-  /** Whoever was closed already stays closed. */
+  /** A tab that was closed already stays closed. */
   async close(): Promise<void> {
     await Promise.all(this.all.map((tab) => tab.close()));
   }

@@ -1,4 +1,4 @@
-// What a fresh token costs, microseconds a time.
+// The cost of a fresh token, microseconds a time.
 import type { Client } from '../contestants/contestant.js';
 
 export type Way = 'sequential' | 'concurrent' | 'peek' | 'dateNow';

@@ -24,7 +24,7 @@ export async function commit(value: unknown): Promise<void> {
   });
 }
 
-/** Opens the database and reads one value: what a new tab must do at least. How long it took. */
+/** Opens the database and reads one value: the least work of a new tab. How long it took. */
 export async function openAndGet(): Promise<number> {
   const began = epochNow();
   const request = (await open()).transaction(STORE).objectStore(STORE).get('pair');

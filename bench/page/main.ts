@@ -65,7 +65,7 @@ window.bench = {
   async ask(at) {
     await until(at);
     const asked = await ask();
-    // What it costs to say so must not slow down the tabs that still wait.
+    // Reporting must not slow down the tabs that still wait.
     await until(asked.ended + 100);
     return asked;
   },

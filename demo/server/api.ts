@@ -9,7 +9,7 @@ import { findUser } from './users.js';
 export interface ApiOptions {
   issuer: string;
   audience: string;
-  /** What it answered is told to this log. */
+  /** It tells its answers to this log. */
   log: ApiLog;
   /** The nonce that a DPoP proof must carry; asked at every request. Default: none is wanted. */
   nonce?: (() => string) | undefined;

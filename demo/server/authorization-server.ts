@@ -156,7 +156,7 @@ function confirmLogout(ctx: KoaContextWithOIDC, form: string): void {
 }
 
 /**
- * oidc-provider prints at import that it would rather have Node 22. It works on 20, and what `npm run demo` has to say is one URL; so this
+ * oidc-provider prints at import that it would rather have Node 22. It works on 20, and the complaint of `npm run demo` has to say is one URL; so this
  * one line is left out, and nothing else.
  */
 async function loadProvider(): Promise<typeof Provider> {

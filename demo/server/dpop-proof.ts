@@ -1,4 +1,4 @@
-// What an API checks of a DPoP proof (RFC 9449 §4.3, §7.1): that it was made for this request and this token, just now, and never came before.
+// The checks of a DPoP proof at an API (RFC 9449 §4.3, §7.1): that it was made for this request and this token, just now, and never came before.
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, errors, jwtVerify, type JWK } from 'jose';
 

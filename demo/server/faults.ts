@@ -1,8 +1,8 @@
-// Programmable faults in front of the token endpoint: what networks, proxies and overloaded servers do, on demand and repeatable.
+// Programmable faults in front of the token endpoint: faults of networks, proxies and overloaded servers, on demand and repeatable.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenAnswer, TokenEndpointMiddleware, TokenRequest } from './token-endpoint.js';
 
-/** What the client gets in place of the real answer. */
+/** The client's answer in place of the real one. */
 export type Breakage =
   | 'reset'
   | 'hang'

@@ -1,4 +1,4 @@
-// What a page may ask this server about itself: how to sign in, what the token endpoint saw, and to misbehave a little.
+// Questions that a page may ask this server: how to sign in, what the token endpoint saw, and to misbehave a little.
 import type http from 'node:http';
 import type { FaultRule, Faults } from './faults.js';
 import type { Logins } from './logins.js';
@@ -10,7 +10,7 @@ export interface LabRoutesOptions {
   log: TokenEndpointLog;
   faults: Faults;
   settings: ServerSettings;
-  /** Whoever uses the lab page signs in by a button, as often as the token war demands it. */
+  /** The user of the lab page signs in by a button, as often as the token war demands it. */
   logins: Logins;
 }
 

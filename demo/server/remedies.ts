@@ -63,7 +63,7 @@ async function through(
   request: TokenRequest,
   next: (request: TokenRequest) => Promise<TokenAnswer>,
 ): Promise<TokenAnswer> {
-  // What the tabs say for the log (`x_tab`) is no part of the question.
+  // The tabs' words for the log (`x_tab`) is no part of the question.
   const form = new URLSearchParams([...request.form].filter(([name]) => !name.startsWith('x_')));
   const headers = new Headers();
   for (const name of ['authorization', 'dpop', 'idempotency-key']) {

@@ -46,7 +46,7 @@ export interface DemoServerOptions {
   network?: TokenEndpointMiddleware;
   /** Further APIs, `/api/<name>/me`, each an audience of its own (RFC 8707); default: none. */
   furtherApis?: readonly string[];
-  /** Whether DPoP proofs must carry nonces, the authorization server's and the API's; default: whoever uses DPoP may go without. */
+  /** Whether DPoP proofs must carry nonces, the authorization server's and the API's; default: a client with DPoP may go without. */
   dpop?: 'optional' | 'required-nonce';
   /** Whether refresh tokens are used once (default true); those bound to a key (DPoP) need not be (RFC 9700 §4.14.2). */
   rotate?: boolean;
@@ -56,7 +56,7 @@ export interface DemoServerOptions {
   keepAlive?: boolean;
 }
 
-/** What a page must know to sign in; served at `/config.json`. */
+/** The settings of a page's sign-in; served at `/config.json`. */
 export interface DemoConfig {
   issuer: string;
   clientId: string;
@@ -222,7 +222,7 @@ async function listen(
       res.writeHead(421).end();
       return;
     }
-    // What it throws at once as well: `//` is no URL, and would end the process.
+    // Also for a synchronous throw: `//` is no URL, and would end the process.
     (async () => handler(req, res))().catch((error: unknown) => {
       console.error(error);
       if (!res.headersSent) res.writeHead(500);

@@ -14,14 +14,14 @@ export interface TokenRequestEntry {
   spent?: string;
   /** The grant (one sign-in) that the refresh token belongs to, as the authorization server knows it. */
   grant?: string;
-  /** What the authorization server decided, whatever became of its answer; `issued` is a new refresh token's hash. */
+  /** The authorization server's decision, even if its answer was lost; `issued` is a new refresh token's hash. */
   readonly decided?: { at: number; status: number; error?: string; issued?: string } | undefined;
-  /** What was sent to the client. */
+  /** The answer to the client. */
   sent?: { status: number; error?: string } | 'reset' | 'hang' | 'client gone';
   /** The answer came from the replay window and nothing was spent. */
   readonly replayed?: true | undefined;
   readonly faults: readonly string[];
-  /** Parameters that begin with `x_`: who sent this, in its own words. */
+  /** Parameters that begin with `x_`: the sender, in its own words. */
   debug: Record<string, string>;
 }
 

@@ -12,7 +12,7 @@ export interface TokenRequest {
   readonly form: URLSearchParams;
   /** Aborts when the client hangs up before it has its answer. */
   readonly hungUp: AbortSignal;
-  /** What the layers below did with it; the log reads this. */
+  /** The decision of the layers below; the log reads this. */
   readonly trace: TokenRequestTrace;
 }
 
@@ -23,7 +23,7 @@ export interface TokenRequestTrace {
   replayed?: true;
 }
 
-/** What goes back over the wire; `broken` answers are no HTTP at all. */
+/** The answer over the wire; `broken` answers are no HTTP at all. */
 export type TokenAnswer =
   { status: number; headers: Record<string, string>; body: string } | { broken: 'reset' | 'hang' };
 

@@ -4,7 +4,7 @@ import { createTokenCoordinator, type TokenCoordinator } from 'one-refresh';
 import workerScript from './refresh-worker.js?worker&url';
 import { tokenOptions } from './token-options.js';
 
-/** What the demo's server says about itself at `/config.json`. */
+/** The demo server's word about itself at `/config.json`. */
 export interface DemoConfig {
   issuer: string;
   clientId: string;

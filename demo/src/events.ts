@@ -1,4 +1,4 @@
-// What happened in this tab, in words. Kept outside React: events come whether or not anything is on the screen.
+// The events of this tab, in words. Kept outside React: events come whether or not anything is on the screen.
 import type { CoordinatorEvent, EventType, TokenCoordinator } from 'one-refresh';
 
 export interface Happening {
@@ -63,7 +63,7 @@ export function keepDiary(coordinator: TokenCoordinator): Diary {
   };
   let known = coordinator.getSnapshot();
   coordinator.subscribe(() => {
-    // Whoever fetched it: another tab, or the refresh worker, where the events of a refresh happen then.
+    // By any tab: another tab, or the refresh worker, where the events of a refresh happen then.
     const { sessionId, version } = coordinator.getSnapshot();
     if (sessionId === known.sessionId && version > known.version) note(good(`Version ${version} is here`));
     known = coordinator.getSnapshot();

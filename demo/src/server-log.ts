@@ -26,7 +26,7 @@ export function useServerLog({ subscribe }: TokenCoordinator): ServerLog | undef
   useEffect(() => {
     let again: ReturnType<typeof setTimeout> | undefined;
     const read = () => {
-      readServerLog().then(setLog, () => {}); // the demo's server was stopped: what is shown stays
+      readServerLog().then(setLog, () => {}); // the demo's server was stopped: the display stays
     };
     const readTwice = () => {
       clearTimeout(again);

@@ -1,4 +1,4 @@
-// What the page and its refresh worker must agree on.
+// The options that page and refresh worker must share.
 import type { TokenCoordinatorOptions } from 'one-refresh';
 import { refreshTokenGrant } from 'one-refresh/oauth';
 import type { DemoConfig } from './coordinator.js';
@@ -10,7 +10,7 @@ export function tokenOptions(
   return {
     // The authorization server forgets everything when it stops, and comes back at another port: then this is another login, too.
     name: `demo ${issuer}`,
-    // Who asked, for the picture of what the server saw; no authorization server needs it.
+    // The asking tab, for the picture of what the server saw; no authorization server needs it.
     refresh: refreshTokenGrant({ issuer, clientId, parameters: { x_by: by } }),
   };
 }

@@ -14,7 +14,7 @@ export interface ClientOptions {
   by: 'grant' | 'function';
   dpop: RefreshTokenGrantOptions['dpop'];
   role: () => string;
-  /** Opening the store never ends: what stands in it remains unknown. */
+  /** Opening the store never ends: its content remains unknown. */
   storeHangs?: boolean | undefined;
 }
 

@@ -16,7 +16,7 @@ export interface Failure {
   reason?: string;
   retryAfterMs?: number;
   error?: string;
-  /** What JSON and a console would show of it. */
+  /** Its look in JSON and in a console. */
   json: string;
   ms?: number;
 }

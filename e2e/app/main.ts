@@ -177,10 +177,10 @@ const lab = {
   },
 };
 
-/** What happens once in a tab, as the coordinator tells it, and in which tab. */
+/** Events that happen once in a tab, as the coordinator tells them, and in which tab. */
 export interface LabEvent extends CoordinatorEvent {
   tab: string;
-  /** What the tab's snapshot said while the event's listener ran. */
+  /** The tab's snapshot while the event's listener ran. */
   snapshot: { status: string; role: string; version: number };
 }
 

@@ -1,4 +1,4 @@
-// The stored record, read past the library: what a test believes when the tabs say something else.
+// The stored record, read past the library: a test believes it over the tabs.
 
 /** The members that the tests look at. */
 export interface StoredRecord {

@@ -1,4 +1,4 @@
-// What the tests need of a browser, small enough that every engine on a plain Debian machine can be driven.
+// The tests' needs of a browser, small enough that every engine on a plain Debian machine can be driven.
 import type { Page } from '@playwright/test';
 
 export interface Engine {
@@ -18,7 +18,7 @@ export interface Partition {
 }
 
 export interface EngineTab {
-  /** Runs in the page with the promises it returns; what goes in and comes out is JSON. Rejects if the page goes before it is done. */
+  /** Runs in the page with the promises it returns; arguments and results are JSON. Rejects if the page goes before it is done. */
   evaluate<Result, Argument>(
     run: (argument: Argument) => Result | Promise<Result>,
     argument: Argument,

@@ -14,7 +14,7 @@ interface Launched {
   stop(): Promise<void>;
 }
 
-/** What a user may have set: of the whole browser, and of the profile. */
+/** Settings that a user may have made: of the whole browser, and of the profile. */
 export interface ChromiumSettings {
   browser?: object;
   profile?: object;

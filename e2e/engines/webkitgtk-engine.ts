@@ -105,7 +105,7 @@ async function newPartition(driver: string, mailbox: Mailbox): Promise<Partition
   };
 }
 
-/** What JSON has no word for. */
+/** Values that JSON has no word for. */
 function spellNumber(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value;
 }

@@ -73,7 +73,7 @@ export interface AppPagesOptions {
   signIn: (user: string) => Promise<unknown>;
   authorize: (user: string) => Promise<unknown>;
   report: (event: LabEvent) => void;
-  /** What a tab is told to do next; waits until there is something. */
+  /** The next command to a tab; waits until there is something. */
   nextOrder: (tab: string) => Promise<string>;
   greet: (greeting: Greeting) => void;
   /** An error that nobody caught in a tab. */

@@ -130,7 +130,7 @@ export async function expectOneLeader(tabs: readonly Tab[]): Promise<Tab> {
   return tabs[roles.indexOf('leader')]!;
 }
 
-/** What the server must have seen: so many refreshes, every one answered with a pair, no refresh token sent twice. */
+/** Requests that the server must have seen: so many refreshes, every one answered with a pair, no refresh token sent twice. */
 export function expectPeace(server: LabServer, refreshes: number): void {
   const requests = server.log.refreshes();
   expect(requests.map((request) => request.sent)).toEqual(requests.map(() => ({ status: 200 })));

@@ -1,4 +1,4 @@
-// What a page finds changed before its first script runs, in any engine: the server writes it into the page itself. Chosen in the page's
+// Changes to a page before its first script runs, in any engine: the server writes it into the page itself. Chosen in the page's
 // address: `?before=noLocks,noChannel`.
 
 /** Each runs in the page, alone: nothing from outside its braces is known there. */

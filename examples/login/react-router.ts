@@ -15,7 +15,7 @@ export function sessionLoader(coordinator: TokenCoordinator, login: Login) {
   };
 }
 
-/** What `finish()` throws reaches the route's `errorElement`. */
+/** The error of `finish()` reaches the route's `errorElement`. */
 export function finishLoader(login: Login) {
   return async (): Promise<Response> => redirect((await login.finish())?.returnTo ?? '/');
 }

@@ -15,7 +15,7 @@ export function needsSession(coordinator: TokenCoordinator, login: Login) {
   };
 }
 
-/** What `finish()` throws reaches the route's `errorComponent`. */
+/** The error of `finish()` reaches the route's `errorComponent`. */
 export function finishSignIn(login: Login) {
   return async (): Promise<void> => {
     const done = await login.finish();

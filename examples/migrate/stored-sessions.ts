@@ -4,7 +4,7 @@
  */
 import type { TokenCoordinator, TokenResponse } from 'one-refresh';
 
-/** What was found, and how to remove it where it was. */
+/** The session that was found, and how to remove it there. */
 export interface StoredSession {
   readonly tokens: TokenResponse;
   readonly subject?: string | undefined;

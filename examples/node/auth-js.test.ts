@@ -35,7 +35,7 @@ const config = (sessions: Sessions): AuthConfig => ({
   callbacks: refreshingCallbacks(sessions),
 });
 
-/** What the sign-in leaves in the cookie. */
+/** The cookie after the sign-in. */
 async function signIn(sessions: Sessions): Promise<string> {
   const account = {
     access_token: 'access-1',

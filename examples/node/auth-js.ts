@@ -23,7 +23,7 @@ export function refreshingCallbacks(sessions: Sessions): Required<Pick<Callbacks
       const accessToken = await sessions.open(token['sessionId']).getAccessToken();
       return { ...token, accessToken, error: undefined };
     } catch (error) {
-      // What may pass by itself is no reason to sign in again.
+      // A passing fault is no reason to sign in again.
       const { code } = error as { code?: string };
       const isOver = code === 'ERR_SIGNED_OUT' || code === 'ERR_REAUTH_REQUIRED';
       return { ...token, accessToken: undefined, error: isOver ? 'RefreshTokenError' : 'TemporaryError' };

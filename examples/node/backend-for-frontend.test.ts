@@ -17,7 +17,7 @@ let refreshes: string[];
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'one-refresh-bff-'));
   refreshes = [];
-  // What three machines would have in common is a folder here.
+  // A folder stands for the store that three machines would share.
   replicas = await Promise.all(
     [1, 2, 3].map(async () => {
       const sessions = createSessions({

@@ -14,7 +14,7 @@ export function nativeChannel(name: string): ChannelPort | undefined {
         return;
       }
       channel.onmessage = ({ data }) => listener(data);
-      // What cannot be read is as good as lost, which is allowed.
+      // An unreadable message is as good as lost, which is allowed.
       channel.onmessageerror = () => {};
       // In Node (tests of the app) a channel must not keep the process alive.
       (channel as { unref?(): void }).unref?.();

@@ -32,13 +32,13 @@ async function versionNow(): Promise<number | undefined> {
   return (await indexedDB.databases()).find(({ name }) => name === 'db')?.version;
 }
 
-/** What comes back of a value that is written. */
+/** The value read after a write. */
 async function written(store: UseStore, value = 'kept'): Promise<string | undefined> {
   await set('key', value, store);
   return get('key', store);
 }
 
-/** What it rejects with once its limit has passed. */
+/** Its error once its limit has passed. */
 async function afterLimit(work: Promise<unknown>): Promise<unknown> {
   const failure = work.then(
     () => 'it worked',

@@ -72,7 +72,7 @@ export function database(name: string, storeName: string): UseStore {
     try {
       return await inTime(run(transaction.objectStore(storeName)));
     } catch (error) {
-      // What was given up must not be written after all.
+      // A change that was given up must not be written after all.
       try {
         transaction.abort();
       } catch {

@@ -9,7 +9,7 @@ const silent: Message['type'][] = ['hello', 'leader-pong', 'refresh-request', 'r
 
 /**
  * The transport for browsers without a native channel, loaded only there. The package leaves messages at rest, so no
- * token is ever posted on it: every message becomes the hint "session, version", and whoever hears it reads the store.
+ * token is ever posted on it: every message becomes the hint "session, version", and a tab that hears it reads the store.
  * (`envelope` is handed in, so that this chunk shares no module with the one that loads it.)
  */
 export function fallbackChannel(name: string, envelope: typeof toEnvelope): ChannelPort {

@@ -1,7 +1,7 @@
 import type { ChannelPort } from '../core/ports.js';
 import { toEnvelope } from '../core/protocol.js';
 
-/** Loads the transport for browsers without a native channel; what is posted until then is lost, which is allowed. */
+/** Loads the transport for browsers without a native channel; messages posted until then are lost, which is allowed. */
 export function lazyChannel(name: string): ChannelPort {
   let loaded: ChannelPort | undefined;
   let closed = false;

@@ -6,7 +6,7 @@ afterEach(() => void vi.unstubAllGlobals());
 
 type Hold = (lock: Lock | null) => Promise<void> | undefined;
 
-/** What the adapter reports of one request to a platform that answers like this. */
+/** The adapter's report of one request to a platform that answers like this. */
 async function reported(mode: LockMode, request: (hold: Hold) => unknown): Promise<string[]> {
   vi.stubGlobal('navigator', {
     locks: { request: (_name: string, _options: object, hold: Hold) => request(hold) },

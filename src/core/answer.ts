@@ -44,7 +44,7 @@ export function noteUnspent(t: Turn, journal: Journal, then?: Continuation<Store
   access(t, withFailure(journal, { at: t.now.wall, retryInMs: 0, unspent: true }), then);
 }
 
-/** What the server's answer means; the table of the public contract. */
+/** The meaning of the server's answer; the table of the public contract. */
 function failureFor(
   { now }: Turn,
   { failures, conflicts = 0 }: Journal,

@@ -7,7 +7,7 @@ import type { AccessToken } from './record.js';
 import { audienceKey, isForeign, isOpen } from './record.js';
 import type { Caller, Event, State, Turn } from './state.js';
 
-/** What each code says to a developer who reads it in a log. */
+/** The text of each code for a developer who reads a log. */
 const texts: Partial<Record<ErrorCode, string>> = {
   ERR_SIGNED_OUT: 'Nobody is signed in, or the session was replaced',
   ERR_REAUTH_REQUIRED: 'The server ended the session; the user has to sign in again',
@@ -30,7 +30,7 @@ export function unreadFault({ record, unread }: State): TokenCoordinatorError | 
   return !record && unread ? fault('ERR_STORAGE') : undefined;
 }
 
-/** What a binding shows of itself in an error: any script of the origin may have written it. */
+/** The readable part of a binding, for an error: any script of the origin may have written it. */
 function readable(binding: string): string {
   return `"${binding.slice(0, 200).replace(/[^\x20-\x7e]/g, '?')}"`;
 }
@@ -65,7 +65,7 @@ export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   const key = audienceKey(event);
   s.callers = [...s.callers, { ...event, key, until, unread }];
   if (unread) readFor(t, event.id);
-  // What waiting does not heal may have been healed by a person meanwhile: a forced call tries again. And what was refused
+  // A person may have healed a fault that waiting does not heal: a forced call tries again. And a refusal
   // of a further audience says nothing of the sign-in's own.
   const refused = s.record?.journal;
   if (s.pause?.until === Infinity && (event.force || (!key && refused && audienceKey(refused))))
@@ -98,7 +98,7 @@ function readFor(t: Turn, id: number): void {
 export function settleCallers(t: Turn): void {
   const { s, now } = t;
   if (s.callers.length === 0) return;
-  // Whoever asks after `setSession` was called, while nobody is signed in, means the session that is about to begin.
+  // A call that comes after `setSession` was called, while nobody is signed in, means the session that is about to begin.
   //
   //     load      read ───────────────────────────────▶ nobody
   //     sign-in        bind, write ──────────────────────────▶ somebody
@@ -106,7 +106,7 @@ export function settleCallers(t: Turn): void {
   const known = s.loaded && (s.signingIn === 0 || (isOpen(s.record) && !s.record.ended));
   const waiting: Caller[] = [];
   for (let caller of s.callers) {
-    // What is asked for is fixed when the store has been read: under which session, newer than which version.
+    // The wanted version is fixed when the store has been read: under which session, newer than which version.
     if (known && !caller.unread && caller.version === undefined) {
       caller = { ...caller, sessionId: s.record?.sessionId, version: tokenOf(s, caller.key)?.version ?? 0 };
     }

@@ -54,8 +54,8 @@ export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false)
 }
 
 /**
- * Compares session and version, never term or attempt: the server has rotated, so whatever it gave counts, whoever
- * leads by now, and the first answer of a version wins. A pair that comes too late for its version is kept as a spare:
+ * Compares session and version, never term or attempt: the server has rotated, so whatever it gave counts, under
+ * any leader, and the first answer of a version wins. A pair that comes too late for its version is kept as a spare:
  * of two pairs for one version nobody but the server knows which one lives.
  *
  *     A  attempt 1 ───────────── T ──────────────────────▶ pair P1: version moved on, spare
@@ -75,7 +75,7 @@ function withAnswer(
     audience: audienceKey(attempt),
     accessToken: refused ? { ...accessToken, token: '', expiresAt: 0 } : accessToken,
   };
-  // What was lost, a late answer brings back; not one that only repeats what was lost (a server that forgives replays).
+  // A late answer brings a lost session back; not one that only repeats what was lost (a server that forgives replays).
   const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
   if (base.version <= attempt.version || (base.ended && isNews)) {
     const renewed = withPair(base, pair);

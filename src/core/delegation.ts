@@ -23,7 +23,7 @@ export function askWorker(t: Turn): void {
   const { s, now } = t;
   const until = now.mono + s.options.leaderTimeoutMs;
   s.flight = { tag: s.nextTag++, phase: 'waking', until, expire: goOn('silent'), seen: '', since: now.mono };
-  // What the store has may be all that is wanted; and it gets what only this tab has.
+  // The stored token may be enough; and it gets what only this tab has.
   access(
     t,
     () => undefined,
@@ -68,7 +68,7 @@ export function accepted(t: Turn, to: string | undefined): void {
 }
 
 /**
- * Another participant asks this one to refresh, because this one has a store, or will outlive it. Whoever asks may know
+ * Another participant asks this one to refresh, because this one has a store, or will outlive it. The asking tab may know
  * more than was heard here: a worker has perhaps been started just for this.
  */
 export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-request' }>): void {
@@ -83,9 +83,9 @@ function accept(
   const { s, now } = t;
   const { record, pause } = s;
   if (!mayFly(s) || record!.sessionId !== sessionId) return;
-  // Whoever has a store finds it there.
+  // A participant with a store finds it there.
   if (record!.version > version) return memory ? tell(t, 'pair', record!, true) : undefined;
-  // Who asks without a store may not have heard of it, and would spend the dead token once more:
+  // A tab that asks without a store may not have heard of it, and would spend the dead token once more:
   //
   //     A  writes the loss, is told that it failed: says nothing      reads the loss
   //     B  (no store)                                 wants ─ asks ─▶ told: asks the server no more

@@ -4,7 +4,7 @@
  * throwing one of the three `Refresh…Error`s, which are recognised by a literal brand for the same reason.
  */
 
-/** What went wrong, as a literal that never changes. */
+/** The kind of fault, as a literal that never changes. */
 export type ErrorCode =
   | 'ERR_SIGNED_OUT'
   | 'ERR_REAUTH_REQUIRED'
@@ -20,7 +20,7 @@ export type ErrorCode =
 /** Why a session was lost: the server refused a refresh token, or it had answered and nobody heard it. */
 export type LossReason = 'refresh_rejected' | 'response_lost';
 
-/** What an error carries besides its code, where it applies. Never a token, a request or a response. */
+/** Members of an error besides its code, where they apply. Never a token, a request or a response. */
 export interface ErrorDetails {
   /** Of `ERR_REAUTH_REQUIRED`. */
   reason?: LossReason | undefined;
@@ -30,7 +30,7 @@ export interface ErrorDetails {
   errorDescription?: string | undefined;
   /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
   retryAfterMs?: number | undefined;
-  /** What caused it; kept out of enumeration, as every `cause` is. */
+  /** The cause; kept out of enumeration, as every `cause` is. */
   cause?: unknown;
 }
 
@@ -48,7 +48,7 @@ export function isTokenCoordinatorError(value: unknown): value is TokenCoordinat
 /** The one base class of all errors handed to callers. */
 export class TokenCoordinatorError extends Error {
   override readonly name = 'TokenCoordinatorError';
-  /** What went wrong, as a literal. */
+  /** The kind of fault, as a literal. */
   readonly code: ErrorCode;
   /** Of `ERR_REAUTH_REQUIRED`: why the session was lost. */
   declare readonly reason?: LossReason;
@@ -105,7 +105,7 @@ export class RefreshUnavailableError extends Error {
   override readonly name = 'RefreshUnavailableError';
   /** Literal brand; minifiers and second bundles do not change it. */
   readonly refreshOutcome = 'unavailable';
-  /** Milliseconds to wait, if the server said so; what is no positive number counts as not said. */
+  /** Milliseconds to wait, if the server said so; any value but a positive number counts as not said. */
   readonly retryAfterMs: number | undefined;
   /** The HTTP status, if there was an answer; 429 means: nothing was spent. */
   readonly status: number | undefined;

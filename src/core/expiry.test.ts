@@ -33,7 +33,7 @@ describe('the life that is left', () => {
   });
 });
 
-test('the least life of a token handed out: a tenth of its life, ten seconds at most; what is given, half its life at most', () => {
+test('the least life of a token handed out: a tenth of its life, ten seconds at most; the option, half its life at most', () => {
   expect(minValidity(10 * minute, undefined)).toBe(10_000);
   expect(minValidity(30_000, undefined)).toBe(3_000);
   expect(minValidity(minute, 20_000)).toBe(20_000);

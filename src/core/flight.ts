@@ -51,8 +51,8 @@ export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> 
 
 /**
  * Queues for the refresh lock; `then` is what its holder does; `worker`, if a refresh worker was asked before. A broadcast may
- * have been missed, and no journal is broadcast. Who is granted the lock at once finds out by comparing before it writes; who
- * waits for it reads, or it would not know of what it sees stand still:
+ * have been missed, and no journal is broadcast. A tab that is granted the lock at once finds out by comparing before it writes; a
+ * tab that waits for it reads, or it would not know of what it sees stand still:
  *
  *     A  journal ─ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
  *     B     queues ── 300 ms ─▶ reads of the journal ── T + R ─▶ claim ✓  (else ✗, and T + R once more)
@@ -108,7 +108,7 @@ export function finish(t: Turn): void {
 }
 
 /**
- * Ends the flight. What was only `said`, and no store tells, has to be heard before the next one gets the locks:
+ * Ends the flight. A state that was only `said`, and no store tells, has to be heard before the next one gets the locks:
  *
  *     A (no store)  commit ─ pair, unlock ───────╮
  *     B                granted ─ journal ─ sends │ again ─▶ hears the pair: too late
@@ -195,7 +195,7 @@ function expired(t: Turn, then: Continuation): void {
     whileFlying(t, (turn, { won }) => {
       // Granted meanwhile, after all.
       if (turn.s.flight!.phase !== 'claiming') return;
-      // Who stood still before it knew is late:
+      // A tab that stood still before it knew is late:
       //
       //     A  claim ✓ ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ knows of it: counts again
       //     B               T + R ─▶ claim ✓ ─ steals ─ refresh …

@@ -41,7 +41,7 @@ test('a tab whose wall clock runs ahead of the others does not take each new tok
 });
 
 // Of three tabs without a store that failed in the same millisecond, one kept a wait of its own and asked before the others.
-test('who fails in the same millisecond as another tab waits as that one says, if its record counts', () => {
+test('a failure in the same millisecond waits as the record that counts says', () => {
   const failed = (by: string, retryInMs: number): SessionRecord => ({
     ...record(1, 0),
     leader: by,

@@ -25,7 +25,7 @@ export function post(t: Turn, content: Content<Message>): void {
   t.effects.push({ type: 'post', message: messageOf(t.s.record, content) });
 }
 
-/** One atomic operation on the store; without a change it only reads. What comes back is adopted first. */
+/** One atomic operation on the store; without a change it only reads. The stored record is adopted first. */
 export function access(
   t: Turn,
   change?: Change,
@@ -78,7 +78,7 @@ export function proactiveDue(s: State, now: Now): number {
   return life && life < Infinity
     ? Math.max(
         lifeLeft(s, '', now) - refreshLead(life, refreshBeforeMs, leads(s), s.jitter),
-        // By a wall clock of its own, what another tab has just fetched may look old: then it would ask again, for ever.
+        // By a wall clock of its own, another tab's new token may look old: then it would ask again, for ever.
         // (Its two clocks may be wrong, but go on together, unless it sleeps.)
         s.advanced ? life / 2 - Math.max(now.mono - s.advanced.mono, now.wall - s.advanced.wall) : -Infinity,
       )
@@ -91,7 +91,7 @@ export function pause(t: Turn, of: string, forMs: number, code: Pause['code'], f
   t.s.pause = { until: t.now.mono + forMs, code, failure };
 }
 
-/** When this tab first saw a token of this version; what was fetched here counts from its request. */
+/** When this tab first saw a token of this version; a token fetched here counts from its request. */
 export function see(t: Turn, key: string, version: number, at: number): void {
   if (t.s.seen[key]?.version !== version) t.s.seen = { ...t.s.seen, [key]: { version, at } };
 }
@@ -132,7 +132,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;
   s.advanced = replaced ? undefined : advanced ? now : s.advanced;
-  // What was asked of others, or by others, has an outcome. An old failure, read again, is none.
+  // A delegated refresh has an outcome. An old failure, read again, is none.
   if (advanced || (failure && of !== s.pausedFor)) s.delegated = s.request = undefined;
 
   if (!failure) {
@@ -140,11 +140,11 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     if (moved) s.pause = undefined;
   } else if (of !== s.pausedFor) {
     const { at, retryInMs, error, fault } = failure;
-    // News is a duration, on this tab's own clock. What is read is a while old by another tab's wall clock: believed for
+    // News is a duration, on this tab's own clock. A token that is read is a while old by another tab's wall clock: believed for
     // no longer than the wait it asks for.
     const rest = hearsay ? retryInMs : Math.max(0, Math.min(at + retryInMs - now.wall, retryInMs));
     if (error === undefined && !fault) pause(t, of, rest, 'ERR_REFRESH_UNAVAILABLE', failure);
-    // What waiting does not heal waits for a wake-up or a forced call.
+    // A fault that waiting does not heal waits for a wake-up or a forced call.
     else pause(t, of, Infinity, fault?.code ?? 'ERR_REFRESH_REJECTED', failure);
   }
 

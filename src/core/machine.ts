@@ -22,7 +22,7 @@ const MOST_FAILURES = 6;
 const HELLO_MS = 300;
 
 /**
- * One step of one participant: what it knows next, and what is to be done. Pure: time, chance and identifiers come in
+ * One step of one participant: its next state, and the effects. Pure: time, chance and identifiers come in
  * with the event. Everything that is waited for comes back as another event, with how to go on, and is checked again
  * before acting on it.
  */
@@ -72,7 +72,7 @@ function handle(t: Turn, event: Event): void {
   }
 }
 
-/** What follows from what is known now, whatever happened: answers, deadlines, the next thing to do. */
+/** Conclusions from the present knowledge, after any event: answers, deadlines, the next thing to do. */
 function conclude(t: Turn): void {
   const { s, now } = t;
   // A request that was given up ends in one more step.
@@ -101,7 +101,7 @@ function conclude(t: Turn): void {
     else if (needs || electionDue(t)) begin(t, proceed);
   }
   if (due(s.saveAt)) save(t);
-  // Who is closed waits no longer for an answer than its lock was to be held, even if that is gone; but all of them count
+  // A closed coordinator waits no longer for an answer than its lock was to be held, even if that is gone; but all of them count
   // as long as it waits for one.
   //
   //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair: commit
@@ -141,7 +141,7 @@ export function nextWake(s: State, now: Now): number {
   return wake;
 }
 
-/** Reads the store, to learn of what was missed; what memory knows better is written. */
+/** Reads the store, to learn of what was missed; newer knowledge in memory is written. */
 function load(t: Turn, real = false): void {
   access(
     t,
@@ -211,7 +211,7 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
     adopt(t, record);
   } else if (s.storeFailures >= STORE_FAILURES || failed === 'for-good') s.storage = 'memory';
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
-  // The store may work again, and is tried less and less often: what only memory has is lost with this tab, and who has nothing to
+  // The store may work again, and is tried less and less often: a record that only memory has is lost with this tab, and a tab that has nothing to
   // write, but no store to read, asks everybody else for what it misses.
   if (s.storage === 'memory' && s.record) s.saveAt ??= now.mono + saveAgainMs(s);
   then(t, result);

@@ -7,7 +7,7 @@ import type { SessionRecord } from './record.js';
 import { isBoundAlike, isOpen, isSamePair, tombstone } from './record.js';
 import type { Turn } from './state.js';
 
-/** What another participant says. With a store every message may be lost: it brings speed, the store brings truth. */
+/** Another participant's message. With a store every message may be lost: it brings speed, the store brings truth. */
 export function hear(t: Turn, message: Envelope): void {
   const { s } = t;
   const { record } = s;
@@ -28,7 +28,7 @@ export function hear(t: Turn, message: Envelope): void {
     const over = ended?.kind === 'signed-out';
     adopt(t, over ? tombstone(record, term) : { ...record, term, leader, journal, ended }, true);
   } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
-    // What this tab does not know, it reads.
+    // This tab reads news that it does not know.
     reread(t);
   } else if (type === 'reauth-required' && isOpen(record)) {
     // Lost only to those who never heard of the token's successor.
@@ -73,7 +73,7 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
   const { record } = s;
   if (!record || !s.active) return;
   const same = sessionId === record.sessionId;
-  // A store that was wiped says that nobody is signed in, and a tab that opens believes it: what is missing is written back.
+  // A store that was wiped says that nobody is signed in, and a tab that opens believes it: missing members are written back.
   //
   //     store  {session} ─ wiped ─ {} ────────────── {session}
   //     B                          opens ─ hello ─▶ A writes ─ pair ─▶ B reads again

@@ -68,7 +68,7 @@ function object<T>(table: Table<T>): Read {
   };
 }
 
-/** The sound ones of a list, or of an object whose keys `keyed` reads; no more than `most`. What is left out is fetched again. */
+/** The sound ones of a list, or of an object whose keys `keyed` reads; no more than `most`. A token that is left out is fetched again. */
 function entries(most: number, read: Read, keyed?: Read): Read {
   return (value) => {
     if (typeof value !== 'object' || value === null || (!keyed && !Array.isArray(value))) return undefined;

@@ -1,14 +1,14 @@
 import type { SessionRecord } from './record.js';
 
 /**
- * What the coordinator needs of the world. One browser adapter each in `src/browser/`, one simulated port each
+ * The coordinator's needs of the world. One browser adapter each in `src/browser/`, one simulated port each
  * in `src/testing/`; nothing else in the library touches a platform API.
  */
 
 /** How a lock is asked for: in the queue, only if free, or taken from its holder (Web Locks `ifAvailable`, `steal`). */
 export type LockMode = 'wait' | 'try' | 'steal';
 
-/** What became of a lock request. `lost`: another participant stole it. `failed`: the platform refused to serve locks. */
+/** The outcome of a lock request. `lost`: another participant stole it. `failed`: the platform refused to serve locks. */
 export type LockOutcome = 'granted' | 'refused' | 'lost' | 'failed';
 
 /** Exclusive locks of the origin (Web Locks). Absent where the platform has none. */
@@ -54,7 +54,7 @@ export interface ClockPort {
 }
 
 /**
- * What the platform says of this participant's life. `leave`: the page goes (perhaps into the back/forward cache);
+ * The platform's word on this participant's life. `leave`: the page goes (perhaps into the back/forward cache);
  * `freeze`: it stands still; `return`: it is back from either, or from prerendering; `clock`: the wall clock turned back.
  */
 export type LifecycleChange =

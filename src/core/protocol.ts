@@ -4,10 +4,10 @@ import type { CoordinatorEvent } from './types.js';
 /** Messages of another protocol version are ignored; with a store nothing is lost by it. */
 export const PROTOCOL = 1;
 
-/** What every message tells: all that its sender knows of the session, but its tokens. The empty session is none. */
+/** Members of every message: all that its sender knows of the session, but its tokens. The empty session is none. */
 export type Position = Pick<SessionRecord, 'sessionId' | 'version' | 'term' | 'leader' | 'journal' | 'ended'>;
 
-/** What participants tell each other. The store is the truth; messages are speed. */
+/** The messages between participants. The store is the truth; messages are speed. */
 export type Message = Position &
   (
     | {
@@ -46,7 +46,7 @@ export type Message = Position &
     | { readonly type: 'changed' }
   );
 
-/** A message as it arrives: who sent it, and for which server and client that one works. */
+/** A message as it arrives: with its sender, and the server and client that the sender works for. */
 export type Envelope = Message & { readonly from: string; readonly binding?: string | undefined };
 
 /** Puts a message into its envelope; `events` are what only its sender saw of its token requests, for a monitor. */

@@ -13,7 +13,7 @@ import type { Attempt, Turn } from './state.js';
  */
 export function reconcile(t: Turn, attempt: Attempt): void {
   const { s } = t;
-  // Whoever else may still be answered has the attempt lock, or waits for it behind this one.
+  // Any other tab that may still be answered has the attempt lock, or waits for it behind this one.
   endAttempt(t, attempt);
   const others = s.options.locks || attempt.attempt > 1;
   awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (turn) => compare(turn, attempt));

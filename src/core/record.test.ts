@@ -9,7 +9,7 @@ function record(change: Partial<SessionRecord>): SessionRecord {
   return { schema: 1, startedAt: 0, term: 5, sessionId: 's', version: 2, accessTokens: {}, ...change };
 }
 
-/** What two tabs end with that hear of both, in either order. */
+/** The record of two tabs that hear of both, in either order. */
 function join(a: SessionRecord, b: SessionRecord): readonly unknown[] {
   return [newer(a, b), newer(b, a)];
 }
@@ -55,8 +55,8 @@ describe('of two records of one version', () => {
       expect(newer(pair('r2', 5), both)).toBe(both);
     });
 
-    // Positions carry no pair: whoever called it lost may not know of the spare.
-    test('a session with a spare has not ended, whoever says so', () => {
+    // Positions carry no pair: the tab that called it lost may not know of the spare.
+    test('a session with a spare has not ended', () => {
       const both = { ...pair('r2', 5), spares: [spare('r1')] };
       expect(newer(both, { ...both, term: 9, ended: { kind: 'reauth-required' } })).toEqual({
         ...both,
@@ -70,7 +70,7 @@ describe('of two records of one version', () => {
       expect(join(ended, pair('r2', 5))).toEqual([both, both]);
     });
 
-    test('who has signed out has none of them', () => {
+    test('a sign-out leaves none of them', () => {
       const ended: SessionRecord = { ...pair('r1', 6), ended: { kind: 'signed-out' } };
       const also: SessionRecord = { ...pair('r2', 5), ended: { kind: 'signed-out' }, spares: [spare('r3')] };
       expect(join(ended, also)).toEqual([ended, ended]);
@@ -79,7 +79,7 @@ describe('of two records of one version', () => {
 
   // A  pair P2: told ─ spare P1: stored ─ leaves: told
   // B  hears P2 ──────────────────────────────────────▶ elects itself: term + 1
-  test('what either of them knows of spares is kept', () => {
+  test('keeps the spares of both', () => {
     const [one, two] = ['r1', 'r2'].map((refreshToken) => ({
       refreshToken,
       audience: '',

@@ -50,7 +50,7 @@ export interface Journal extends Audience {
   readonly failure?: Failure;
 }
 
-/** What became of an attempt that brought no pair: all tabs wait as one. */
+/** The outcome of an attempt that brought no pair: all tabs wait as one. */
 export interface Failure {
   /** Epoch milliseconds. */
   readonly at: number;
@@ -66,7 +66,7 @@ export interface Failure {
   readonly fault?: Fault | undefined;
 }
 
-/** What is wrong in the application, in words for its developer. */
+/** The application's fault, in words for its developer. */
 export interface Fault {
   readonly code: 'ERR_CONFIGURATION' | 'ERR_UNSUPPORTED';
   readonly message: string;
@@ -183,7 +183,7 @@ export function asSeenBy(
   return { ...placeOf(stored), ended: { kind: isOpen(stored) ? 'foreign' : 'signed-out' } };
 }
 
-/** What is left of a session that was signed out: nothing to use, enough to recognise it. */
+/** The rest of a session that was signed out: nothing to use, enough to recognise it. */
 export function tombstone(record: SessionRecord, term: number): SessionRecord {
   return { ...placeOf(record), term, ended: { kind: 'signed-out' } };
 }
@@ -193,7 +193,7 @@ function placeOf({ schema, startedAt, term, sessionId, binding, version }: Sessi
 }
 
 /**
- * What counts, of the store and a participant's memory. Of a foreign session, and of one that this version of the package may not
+ * The record that counts, of the store's and a participant's own. Of a foreign session, and of one that this version of the package may not
  * write, memory knows nothing that the store does not; and no sign-out of ours ends a foreign one.
  */
 export function current(
@@ -237,8 +237,8 @@ export function newer(
   // A session began once: a later start of it is a forgery, that the next sign-in would not get over in who believes it.
   const known =
     isSame && other.startedAt < winner.startedAt ? { ...winner, startedAt: other.startedAt } : winner;
-  // What loses may live all the same: of two pairs of one version it becomes a spare. (Its own spares, which are never told, too:
-  // who has only heard of a later term must not make the store forget them.)
+  // The losing pair may live all the same: of two pairs of one version it becomes a spare. (Its own spares, which are never told, too:
+  // a tab that has only heard of a later term must not make the store forget them.)
   //
   //     A  pair P1: its write fails ░░░░░░░░░░░░░░░░░░░░░░░░ hears "term 9, of B" ─ writes again
   //     B                            attempt 2 ─ pair P2: stored ─ elected: term 9
@@ -286,7 +286,7 @@ export function withPair(
     ...record.accessTokens,
     [audience]: { ...accessToken, version },
   };
-  // One too many: what was fetched longest ago is fetched again when it is asked for.
+  // One too many: the oldest is fetched again when it is asked for.
   if (Object.keys(accessTokens).length > MOST_AUDIENCES) {
     const others = Object.entries(accessTokens).filter(([key]) => key);
     delete accessTokens[others.reduce((a, b) => (b[1].version < a[1].version ? b : a))[0]];
@@ -338,7 +338,7 @@ export function isJournalOf(record: SessionRecord | undefined, { by, term, at }:
 }
 
 /**
- * Whatever changes while a refresher lives and works: who sees it stand still for long enough may take over.
+ * Whatever changes while a refresher lives and works: a tab that sees it stand still for long enough may take over.
  *
  *     A  leads, resigns: term 7, no leader ──▶ C hears it
  *     B  (never heard) claims from term 6: term 7, leader B ─ steals ─ …

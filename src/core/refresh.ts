@@ -37,7 +37,7 @@ export function wanted({ s, now }: Turn): Audience | undefined {
 export function proceed(t: Turn): void {
   const { s, now } = t;
   const { worker } = s.flight!;
-  // What came to be wanted during an election is asked of the worker first.
+  // A token wanted during an election is asked of the worker first.
   const audience = s.options.worker && !worker ? undefined : wanted(t);
   if (!audience) return electionDue(t) ? elect(t) : finish(t);
   const record = s.record!;
@@ -47,7 +47,7 @@ export function proceed(t: Turn): void {
     return finish(t);
   }
   const { refreshTimeoutMs, locks, candidate } = s.options;
-  // Only now does a refresh worker say that it will, to everybody who asks: who hears that queues, and is to come behind.
+  // Only now does a refresh worker say that it will, to everybody who asks: a tab that hears that queues, and is to come behind.
   // (A worker that has just been started waits longer for its first place in the queue than a page for its own.)
   //
   //     worker  asks for the lock ─────────── granted ─ accepted ─ journal ─ request ─ …

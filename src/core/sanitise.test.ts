@@ -69,7 +69,7 @@ describe('of a known token', () => {
     expect(fc.check(hides, { numRuns: 3_000 }).counterexample).toBeNull();
   });
 
-  test('what is stored can be read again', () => {
+  test('a stored record can be read again', () => {
     const isRead = fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (text) => {
       const read = [
         errorCodePattern.test(errorCode(text)),

@@ -4,16 +4,16 @@ const MOST_CODE = 64;
 const MOST_MESSAGE = 256;
 /** No piece of a token that is as long as this is shown. Shorter ones are words. */
 const PIECE = 8;
-/** Who has so short a token has none to hide; and every text would be full of it. */
+/** So short a token has nothing to hide; and every text would be full of it. */
 const LEAST_SECRET = 4;
-/** What takes the place of a token. */
+/** The replacement of a token. */
 const REMOVED = '[token]';
 
 /** The characters of an OAuth `error` and `error_description` (RFC 6749, appendix A.7 and A.8), and of a message. */
 const OAUTH = '\\x20-\\x21\\x23-\\x5B\\x5D-\\x7E';
 const PRINTABLE = '\\x20-\\x7E\\xA0-\\uD7FF\\uE000-\\uFFFD';
 
-/** What is stored and told to other tabs, as it is read there. */
+/** The text that is stored and told to other tabs, as it is read there. */
 export const errorCodePattern: RegExp = pattern(OAUTH, MOST_CODE);
 export const descriptionPattern: RegExp = pattern(OAUTH, MOST_MESSAGE);
 export const messagePattern: RegExp = pattern(PRINTABLE, MOST_MESSAGE);
@@ -22,10 +22,10 @@ function pattern(characters: string, most: number): RegExp {
   return new RegExp(`^[${characters}]{0,${most}}$`);
 }
 
-/** What must not show in any text: tokens, as far as they are known. */
+/** Secrets that must not show in any text: tokens, as far as they are known. */
 export type Secrets = readonly unknown[];
 
-/** What an error is known by. */
+/** The members that identify an error. */
 export interface Cause {
   readonly name: string;
   readonly message: string;
@@ -49,7 +49,7 @@ function redact(text: string, secrets: Secrets): string {
 
 function cut(text: unknown, secrets: Secrets, characters: string, most: number): string {
   if (typeof text !== 'string') return '';
-  // Twice: what was left out may have stood in the middle of a token.
+  // Twice: a removed part may have stood in the middle of a token.
   const known = redact(text.slice(0, 4 * MOST_MESSAGE), secrets);
   return redact(known.replace(new RegExp(`[^${characters}]`, 'g'), ''), secrets).slice(0, most);
 }
@@ -69,7 +69,7 @@ export function messageOf(text: unknown, secrets: Secrets = []): string {
   return cut(text, secrets, PRINTABLE, MOST_MESSAGE);
 }
 
-/** What may be kept of an error of somebody else: it may carry its request, refresh token included (axios does). */
+/** The parts of a foreign error that may be kept: it may carry its request, refresh token included (axios does). */
 export function causeOf(error: unknown, secrets: Secrets = []): Cause {
   const { name, message } = Object(error) as Partial<Cause>;
   return { name: messageOf(name, secrets) || 'Error', message: messageOf(message, secrets) };

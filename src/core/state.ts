@@ -50,7 +50,7 @@ export interface Attempt extends Journal {
   readonly sessionId: string;
   readonly subject?: string | undefined;
   readonly version: number;
-  /** What was spent; of a version there may be two, where a store was wiped. */
+  /** The spent token; of a version there may be two, where a store was wiped. */
   readonly refreshToken: string | undefined;
   /** When its journal was built. */
   readonly built: Now;
@@ -88,7 +88,7 @@ export interface Flight {
   /** When this phase ends by itself, on the monotonic clock, and how it goes on then. */
   readonly until: number;
   readonly expire?: Continuation | undefined;
-  /** While queued: what was seen to stand still. */
+  /** While queued: the state that was seen to stand still. */
   readonly seen: string;
   /** Since when this flight waits, on the monotonic clock, with what earlier ones waited. */
   readonly since: number;
@@ -98,7 +98,7 @@ export interface Flight {
   readonly stolen?: boolean | undefined;
   /** The attempt lock that is asked for or held. */
   readonly attempt?: number | undefined;
-  /** What the refresh worker, if there is one, said when it was asked to do this. */
+  /** The refresh worker's answer, if there is one, to the request to do this. */
   readonly worker?: 'accepted' | 'silent' | undefined;
 }
 
@@ -133,7 +133,7 @@ export interface State {
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };
   /** When this tab last saw a sign of life of who refreshes, on the monotonic clock. */
   readonly movedAt: number;
-  /** What earlier flights waited in this phase, milliseconds, for a holder that stands still; the next one goes on from there. */
+  /** The waits of earlier flights in this phase, milliseconds, for a holder that stands still; the next one goes on from there. */
   readonly waited?: { readonly phase: Phase; readonly ms: number } | undefined;
   /** When this tab first saw the journal that it knows of, on the monotonic clock. */
   readonly journalSeen: number;
@@ -184,7 +184,7 @@ export type Outcome =
 /** How a store operation ended. */
 export interface StoreResult {
   readonly failed?: 'once' | 'for-good';
-  /** What the store holds now, and held before. */
+  /** The stored record now, and before. */
   readonly record?: SessionRecord | undefined;
   readonly before?: SessionRecord | undefined;
   /** The change was made. */
@@ -195,10 +195,10 @@ export interface StoreResult {
   readonly isStored: boolean;
 }
 
-/** What is to be done with what comes back: pure, like `step` itself. */
+/** The continuation for the result: pure, like `step` itself. */
 export type Continuation<R = void> = (t: Turn, result: R) => void;
 
-/** What happened. */
+/** An event. */
 export type Event =
   | { readonly type: 'start' | 'tick' | 'close' }
   | { readonly type: 'lifecycle'; readonly change: LifecycleChange }
@@ -244,7 +244,7 @@ export type Event =
 /** Given the newer of store and memory; `undefined` changes nothing. */
 export type Change = (base: SessionRecord | undefined) => SessionRecord | undefined;
 
-/** What is to be done about it; carried out by the runtime, in this order. */
+/** The effects; carried out by the runtime, in this order. */
 export type Effect =
   | {
       readonly type: 'lock';
@@ -285,7 +285,7 @@ export interface Turn {
   readonly effects: Effect[];
 }
 
-/** What a participant knows at its beginning. */
+/** The knowledge of a participant at its beginning. */
 export function initialState(given: Pick<State, 'me' | 'options' | 'active' | 'visible'>): State {
   return stateOf({
     loaded: false,

@@ -12,14 +12,14 @@ export interface TokenResponse {
   readonly refresh_token?: string | undefined;
   /** The ID token (OpenID Connect Core §3.1.3.3), if there is one; absent in a refresh: the old one stays. */
   readonly id_token?: string | undefined;
-  /** What was granted, if it differs from what was asked for (RFC 6749 §3.3). */
+  /** The granted scope, if it differs from the requested one (RFC 6749 §3.3). */
   readonly scope?: string | undefined;
   // `any` lets interfaces and classes pass as well, which have no index signature of their own.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly [member: string]: any;
 }
 
-/** What a coordinator shows of itself: frozen, the same object until something changes, never a token in it. */
+/** A coordinator's public state: frozen, the same object until something changes, never a token in it. */
 export interface Snapshot {
   /** `loading` until the store has been read once; `reauth-required`: the server ended the session, the user has to sign in again. */
   readonly status: 'loading' | 'signed-out' | 'signed-in' | 'reauth-required';
@@ -33,7 +33,7 @@ export interface Snapshot {
   readonly version: number;
   /** Random, one per sign-in; absent without a session. */
   readonly sessionId?: string | undefined;
-  /** Who signed in, as `setSession` was told. */
+  /** The signed-in user, as `setSession` was told. */
   readonly subject?: string | undefined;
   /** Epoch milliseconds; absent if the server did not say. */
   readonly expiresAt?: number | undefined;
@@ -62,7 +62,7 @@ export type EventType =
 
 /** One event; never contains a token. */
 export interface CoordinatorEvent<T extends EventType = EventType> {
-  /** What happened. */
+  /** The event's name. */
   readonly type: T;
   /** Epoch milliseconds. */
   readonly at: number;

@@ -36,7 +36,7 @@ const record = fc
   }));
 
 const numbers = [-1, 0.5, 2 ** 50 + 1, 2 ** 53, 8.64e15 + 1, 1e300, Infinity, NaN];
-/** What nobody of us writes, wherever it stands. */
+/** Values that none of us writes, in any place. */
 const odd: readonly unknown[] = [
   ...numbers,
   null,
@@ -181,7 +181,7 @@ function counterexample<T>(property: fc.IProperty<T>, numRuns = 1_000): T | null
   return fc.check(property, { numRuns }).counterexample;
 }
 
-describe('what any script of the origin may write or post', () => {
+describe('input of other scripts of the origin', () => {
   const place = fc.tuple(fc.nat(4), fc.nat(20), fc.nat(odd.length + 1));
 
   test.each([
@@ -215,7 +215,7 @@ describe.each(['startedAt', 'schema', 'term', 'version', 'sessionId', 'accessTok
     test('there is no record', () => {
       expect(parseRecord({ ...sound, [name]: undefined }, NOW)).toBeUndefined();
     });
-    test('what is inherited does not count', () => {
+    test('inherited members do not count', () => {
       const own = Object.fromEntries(Object.entries(sound).filter(([key]) => key !== name)) as object;
       expect(parseRecord(Object.setPrototypeOf(own, sound), NOW)).toBeUndefined();
     });
@@ -285,7 +285,7 @@ test('no more than 64 audiences and 16 spares are read', () => {
   expect(read.spares).toHaveLength(16);
 });
 
-test('what is written has no more of them than are read', () => {
+test('writes no more of them than it reads', () => {
   const { '': own } = sound.accessTokens;
   let record = sound;
   for (let n = 0; n < 100; n++) {
@@ -339,7 +339,7 @@ test('the order in which two records are heard makes no difference, nor does hea
   expect(fc.check(isJoin, { numRuns: 2_000 }).counterexample).toBeNull();
 });
 
-/** What the join tells apart: the same tokens of the same version are the same, wherever they were kept. */
+/** The differences that the join sees: the same tokens of the same version are the same, wherever they were kept. */
 function essence({ accessTokens: _, journal, spares = [], ...rest }: SessionRecord): object {
   const pairs = spares.map(({ refreshToken }) => String(refreshToken)).sort();
   return plain({ ...rest, attempt: journal?.attempt, pairs }) as object;

@@ -66,7 +66,7 @@ test.each([
   expect(readRefusal(new Headers(header ? { 'www-authenticate': header } : {}))).toBe(expected);
 });
 
-// 250 KB of each; what is read twice for every character takes minutes.
+// 250 KB of each; reading twice for every character takes minutes.
 test.each([
   ['spaces', `Bearer a=b${' '.repeat(250_000)}c`],
   ['tabs before "="', `Bearer a${'\t'.repeat(250_000)}=b`],

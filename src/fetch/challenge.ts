@@ -4,7 +4,7 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** What a 401 is about: the token, the proof that goes with it (RFC 9449 §7.1, §9), or neither. */
+/** The subject of a 401: the token, the proof that goes with it (RFC 9449 §7.1, §9), or neither. */
 export type Refusal = 'token' | 'proof' | 'other';
 
 /**
@@ -20,13 +20,13 @@ export function isFrom(requested: URL, { url }: Response): boolean {
   return new URL(url, requested).origin === requested.origin;
 }
 
-/** What a refused request was refused for; `undefined` if it was not. */
+/** The reason for a refusal; `undefined` if it was not. */
 export function refusalOf(requested: URL, response: Response): Refusal | undefined {
   return response.status === 401 && isFrom(requested, response) ? readRefusal(response.headers) : undefined;
 }
 
 /**
- * What a 401 is about. Without a challenge, or where CORS hides it, the token is the best guess; challenges of other schemes only
+ * The subject of a 401. Without a challenge, or where CORS hides it, the token is the best guess; challenges of other schemes only
  * (`Basic`, `Negotiate`) speak of other credentials.
  */
 export function readRefusal(headers: Headers): Refusal {

@@ -187,7 +187,7 @@ describe('an ordinary request', () => {
 
 // A proof takes its time: the key, the nonce, the signature.
 describe('a request belongs to the session in which it was made', () => {
-  /** What happens while the headers are made. */
+  /** An event while the headers are made. */
   const meanwhile = (happens: () => void): void => {
     vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
       const headers = { Authorization: `Bearer ${await session.getAccessToken()}` };

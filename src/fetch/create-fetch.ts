@@ -14,11 +14,11 @@ export interface CreateFetchOptions {
   readonly optional?: boolean | undefined;
   /**
    * Which answers mean that the token is refused; only `true` does. It is asked about answers of the origin that was called, and must not read
-   * their bodies; what it throws, the call rejects with. Default: status 401 without a challenge, or with one for a `Bearer` or `DPoP` token
+   * their bodies; the call rejects with its error. Default: status 401 without a challenge, or with one for a `Bearer` or `DPoP` token
    * that a newer token may meet.
    */
   readonly unauthorized?: ((response: Response) => boolean) | undefined;
-  /** Longest wait for a token, before the request and after a 401; milliseconds; default: what `getAccessToken` waits at most. */
+  /** Longest wait for a token, before the request and after a 401; milliseconds; default: the longest wait of `getAccessToken`. */
   readonly waitMs?: number | undefined;
   /** Used in place of the global `fetch`, which is the default. */
   readonly fetch?: typeof globalThis.fetch | undefined;

@@ -133,7 +133,7 @@ test.each([301, 302, 303, 307, 308])('a proof does not follow a %i, to whatever 
   await stranger.close();
 });
 
-test('what the caller wants of redirects is left to the caller', async () => {
+test('leaves the redirect mode to the caller', async () => {
   api.answer((_request, response) => void response.writeHead(302, { location: '/there' }).end());
   expect((await authFetch(api.origin, { redirect: 'manual' })).status).toBe(302);
   await expect(authFetch(api.origin, { redirect: 'error' })).rejects.toThrow(/^fetch failed$/);

@@ -5,7 +5,7 @@ export interface OutgoingRequest {
   readonly signal: AbortSignal | undefined;
   /** `false` if its body is a stream: that can be sent once only. */
   readonly replayable: boolean;
-  /** What happens to a redirect; as the caller gave it. */
+  /** The treatment of a redirect; as the caller gave it. */
   readonly redirect: RequestRedirect;
   /** Sends it with these headers added. */
   readonly send: (headers: Readonly<Record<string, string>>, change?: RequestInit) => Promise<Response>;
@@ -34,7 +34,7 @@ export function hasHeader(input: Input, init: RequestInit | undefined, name: str
 }
 
 /**
- * Takes the request over from the caller, at once, as `fetch` does: what the caller changes in headers or body afterwards is not
+ * Takes the request over from the caller, at once, as `fetch` does: later changes of headers or body are not
  * seen, though the request leaves later. Nothing of the caller's is changed either; a header set on their `Request`
  * would go wherever they send a copy of it.
  *

@@ -12,14 +12,14 @@ export type TokenProvider = Pick<
   'getAccessToken' | 'getAuthorizationHeaders' | 'getSnapshot' | 'peekAccessToken'
 >;
 
-/** What is remembered of an origin between requests. */
+/** The memory of an origin between requests. */
 export interface Origin {
   readonly breaker: RefreshBreaker;
-  /** An answer's nonce for the next proof (RFC 9449 §9), not yet passed on. What else it said, of the clock for one, was of that moment. */
+  /** An answer's nonce for the next proof (RFC 9449 §9), not yet passed on. The rest of its word, of the clock for one, was of that moment. */
   answer?: { readonly headers: Headers } | undefined;
 }
 
-/** What `createFetch` was told about all requests. */
+/** The options of `createFetch` for all requests. */
 export interface Manners {
   readonly optional?: boolean | undefined;
   readonly unauthorized?: ((response: Response) => unknown) | undefined;

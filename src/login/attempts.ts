@@ -1,6 +1,6 @@
 import { LoginError } from './login-error.js';
 
-/** One sign-in under way: what has to be known again when the browser comes back. */
+/** One sign-in under way: the data for when the browser comes back. */
 export interface Attempt {
   /** Which login of the origin began it. */
   readonly login: string;
@@ -40,7 +40,7 @@ export function keepAttempt(state: string, attempt: Attempt): void {
     Object.keys(localStorage)
       .filter((key) => key.startsWith(PREFIX))
       .map((key) => ({ key, at: readAttempt(key.slice(PREFIX.length))?.at ?? 0 }))
-      // What was given up, and the oldest.
+      // Those given up, and the oldest.
       .sort((a, b) => b.at - a.at)
       .forEach(({ key, at }, i) => (at && i < MAX_COUNT - 1) || localStorage.removeItem(key));
     localStorage.setItem(PREFIX + state, JSON.stringify(attempt));

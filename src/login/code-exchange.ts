@@ -10,7 +10,7 @@ import type { LoginOptions } from './options.js';
 /** How long the exchange may take. */
 const EXCHANGE_TIMEOUT_MS = 30_000;
 
-/** What a code is worth. */
+/** The value of a code. */
 export interface Exchanged {
   readonly tokens: TokenResponse;
   /** That the tokens are bound to. */

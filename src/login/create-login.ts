@@ -169,7 +169,7 @@ export function createLogin(options: LoginOptions): Login {
     await coordinator.setSession(tokens, { subject, dpopKeyPair });
   }
 
-  /** What the page was redirected to with, if it was; the address is clean afterwards. */
+  /** The parameters of the redirect, if there was one; the address is clean afterwards. */
   function takeAnswer(): { state: string; answer: URLSearchParams; redirectUri: string } | undefined {
     if (typeof document === 'undefined') return undefined;
     const here = new URL(location.href);

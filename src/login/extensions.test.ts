@@ -1,4 +1,4 @@
-// What servers may add to the flow: pushed requests, tokens bound to a key, step-up.
+// Additions of servers to the flow: pushed requests, tokens bound to a key, step-up.
 import { IDBFactory } from 'fake-indexeddb';
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, exportJWK, type JWK } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';

@@ -3,7 +3,7 @@ import type { TokenResponse } from '../core/types.js';
 import { encodeBytes, sha } from './base64url.js';
 import { LoginError } from './login-error.js';
 
-/** What an ID token has to say. */
+/** The required claims of an ID token. */
 export interface ExpectedIdToken {
   readonly issuer: string;
   readonly clientId: string;

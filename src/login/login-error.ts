@@ -1,6 +1,6 @@
 import type { RefreshRejectedError } from '../core/errors.js';
 
-/** What went wrong with a sign-in, as a literal that never changes. */
+/** The kind of fault of a sign-in, as a literal that never changes. */
 export type LoginErrorCode =
   // From the authorization server: RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6, RFC 9470 §5. Others come as they are.
   | 'access_denied'
@@ -32,11 +32,11 @@ export type LoginErrorCode =
   | 'subject_changed'
   | (string & {});
 
-/** What a {@link LoginError} carries besides its code. */
+/** Members of a {@link LoginError} besides its code. */
 export interface LoginErrorDetails {
   /** The server's `error_description`, without anything that belongs to the sign-in itself. */
   readonly errorDescription?: string | undefined;
-  /** What caused it; never a request or a response. */
+  /** The cause; never a request or a response. */
   readonly cause?: unknown;
 }
 
@@ -46,7 +46,7 @@ export interface LoginErrorDetails {
  */
 export class LoginError extends Error {
   override readonly name = 'LoginError';
-  /** What went wrong, as a literal. The server's own error codes come as the server sent them. */
+  /** The kind of fault, as a literal. The server's own error codes come as the server sent them. */
   readonly code: LoginErrorCode;
   /** The server's `error_description`, if it gave one. */
   readonly errorDescription: string | undefined;
@@ -84,7 +84,7 @@ export function serverError(
   return new LoginError(code, `The authorization server answered ${code}`, { errorDescription });
 }
 
-/** What a request of the login that failed is thrown as; errors in the library's own terms are kept. */
+/** The error of a failed request of the login; errors in the library's own terms are kept. */
 export function asLoginError(thrown: unknown, secrets: readonly string[] = []): unknown {
   const { code, refreshOutcome, error, errorDescription, cause } = Object(thrown) as Partial<
     Omit<RefreshRejectedError, 'refreshOutcome'> & { code: string; refreshOutcome: string }

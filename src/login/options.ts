@@ -29,7 +29,7 @@ export interface LoginOptions {
   readonly clientId: string;
   /** The page that calls `finish()`: absolute, or relative to the page's origin. The server has to know the absolute one, to the letter. */
   readonly redirectUri: string | URL;
-  /** What is asked for (RFC 6749 §3.3); default `openid offline_access`. */
+  /** The requested scope (RFC 6749 §3.3); default `openid offline_access`. */
   readonly scope?: string | undefined;
   /** RFC 8707 resource indicators of every sign-in that names none itself; default: none. */
   readonly resource?: string | readonly string[] | undefined;
@@ -54,7 +54,7 @@ export interface StartOptions {
   readonly returnTo?: string | undefined;
   /** OpenID Connect Core §3.1.2.1: `none`, `login`, `consent`, `select_account`; default: the server decides. */
   readonly prompt?: string | undefined;
-  /** Who is about to sign in, for the server's form; default: nobody in particular. */
+  /** The user who is about to sign in, for the server's form; default: nobody in particular. */
   readonly loginHint?: string | undefined;
   /** The authentication context classes wanted, in order of preference; default: the server decides. */
   readonly acrValues?: string | readonly string[] | undefined;

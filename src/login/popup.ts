@@ -6,7 +6,7 @@ const LOOK_MS = 500;
 /** How long a window may take to close, and a session to arrive from another tab. */
 const PATIENCE_MS = 2_000;
 
-/** What is told of an error. */
+/** The reported part of an error. */
 export interface Failure {
   readonly code: string;
   readonly message: string;
@@ -57,7 +57,7 @@ export async function waitForPopup(
   return outcome.failure;
 }
 
-/** What the window says, or `undefined` if it is gone. */
+/** The window's answer, or `undefined` if it is gone. */
 function outcomeOf(channel: BroadcastChannel, opened: Window, end: number): Promise<Outcome | undefined> {
   return new Promise((resolve) => {
     let seenClosed = false;

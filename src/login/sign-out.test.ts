@@ -35,7 +35,7 @@ test('ends the session here, then the one at the provider', async () => {
   const order: string[] = [];
   vi.spyOn(coordinator, 'signOut').mockImplementation(async () => {
     order.push(`signed out, ${world.visited.length} pages visited`);
-    // What the real one does: the ID token is gone with the session.
+    // Like the real one: the ID token is gone with the session.
     coordinator.set({ status: 'signed-out' }, { idToken: undefined });
   });
   await make({ postLogoutRedirectUri: '/bye' }).signOut();

@@ -1,7 +1,7 @@
 // Loaded when an API wants a step-up. It imports nothing that the rest of the login has, so that a bundler makes one chunk of it.
 import { parseChallenges } from '../fetch/challenge.js';
 
-/** What a challenge asks for (RFC 9470 §3), or what is wrong with it. */
+/** The demands of a challenge (RFC 9470 §3), or its fault. */
 export function readStepUp({
   headers,
 }: Response):

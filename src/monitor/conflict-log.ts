@@ -2,10 +2,10 @@ import { get, update } from 'idb-keyval';
 import { database } from '../browser/database.js';
 import type { Observation, ObservationType } from './observation.js';
 
-/** One entry of the conflict log: what happened, never a token, and no more of the session's name than tells two apart. */
+/** One entry of the conflict log: the event, never a token, and no more of the session's name than tells two apart. */
 export type LogEntry = Omit<Observation, 'id'>;
 
-/** What is worth looking at later; a peaceful refresh is not. */
+/** Events worth a later look; a peaceful refresh is not. */
 const logged: readonly ObservationType[] = [
   'refresh-failed',
   'conflict',

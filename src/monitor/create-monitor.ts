@@ -15,7 +15,7 @@ export interface MonitorOptions {
   readonly onAlert?: ((metrics: MonitorMetrics) => void) | undefined;
 }
 
-/** What `createMonitor` returns. Every method can be destructured. */
+/** The result of `createMonitor`. Every method can be destructured. */
 export interface Monitor {
   /** Frozen; the same object until something changes or leaves the window. */
   readonly getMetrics: () => MonitorMetrics;
@@ -136,7 +136,7 @@ function listen(
   };
 }
 
-/** What this tab sees of its own token requests. */
+/** This tab's own token requests. */
 function listenToOwn(
   on: TokenCoordinator['on'],
   take: (observations: readonly Observation[]) => void,

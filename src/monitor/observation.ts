@@ -2,7 +2,7 @@ import { parseMessage } from '../core/parse.js';
 import { errorCode } from '../core/sanitise.js';
 import type { CoordinatorEvent } from '../core/types.js';
 
-/** What a monitor counts: the events of whoever sent a token request, a change of leader, a lost session. Never a token in it. */
+/** The observations that a monitor counts: the events of whoever sent a token request, a change of leader, a lost session. Never a token in it. */
 export type ObservationType =
   | 'refresh-started'
   | 'refresh-succeeded'
@@ -67,7 +67,7 @@ export function createReader(): (data: unknown, now: number) => Observation[] {
   };
 }
 
-/** The events that came with a message, or from the tab's own coordinator; what is not sound is left out. */
+/** The events that came with a message, or from the tab's own coordinator; unsound members are left out. */
 export function readEvents(events: unknown): Observation[] {
   return Array.isArray(events)
     ? events

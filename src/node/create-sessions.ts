@@ -13,7 +13,7 @@ export interface SessionsOptions extends Pick<
   TokenCoordinatorOptions,
   'refresh' | 'binding' | 'minValidityMs' | 'refreshTimeoutMs' | 'isSessionLost'
 > {
-  /** What all processes share: `redisShared()`, `postgresShared()`, `folderShared()`, or your own. */
+  /** The parts that all processes share: `redisShared()`, `postgresShared()`, `folderShared()`, or your own. */
   readonly shared: Shared;
   /**
    * For how long after a read a fresh token is handed out from memory, without asking the shared part. Within that time a sign-out in

@@ -69,7 +69,7 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
       const known = readLeases(stored?.text);
       const next = decide(known);
       if (!next) return;
-      // What dead processes have left behind.
+      // Leftovers of dead processes.
       for (const [name, { holder }] of Object.entries(next)) if (isDead(holder)) delete next[name];
       if ((await leases.write(stored?.mark, JSON.stringify(next))) !== undefined) return;
     }
@@ -147,7 +147,7 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
   return sealed(shared, options);
 }
 
-/** What cannot be read is no lease: nobody could end it. */
+/** An unreadable file is no lease: nobody could end it. */
 function readLeases(text: string | undefined): Record<string, Lease> {
   try {
     return Object(JSON.parse(text ?? '{}')) as Record<string, Lease>;

@@ -1,4 +1,4 @@
-/** What is under way in this process. */
+/** The work under way in this process. */
 export interface Holds {
   /** Keeps the process alive until the returned function is called. */
   readonly hold: () => () => void;
@@ -28,7 +28,7 @@ export function createHolds(): Holds {
     async settled(limitMs) {
       const until = performance.now() + limitMs;
       const timer = setTimeout(() => changed(), limitMs);
-      // What has ended may have set something else going.
+      // A hold that has ended may have set something else going.
       do {
         if (isBusy()) await new Promise<void>((resolve) => (changed = resolve));
         await new Promise((resolve) => setImmediate(resolve));

@@ -12,7 +12,7 @@ import type { Shared } from './shared.js';
 export interface Participant {
   readonly coordinator: TokenCoordinator;
   readonly state: () => State;
-  /** What the core has seen last; see `RecordStore`. */
+  /** The record that the core has seen last; see `RecordStore`. */
   readonly mark: RecordStore['mark'];
   /** Lets the core know what has just been read, before it answers anybody. */
   readonly tell: (known: Known) => Promise<void>;
@@ -23,7 +23,7 @@ export interface Participant {
   readonly close: () => void;
 }
 
-/** What all participants of a process have in common. */
+/** The parts that all participants of a process share. */
 export interface ParticipantContext {
   readonly shared: Shared;
   readonly hub: Hub;
@@ -106,7 +106,7 @@ export function createParticipant(
   };
 }
 
-/** Whether something is under way that would be lost. Without a store nothing is: what is to be saved waits for a long time. */
+/** Whether something is under way that would be lost. Without a store nothing is: a change to be saved waits for a long time. */
 function isBusy({ flight, callers, signingIn, saveAt, loaded, disposed, storage }: State): boolean {
   if (disposed) return false;
   const saving = saveAt !== undefined && storage !== 'memory';

@@ -7,7 +7,7 @@ import type { CheckedOptions } from '../options.js';
 import type { Ports } from '../runtime.js';
 import type { TokenCoordinator } from '../types.js';
 
-/** What a process has in place of a page's ports. */
+/** A process's ports in place of a page's. */
 export interface ProcessPorts extends Pick<Ports, 'observe'> {
   readonly locks: LockPort;
   readonly store: StorePort;
@@ -29,7 +29,7 @@ export interface ProcessCoordinator {
   readonly save: () => void;
 }
 
-/** What changes the record. Nothing else is told: a question would cost every process a read. */
+/** The calls that change the record. Nothing else is told: a question would cost every process a read. */
 const NEWS: readonly Message['type'][] = [
   'pair',
   'session-started',

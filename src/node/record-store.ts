@@ -34,7 +34,7 @@ export interface Known {
   readonly record: SessionRecord | undefined;
 }
 
-/** What is no JSON is no record, as a malformed one. */
+/** A text that is no JSON is no record, like a malformed one. */
 export function toKnown(stored: Stored | undefined): Known {
   let value: unknown;
   try {
@@ -45,7 +45,7 @@ export function toKnown(stored: Stored | undefined): Known {
   return { mark: stored?.mark, value, record: parseRecord(value, Date.now()) };
 }
 
-/** The record of one session as the core's store: what it writes is compared with the mark of what it has read. */
+/** The record of one session as the core's store: a write is compared with the mark of the last read. */
 export interface RecordStore extends StorePort {
   /** The mark of what the core has seen last; `undefined` for no record, `null` before the first read. */
   readonly mark: () => string | undefined | null;
@@ -122,7 +122,7 @@ export function recordStore(
         }
         throw error;
       }
-      // What the core knew better has been written along with it.
+      // The core's newer knowledge has been written along with it.
       settle();
     },
   };

@@ -101,7 +101,7 @@ export function redisShared(
       const subscriber = client.duplicate() as Subscriber;
       let wasReady = false;
       let stopped = false;
-      // Both clients connect again by themselves, and subscribe again. What was posted meanwhile is lost.
+      // Both clients connect again by themselves, and subscribe again. Messages posted meanwhile are lost.
       subscriber.on('error', () => {});
       const unref = (): void => void (isIoRedis ? subscriber.stream?.unref?.() : subscriber.unref?.());
       subscriber.on('connect', unref);

@@ -85,7 +85,7 @@ test('private_key_jwt signs one assertion per request', async () => {
   );
 });
 
-test('what may no longer be sent is not', async () => {
+test('does not send an overdue request', async () => {
   const { privateKey } = await generateKeyPair('ES256');
   const client = clientWith({ method: 'private_key_jwt', privateKey });
   let checks = 0;

@@ -25,7 +25,7 @@ export interface ServerGrantOptions extends Omit<RefreshTokenGrantOptions, 'dpop
 }
 
 /**
- * The refresh token grant (RFC 6749 §6) of a public or confidential client, on a server. What the server answers is told to the
+ * The refresh token grant (RFC 6749 §6) of a public or confidential client, on a server. The server's answer is told to the
  * coordinator as by `refreshTokenGrant` of `one-refresh/oauth`.
  *
  * @param options - the server's endpoints or its issuer, the `client_id`, and how the client authenticates

@@ -8,7 +8,7 @@ import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from '../typ
 import { createParticipant, type Participant, type ParticipantContext } from './participant.js';
 import { readRecord, toKnown, type Known } from './record-store.js';
 
-/** What all sessions of a process have in common. */
+/** The parts that all sessions of a process share. */
 export interface SessionContext extends ParticipantContext {
   readonly options: CheckedOptions;
   readonly trustMemoryMs: number;
@@ -16,7 +16,7 @@ export interface SessionContext extends ParticipantContext {
   readonly use: (session: Session) => void;
 }
 
-/** What was read last: enough to serve a fresh token without a core. */
+/** The last read: enough to serve a fresh token without a core. */
 interface Memory extends Known {
   /** When this process first saw this record, and when it last read it; monotonic. */
   readonly seenAt: number;
@@ -49,7 +49,7 @@ export class Session {
   #stopHearing: (() => void) | undefined;
   /** Calls that the core has not answered. They end when the core loses its store. */
   #calls: Set<AbortController> | undefined;
-  /** What attaches each listener to a core, and what detaches it. */
+  /** The ways to attach each listener to a core, and to detach it. */
   #listeners: Map<(core: TokenCoordinator) => () => void, () => void> | undefined;
   #closed = false;
 
@@ -72,7 +72,7 @@ export class Session {
     });
   }
 
-  /** `setSession` or `signOut`: what only this process has got of it does not count. */
+  /** `setSession` or `signOut`: a pair that only this process has does not count. */
   change(run: (core: TokenCoordinator) => Promise<void>): Promise<void> {
     this.#use();
     return this.#held(async () => {
@@ -186,7 +186,7 @@ export class Session {
     this.#stopHearing = this.#memory = this.#shown = undefined;
   }
 
-  /** What is known now; the core, if there is one, knows it, too. */
+  /** The present knowledge; the core, if there is one, knows it, too. */
   async #current(): Promise<Memory> {
     const memory = this.#isTrusted() ? this.#memory! : await this.#read();
     if (this.#closed) throw fault('ERR_CLOSED');
@@ -316,7 +316,7 @@ function storageFault(cause: unknown): TokenCoordinatorError {
   });
 }
 
-/** What an operator needs to know, and no more: an error of a driver may carry its command, with tokens. */
+/** The facts for an operator, and no more: an error of a driver may carry its command, with tokens. */
 function describe(cause: unknown): Error | undefined {
   if (!(cause instanceof Error)) return undefined;
   const { code } = cause as NodeJS.ErrnoException;

@@ -1,5 +1,5 @@
 /**
- * What all processes share, as one process sees it: `redisShared()`, `postgresShared()`, `folderShared()`, or your own for another
+ * The store, leases and channel of all processes, as one process sees them: `redisShared()`, `postgresShared()`, `folderShared()`, or your own for another
  * store. Keys and names consist of `A-Z a-z 0-9 . _ -` and `:`. Every member may reject when the shared part cannot be reached; the
  * caller gives up after three seconds. Locks are leases here: docs/node.md and docs/protocol.md say what is needed of them.
  */
@@ -16,7 +16,7 @@ export interface Shared {
    * is not known.
    */
   readonly acquire: (lease: LeaseRequest) => Promise<string>;
-  /** Takes a lease from its holder, whoever that is. Rejects if it may not have been taken. */
+  /** Takes a lease from its holder, any holder. Rejects if it may not have been taken. */
   readonly steal: (lease: LeaseRequest) => Promise<void>;
   /** Ends a lease, if this holder still has it. Rejects if that is not known; then it ends by itself. */
   readonly release: (lease: Pick<LeaseRequest, 'key' | 'name' | 'holder'>) => Promise<void>;
@@ -43,7 +43,7 @@ export interface LeaseRequest {
   readonly key: string;
   /** Several leases per session, each with its own holder. */
   readonly name: string;
-  /** Who asks: unguessable, one per request. To ask again prolongs. */
+  /** The asking process: unguessable, one per request. To ask again prolongs. */
   readonly holder: string;
   /** When the lease ends unless it is prolonged; milliseconds. */
   readonly ttlMs: number;

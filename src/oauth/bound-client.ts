@@ -3,7 +3,7 @@ import type { DPoPSupport } from './dpop/dpop-support.js';
 import { loadDPoP } from './dpop/load-dpop.js';
 import { configurationError, type RefreshTokenGrantOptions } from './options.js';
 
-/** What a client with keys does besides refreshing. */
+/** The duties of a client with keys besides refreshing. */
 export type BoundClient = {
   readonly [K in 'authorize' | 'bind' | 'unbind']: NonNullable<TokenClient[K]>;
 };

@@ -13,7 +13,7 @@ import { noAnswer, notSent, transportTo } from './transport.js';
 /**
  * The refresh token grant (RFC 6749 §6) of a public client, to be given to `createTokenCoordinator` as `refresh`.
  *
- * What the server answers is told to the coordinator as one of four things: a token response; `RefreshRejectedError` for an OAuth error
+ * The coordinator is told the server's answer as one of four things: a token response; `RefreshRejectedError` for an OAuth error
  * (RFC 6749 §5.2) with a 4xx status other than 408 and 429; `RefreshConflictError` for 409 `version_conflict`; `RefreshUnavailableError`, with `Retry-After`
  * in milliseconds where it can be read, for everything else. Any 2xx with an access token is a success, whatever else is wrong with it.
  *
@@ -103,7 +103,7 @@ function bindingOf({ issuer, tokenEndpoint, clientId }: RefreshTokenGrantOptions
   return `${origin}${pathname}${search} ${clientId}`;
 }
 
-/** What is sent besides the grant type, the token and the `client_id`. What one request asks for goes before the options. */
+/** Parameters besides the grant type, the token and the `client_id`. The request's own parameters go before the options. */
 function formParameters(options: RefreshTokenGrantOptions, request: RefreshRequest): URLSearchParams {
   const parameters = new URLSearchParams(options.parameters);
   const scope = request.scope ?? options.scope;

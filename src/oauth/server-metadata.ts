@@ -13,14 +13,14 @@ const ADVICE =
 
 /** Where the authorization server's endpoints are. */
 export interface ServerMetadata {
-  /** What is known without asking. */
+  /** Metadata known without a request. */
   readonly known: () => AuthorizationServer | undefined;
   /** The same, asked for once if need be. @throws `RefreshUnavailableError`, `ERR_CONFIGURATION` */
   readonly load: () => Promise<AuthorizationServer>;
 }
 
 /**
- * What the login of this page has asked for, by issuer. The grant then need not ask again, and a sign-out can send its revocation before the
+ * The metadata that this page's login has asked for, by issuer. The grant then need not ask again, and a sign-out can send its revocation before the
  * page goes on to the provider's logout.
  */
 export const askedByLogin: Map<string, Promise<AuthorizationServer>> = new Map();

@@ -54,7 +54,7 @@ const conflict = (currentVersion?: number): object => ({
 const text = (status: number, body: string, headers: Record<string, string> = {}): Answer =>
   json(status, body, { 'content-type': 'text/html', ...headers });
 
-describe('what the answer of the token endpoint becomes', () => {
+describe('outcomes of the answer', () => {
   const table: [string, Answer, object][] = [
     // RFC 6749 §5.2
     ['400 invalid_grant', json(400, { error: 'invalid_grant' }), rejected('invalid_grant', 400)],

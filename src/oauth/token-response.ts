@@ -6,7 +6,7 @@ import { readRetryAfter } from './retry-after.js';
 import { noAnswer } from './transport.js';
 
 /**
- * What the token endpoint's answer means (RFC 6749 §5.1, §5.2).
+ * The meaning of the token endpoint's answer (RFC 6749 §5.1, §5.2).
  *
  * `oauth4webapi` writes the request but does not read the answer: its reading throws away a whole response for a fault in a
  * part of it (no `token_type`, an `id_token` that cannot be verified, `"scope": null`). At a refresh the server has already
@@ -23,7 +23,7 @@ export async function readTokenResponse(response: Response, sent?: string): Prom
 }
 
 /**
- * What an answer that is no success means.
+ * The meaning of an answer that is no success.
  *
  * @returns `RefreshConflictError` (409 `version_conflict`), `RefreshRejectedError` (an OAuth error with a 4xx status) or
  * `RefreshUnavailableError` (anything else, with `Retry-After` where it can be read)

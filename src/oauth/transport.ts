@@ -37,7 +37,7 @@ export function timeLimit(ms: number): AbortSignal {
 }
 
 /**
- * What a request that got no answer is thrown as. Errors in the coordinator's own terms are kept as they are; of the others the name
+ * The error of a request that got no answer. Errors in the coordinator's own terms are kept as they are; of the others the name
  * and the message are, without the tokens that were sent.
  */
 export function noAnswer(error: unknown, { status, secrets }: NoAnswer = {}): unknown {

@@ -3,7 +3,7 @@ import type { TokenCoordinatorError } from '../core/errors.js';
 import type { Snapshot } from '../core/types.js';
 import type { TokenCoordinator } from '../types.js';
 
-/** What `useAccessToken` returns: frozen, the same object until something changes. `JSON.stringify` leaves the access token out. */
+/** The result of `useAccessToken`: frozen, the same object until something changes. `JSON.stringify` leaves the access token out. */
 export interface AccessTokenState extends Pick<Snapshot, 'status' | 'refreshStatus' | 'role'> {
   /** The access token of this moment; `undefined` without a session and once it has expired. */
   readonly accessToken: string | undefined;

@@ -66,7 +66,7 @@ describe('Suspense', () => {
     expect([coordinator.subscribers(), coordinator.asked, vi.getTimerCount()]).toEqual([1, 0, 1]);
   });
 
-  test('what is hidden behind a fallback follows a refresh', async () => {
+  test('a part behind a fallback follows a refresh', async () => {
     const [Waiting, arrive] = later(() => null);
     const page = (waiting: boolean): ReactElement =>
       suspended([createElement(Token, { key: 1 }), waiting && createElement(Waiting, { key: 2 })]);

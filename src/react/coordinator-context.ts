@@ -14,7 +14,7 @@ export interface TokenCoordinatorProviderProps {
   readonly coordinator: TokenCoordinator;
   /** Of `one-refresh/login`, for `useLogin()`; default: none. */
   readonly login?: Login | undefined;
-  /** What may use it. */
+  /** The components that may use it. */
   readonly children?: ReactNode;
 }
 

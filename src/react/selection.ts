@@ -2,7 +2,7 @@ import type { AccessTokenState } from './access-token-state.js';
 import { isShallowEqual } from './is-shallow-equal.js';
 import type { TokenSource } from './token-source.js';
 
-/** What a component has on the screen; outlives the inline functions that select it. */
+/** The value that a component shows; outlives the inline functions that select it. */
 export interface Shown {
   readonly get: () => { readonly value: unknown } | undefined;
   readonly set: (value: unknown) => void;

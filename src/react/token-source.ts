@@ -10,11 +10,11 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** A timer that came a little early, or a clock that was set back: look again after this. */
 const LOOK_AGAIN_MS = 250;
 
-/** What all components of one coordinator share: one subscription, one state, at most one timer. */
+/** The state that all components of one coordinator share: one subscription, one state, at most one timer. */
 export interface TokenSource {
   /** The same object until something changes. */
   readonly getState: () => AccessTokenState;
-  /** What a server renders, and the first render of a hydration. */
+  /** The state of a server's rendering, and of the first render of a hydration. */
   readonly getServerState: () => AccessTokenState;
   readonly subscribe: (listener: () => void) => () => void;
   /**

@@ -138,7 +138,7 @@ describe('which coordinator', () => {
 });
 
 describe('renders', () => {
-  /** What a refresh does to the snapshot. */
+  /** A refresh's effect on the snapshot. */
   const refresh = (coordinator: ReturnType<typeof createFakeCoordinator>, version: number): void => {
     act(() => coordinator.set({ refreshStatus: 'refreshing' }));
     act(() =>
@@ -305,7 +305,7 @@ describe('an outdated access token', () => {
 });
 
 describe('somebody else signs in while a token is asked for', () => {
-  test('what became of the question is not told of them; theirs is asked for if it is outdated', async () => {
+  test('their answers are left out; theirs is asked for if it is outdated', async () => {
     const coordinator = createFakeCoordinator({ expiresAt: start - 1 }, 'access-1');
     const questions: ((error: Error) => void)[] = [];
     coordinator.answer = () => new Promise((_, reject) => questions.push(reject));

@@ -6,7 +6,7 @@ import type { LoginError } from '../login/login-error.js';
 /** The login of the nearest `TokenCoordinatorProvider`. */
 export const LoginContext: Context<Login | undefined> = createContext<Login | undefined>(undefined);
 
-/** What `useLogin` returns. The methods are the login's own, but never reject: what went wrong is in `error`. */
+/** The result of `useLogin`. The methods are the login's own, but never reject: the fault is in `error`. */
 export interface LoginState {
   /** Leaves the page for the authorization server. Never rejects. */
   readonly start: (...args: Parameters<Login['start']>) => Promise<void>;
@@ -20,7 +20,7 @@ export interface LoginState {
   readonly finish: () => Promise<{ readonly returnTo: string } | undefined>;
   /** Something of this component's is under way. */
   readonly pending: boolean;
-  /** What went wrong last, until the next call. */
+  /** The last fault, until the next call. */
   readonly error: LoginError | TokenCoordinatorError | undefined;
 }
 

@@ -80,7 +80,7 @@ describe('100 duplicates at once', () => {
   });
 });
 
-describe('who gets an answer again', () => {
+describe('gives an answer again to the same holder only', () => {
   test('gives a lost answer again, with its remaining life', async () => {
     endpoint.headers = { 'access-control-allow-origin': 'https://app.example', 'set-cookie': 'a=b' };
     const handler = table();
@@ -507,7 +507,7 @@ describe('claims', () => {
   });
 });
 
-describe('what is told', () => {
+describe('reports of conflicts', () => {
   test('holds no token and no secret', async () => {
     const handler = table();
     const token = endpoint.signIn();

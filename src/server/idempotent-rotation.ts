@@ -27,7 +27,7 @@ export interface IdempotentRotationOptions extends RemedyOptions {
   /** How long after a refresh its answer is given again, milliseconds, at most 120_000; default 10_000. */
   readonly windowMs?: number | undefined;
   /**
-   * What a duplicate gets that proves nothing of its sender; default `'replay'`.
+   * The answer to a duplicate that proves nothing of its sender; default `'replay'`.
    *
    * - `'replay'`: the answer, if the request that spent the token proved nothing either. A thief who is quick gets it, too: this is what a
    *   "reuse interval" or "leeway" means elsewhere.
@@ -52,7 +52,7 @@ interface Attempt extends Refresh {
   readonly waitsUntil: number;
 }
 
-/** What the first of several duplicates in this process found out for all of them. */
+/** The finding of the first of several duplicates in this process, for all of them. */
 type Finding =
   | { readonly kind: 'spent'; readonly spent: SpentToken; readonly foundAt: number }
   | { readonly kind: 'nothing' }
@@ -255,12 +255,12 @@ class ClaimFailure extends Error {
 }
 
 function invalidClient(headers: Headers): Response {
-  // RFC 6749 §5.2: who used the header is told so by a header.
+  // RFC 6749 §5.2: a client that used the header is told by a header.
   const challenge: [string, string][] = headers.has('authorization') ? [['www-authenticate', 'Basic']] : [];
   return jsonAnswer(401, { error: 'invalid_client' }, challenge);
 }
 
-/** What the promise resolves to, or `undefined` if that takes too long. */
+/** The promise's value, or `undefined` if that takes too long. */
 async function within<T>(promise: Promise<T>, until: number): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {

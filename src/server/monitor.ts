@@ -27,7 +27,7 @@ export interface Conflict {
 /** How a refresh ended, as a monitor counts it. */
 export type RefreshOutcome = 'refreshed' | 'replayed' | 'conflict' | 'refused' | 'failed';
 
-/** What an endpoint's monitor has counted within its window. */
+/** The counts of an endpoint's monitor within its window. */
 export interface EndpointMetrics {
   /** All refresh requests. */
   readonly attempts: number;
@@ -59,11 +59,11 @@ export interface EndpointMonitorOptions {
   readonly onAlert?: ((metrics: EndpointMetrics) => void) | undefined;
 }
 
-/** What `createEndpointMonitor` returns. Both methods can be destructured. */
+/** The result of `createEndpointMonitor`. Both methods can be destructured. */
 export interface EndpointMonitor {
   /** Counts one refresh; the remedies call it. Throws nothing. */
   readonly record: (outcome: RefreshOutcome, durationMs: number) => void;
-  /** What was counted in this process within the window. Throws nothing. */
+  /** The counts of this process within the window. Throws nothing. */
   readonly getMetrics: () => EndpointMetrics;
 }
 

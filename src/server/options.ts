@@ -3,10 +3,10 @@ import { callback, check, duration } from './check.js';
 import { guarded } from './guarded.js';
 import type { Conflict, EndpointMonitor } from './monitor.js';
 
-/** What both remedies understand. */
+/** The options of both remedies. */
 export interface RemedyOptions {
   /**
-   * What becomes of a refresh while the store cannot be reached; default `'refuse'`.
+   * The answer to a refresh while the store cannot be reached; default `'refuse'`.
    *
    * - `'refuse'`: 503 with `Retry-After`. Nothing is spent and every session survives, but no access token is renewed until the store is back.
    * - `'pass'`: the request goes to the authorization server as if the remedy were not there. Duplicates then end sessions again.
@@ -30,7 +30,7 @@ export interface RemedyOptions {
    * schema) is reported once, as a warning of the process.
    */
   readonly onStoreError?: ((error: unknown) => void) | undefined;
-  /** What {@link createEndpointMonitor} returned: counts every refresh. Give it to the outermost remedy only; default: nothing is counted. */
+  /** The result of {@link createEndpointMonitor}: counts every refresh. Give it to the outermost remedy only; default: nothing is counted. */
   readonly monitor?: EndpointMonitor | undefined;
 }
 

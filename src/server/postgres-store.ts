@@ -183,7 +183,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   const sweep = async (): Promise<void> => void (await query(SQL.sweep, IDLE_MS, LONGEST_CLAIM_MS));
   const sweeper = createSweeper(sweep);
-  // What a process that died has left.
+  // Leftovers of a process that died.
   sweeper.dueIn(TIDY_MS / 60);
 
   const rotation: RotationStore = {

@@ -22,7 +22,7 @@ export type RedisClient =
 
 /** Options of `redisStore`. */
 export interface RedisStoreOptions {
-  /** What every key begins with; default `'{one-refresh}:'`. The braces keep all keys in one slot of a cluster. */
+  /** The beginning of every key; default `'{one-refresh}:'`. The braces keep all keys in one slot of a cluster. */
   readonly prefix?: string | undefined;
 }
 
@@ -254,7 +254,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
   return {
     rotation,
     versions,
-    // Redis deletes by itself. What is left of a sweep is the look whether the keys can be used.
+    // Redis deletes by itself. A sweep only looks whether the keys can be used.
     sweep: open,
     close: async () => {
       closed = true;

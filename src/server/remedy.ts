@@ -1,4 +1,4 @@
-// What both remedies do around a refresh.
+// The part that both remedies share around a refresh.
 import { guarded } from './guarded.js';
 import type { Conflict, RefreshOutcome } from './monitor.js';
 import type { CheckedOptions } from './options.js';
@@ -21,7 +21,7 @@ export interface Refresh {
   readonly next: TokenHandler;
 }
 
-/** What a remedy does at a refresh, and what it notes when a login begins and ends. */
+/** A remedy's work at a refresh, and its notes when a login begins and ends. */
 export interface RemedyCases {
   refresh(refresh: Refresh): Promise<Response>;
   /** @param key - digest of the first refresh token */

@@ -58,7 +58,7 @@ function credentialsOf({ form, headers }: TokenRequest): string | null {
 
 /**
  * The thumbprint of the key that a proof (RFC 9449 §4.2) proves. The address in it (`htu`) is left to the authorization server, which knows
- * its own; what a proof made for elsewhere would get is bound to the same key.
+ * its own; a proof made for elsewhere would get tokens bound to the same key.
  */
 async function provenKey(proof: string): Promise<string | undefined> {
   try {

@@ -23,9 +23,9 @@ export async function withClaim<T>(
   }
 }
 
-/** What became of a record. */
+/** The outcome of a record. */
 export interface Recording<T> {
-  /** What the store said; `undefined` if it could not be reached. */
+  /** The store's answer; `undefined` if it could not be reached. */
   readonly said: T | undefined;
   /** If the first try failed: the further ones, in the background. */
   readonly further: FurtherTries | undefined;

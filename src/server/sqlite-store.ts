@@ -90,7 +90,7 @@ async function connect(file: string): Promise<Connection> {
     // Of a process that died, perhaps.
     hadAnswers: true,
   };
-  // What a process that died has left.
+  // Leftovers of a process that died.
   sweepAll(connection);
   return connection;
 }

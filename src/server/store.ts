@@ -21,14 +21,14 @@ export interface SpentToken extends Requester {
   readonly answer: string | null;
 }
 
-/** What has become of a refresh token that somebody wants to spend. */
+/** The state of a refresh token that somebody wants to spend. */
 export type Claim =
   | { readonly state: 'claimed' }
   | { readonly state: 'pending' }
   | { readonly state: 'inactive' }
   | { readonly state: 'spent'; readonly spent: SpentToken };
 
-/** What a successful refresh leaves in the store. */
+/** The stored result of a successful refresh. */
 export interface Settlement {
   /** Digests of the request that spent the token. */
   readonly requester: Requester;
@@ -75,7 +75,7 @@ export interface RotationStore {
   deactivate(sessionId: string): Promise<void>;
 }
 
-/** What the version check found out about a request. */
+/** The version check's finding about a request. */
 export type VersionClaim =
   | { readonly state: 'claimed'; readonly sessionId: string; readonly newest: number }
   | {

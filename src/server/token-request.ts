@@ -51,7 +51,7 @@ export async function readTokenRequest(request: Request): Promise<TokenRequest |
       return refusal(400, 'A parameter is included more than once');
     names.add(name);
   }
-  // The body is whole now: what the client declared about its length and about its own connection is over.
+  // The body is whole now: the client's headers about length and connection no longer hold.
   const headers = new Headers(request.headers);
   for (const name of ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'expect'])
     headers.delete(name);

@@ -50,7 +50,7 @@ describe('set', () => {
     expect(JSON.stringify(before)).not.toContain('second');
   });
 
-  test('undefined: what every snapshot has stays, the rest goes', () => {
+  test('undefined: required members stay, the rest goes', () => {
     const coordinator = createFakeCoordinator({ status: undefined, version: undefined, subject: 'Ada' });
     expect(coordinator.getSnapshot()).toMatchObject({ status: 'signed-in', version: 1, subject: 'Ada' });
     coordinator.set({ role: undefined, subject: undefined });

@@ -8,11 +8,11 @@ import { causeOf } from '../core/sanitise.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from '../core/types.js';
 import type { AccessTokenOptions, TokenCoordinator } from '../types.js';
 
-/** What a fake coordinator shows: the snapshot and the tokens. */
+/** A fake coordinator's state: the snapshot and the tokens. */
 export interface FakeState extends Given<Snapshot> {
-  /** What `getAccessToken` and `peekAccessToken` give until `expiresAt`; default: none. */
+  /** The token that `getAccessToken` and `peekAccessToken` give until `expiresAt`; default: none. */
   readonly accessToken?: string | undefined;
-  /** What `peekIdToken` gives; default: none. */
+  /** The value of `peekIdToken`; default: none. */
   readonly idToken?: string | undefined;
 }
 
@@ -23,8 +23,8 @@ const always = new Set(['status', 'refreshStatus', 'role', 'storage', 'version']
 /** Options of `createFakeCoordinator`. */
 export interface FakeCoordinatorOptions extends FakeState {
   /**
-   * What a refresh brings: asked when `getAccessToken` finds no live token, or is forced. What it throws is what the callers get, and
-   * what the snapshot shows as `error`. Default: an access token that lives an hour.
+   * The result of a refresh: asked when `getAccessToken` finds no live token, or is forced. Callers get its error, and the snapshot shows it
+   * as `error`. Default: an access token that lives an hour.
    */
   readonly refresh?: ((options: AccessTokenOptions) => TokenResponse | Promise<TokenResponse>) | undefined;
 }
@@ -224,7 +224,7 @@ function fault(code: ErrorCode, details?: ErrorDetails): TokenCoordinatorError {
   return new TokenCoordinatorError(code, `The fake coordinator rejects with ${code}`, details);
 }
 
-/** What every snapshot has stays as it was where `undefined` is given; the rest goes. */
+/** Required members stay as they were where `undefined` is given; the rest goes. */
 function withoutGaps<T extends FakeState>(change: T): Omit<T, keyof Snapshot> & Partial<Snapshot> {
   const members = Object.entries(change).filter(([key, value]) => value !== undefined || !always.has(key));
   return Object.fromEntries(members) as Omit<T, keyof Snapshot> & Partial<Snapshot>;

@@ -33,7 +33,7 @@ async function world(
   const revoked: string[] = [];
   let current = 'refresh-1';
   const server = {
-    /** What the next one gets instead of a pair. */
+    /** The next one's answer instead of a pair. */
     refuse: undefined as Error | undefined,
   };
   const client = (by: Sent['by']): TokenClient => ({
@@ -209,7 +209,7 @@ describe('with a refresh worker', () => {
     expect(origin.asked).toEqual({ count: 1, served: 1 });
   });
 
-  test('asked while it is at work, it says so: who asked knows at once when it dies', async () => {
+  test('asked while it is at work, it says so: the asking tab knows at once when it dies', async () => {
     const { tabs, requests, origin } = await world();
     void tabs[0].getAccessToken(force).catch(() => {});
     await pass(50);
@@ -236,7 +236,7 @@ describe('with a refresh worker', () => {
     ]);
   });
 
-  test('what waiting does not heal is tried again by a forced call', async () => {
+  test('a forced call retries a fault that waiting does not heal', async () => {
     const { tabs, requests, server } = await world();
     server.refuse = new RefreshRejectedError({ error: 'invalid_client' });
     const refused = watch(tabs[0].getAccessToken(force));

@@ -25,8 +25,8 @@ export function registerWorker(
   };
 
   /**
-   * The worker of exactly this scope: a page without it would be given the one that controls it. What was found, or made,
-   * is kept from the garbage collector: Firefox (ESR 153) may later give the page an object for it that has no workers.
+   * The worker of exactly this scope: a page without it would be given the one that controls it. The registration is
+   * kept from the garbage collector: Firefox (ESR 153) may later give the page an object for it that has no workers.
    */
   async function find(): Promise<ServiceWorkerRegistration | undefined> {
     port.registration = await serviceWorker.getRegistration(scope);

@@ -8,7 +8,7 @@ import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
 import { readAsk } from './ask.js';
 import { createWorkerParticipant, type WorkerParticipant } from './worker-participant.js';
 
-/** What this worker does for one name. */
+/** This worker's part for one name. */
 export interface RefreshService {
   /** Calls `listener` for every event of this type that happens in this worker. Returns how to stop. */
   readonly on: TokenCoordinator['on'];

@@ -1,6 +1,6 @@
 import type { Handler } from './http.js';
 
-/** What a server that leaves CORS to its surroundings gets from them: pages of one origin may use it. */
+/** CORS for a server that leaves it to its surroundings: pages of one origin may use it. */
 export function withCors(origin: string, handler: Handler): Handler {
   return async (request) => {
     const response =

@@ -81,7 +81,7 @@ async function askEverywhere(tabs: Tab[]): Promise<unknown> {
   return answers[0];
 }
 
-/** What somebody else gets who has this refresh token. */
+/** The answer to somebody else with this refresh token. */
 async function replay(server: RealServer, refreshToken: string) {
   const body = new URLSearchParams({
     grant_type: 'refresh_token',

@@ -1,4 +1,4 @@
-/** What every shared part has to do, on real servers: records by compare-and-set, leases, messages. */
+/** The duties of every shared part, on real servers: records by compare-and-set, leases, messages. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

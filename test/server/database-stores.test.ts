@@ -38,7 +38,7 @@ const settlement: Settlement = {
 };
 const duplicate = { headers: { 'idempotency-key': 'k' } };
 
-/** A restart in the middle: what was answered before is answered again, and what waits is served afterwards. */
+/** A restart in the middle: an earlier answer is given again, and what waits is served afterwards. */
 function describeRestart(server: () => DatabaseServer, open: () => ServerStore): void {
   test('survives a server killed and restarted', { timeout: 60_000 }, async () => {
     const store = open();

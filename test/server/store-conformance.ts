@@ -1,4 +1,4 @@
-// What every store has to do, whatever database is behind it.
+// The duties of every store, whatever database is behind it.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Requester, ServerStore, Settlement } from 'one-refresh/server';
 

@@ -1,4 +1,4 @@
-/** `npm run coverage`: what the simulator reaches of the core, beside the unit tests. The same schedules every time. */
+/** `npm run coverage`: the simulator's reach in the core, beside the unit tests. The same schedules every time. */
 import { expect, test } from 'vitest';
 import { runSchedule } from '../../src/testing/simulator/run.js';
 import { regressions } from './regressions.js';

@@ -12,7 +12,7 @@ export interface Scenario {
   readonly plan: Partial<Plan>;
 }
 
-/** What happens, when, to whom, for how long (milliseconds). */
+/** Each event, with its time, victim and length (milliseconds). */
 type Act = readonly [kind: ActionKind, at: Action['at'], who: number, forMs?: number, chance?: number];
 
 interface Given {
@@ -529,7 +529,7 @@ export const scenarios: readonly Scenario[] = [
       ],
     }),
   },
-  //     A  sends ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ just before the deadline, whoever has asked since is let go
+  //     A  sends ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ just before the deadline, every later caller is let go
   {
     guard: 'who is let go is served a token that lives',
     within: 100,

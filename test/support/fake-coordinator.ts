@@ -10,7 +10,7 @@ export interface FakeCoordinator extends TokenCoordinator {
   ): void;
   /** Calls of `getAccessToken` so far. */
   asked: number;
-  /** What `getAccessToken` does. */
+  /** The behaviour of `getAccessToken` does. */
   answer: () => Promise<string>;
   /** How many are subscribed. */
   readonly subscribers: () => number;

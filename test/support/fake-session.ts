@@ -11,7 +11,7 @@ export interface FakeSession extends Pick<
   readonly token: () => string | undefined;
   /** Refreshes so far. Calls that meet one under way share it. */
   refreshes: number;
-  /** What a refresh does before its version is there. */
+  /** A refresh's work before its version is there. */
   beforeRefresh: () => Promise<void>;
   /** Begins a session, or ends it. */
   start(sessionId: string | undefined): void;

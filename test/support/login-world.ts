@@ -30,7 +30,7 @@ export interface LoginWorld {
   comeBack(answer?: Record<string, string | undefined>): void;
 }
 
-/** What the options of every test have in common. */
+/** The common options of every test. */
 export function optionsFor(world: LoginWorld, coordinator: LoginOptions['coordinator']): LoginOptions {
   return { coordinator, issuer: world.server.origin, clientId: CLIENT_ID, redirectUri: '/callback' };
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** What a request looked like on the wire. */
+/** A request on the wire. */
 export interface ReceivedRequest {
   readonly method: string;
   /** Path and query. */

@@ -251,7 +251,7 @@ export interface Tab extends TokenCoordinator {
   readonly hang: () => void;
 }
 
-/** What a tab has to do without; `answers`: its transport only hints that something changed. */
+/** The features that a tab lacks; `answers`: its transport only hints that something changed. */
 type Missing = 'locks' | 'channel' | 'answers';
 
 const eventTypes: EventType[] = [
@@ -273,7 +273,7 @@ export async function pass(ms: number): Promise<void> {
   await vi.advanceTimersByTimeAsync(ms);
 }
 
-/** What a promise comes to, without waiting for it: a value, an error's code, or `pending`. */
+/** A promise's state, without waiting for it: a value, an error's code, or `pending`. */
 export function watch<T>(promise: Promise<T>): { readonly outcome: () => T | string } {
   let outcome: T | string = 'pending';
   promise.then(

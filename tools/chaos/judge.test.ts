@@ -114,7 +114,7 @@ test('a loss counts as the price of a strict server only if its answer reached n
   );
 });
 
-test('who asked before it heard of a sign-in may be told that its session was replaced, and nobody in the end', () => {
+test('a tab that asked before it heard of a sign-in may be told that its session was replaced, and nobody in the end', () => {
   const struck = [{ kind: 'sign-in' as const, who: ['tab-1'], proof: 'bob signed in' }];
   expect(verdict({ struck, survivors: ['ERR_SIGNED_OUT', 'token'] }).violations).toEqual([]);
   expect(verdict({ struck, ends: ['ERR_SIGNED_OUT'] }).violations).toEqual([

@@ -1,4 +1,4 @@
-// What a round came to, by the server's log above all: no tab is believed about what was spent.
+// The result of a round, by the server's log above all: no tab is believed about what was spent.
 import type { TokenRequestEntry } from '../../demo/server/token-endpoint-log.js';
 import type { Mode } from './plan.js';
 import type { Evidence } from './round.js';
@@ -12,9 +12,9 @@ export interface Verdict {
   /** Each fault with whom it struck and the proof that it did. */
   struck: string[];
   missed: string[];
-  /** What each tab that was left had at the end. */
+  /** The state of each remaining tab at the end. */
   ends: string[];
-  /** Refresh requests as the server saw them: who, with which token, decided how, answered how. */
+  /** Refresh requests as the server saw them: sender, token, decision and answer. */
   requests: string[];
   /** Refresh tokens of which the authorization server was asked more than once. */
   spentTwice: number;
@@ -30,7 +30,7 @@ export interface Verdict {
   withoutToken: number;
   calls: number;
   violations: string[];
-  /** What was left word of, where something was violated. */
+  /** The evidence, where something was violated. */
   notes?: readonly Note[];
   ms: number;
 }
@@ -128,7 +128,7 @@ export function judge(evidence: Evidence, mode: Mode, server: ServerKind, refres
     ...(lost ? ['ERR_REAUTH_REQUIRED'] : []),
     ...(signedOut || wiped ? ['ERR_SIGNED_OUT'] : []),
   ];
-  // Who asked before it heard of the sign-in asked for somebody else.
+  // A tab that asked before it heard of the sign-in asked for somebody else.
   const early = kinds.has('sign-in') ? [...allowed, 'ERR_SIGNED_OUT'] : allowed;
   const astray = [
     ...ends.filter((end) => !allowed.includes(end)),

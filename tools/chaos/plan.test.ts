@@ -15,7 +15,7 @@ test('a seed replays the same plan, another one has another', () => {
   expect(planOf(7, 33, 'all', 'worker')).toEqual(rounds(50, 7, 'all', 'worker')[33]);
 });
 
-test('whoever dies does so at every moment, in every way, before any of it comes again', () => {
+test('deaths come at every moment, in every way, before any comes again', () => {
   const plans = rounds(75, 1, 'dying', 'worker');
   expect(new Set(plans.map(nameOf)).size).toBe(moments.length * 5 * 3);
   expect(plans.every(({ wire }) => wire === undefined)).toBe(true);

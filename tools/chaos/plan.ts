@@ -1,4 +1,4 @@
-// What happens to whom in a round, and when: all of it follows from the seed and the number of the round.
+// The strikes of a round, with victim and moment: all of it follows from the seed and the number of the round.
 import { seededRandom } from '../war/network.js';
 
 /** The moments of a refresh, in their order. */
@@ -11,9 +11,9 @@ export const moments = [
 ] as const;
 export type Moment = (typeof moments)[number];
 
-/** What ends, or stops, a tab. */
+/** The ways to end, or stop, a tab. */
 const deaths = ['close', 'reload', 'navigate', 'freeze', 'kill'] as const;
-/** What ends, or removes, the refresh worker. */
+/** The ways to end, or remove, the refresh worker. */
 const workerDeaths = ['worker-stopped', 'worker-killed', 'worker-unregistered'] as const;
 const others = [
   'offline',
@@ -36,7 +36,7 @@ export interface Strike {
   aheadMs?: number;
 }
 
-/** What happens on the way to the authorization server; each is proven by the server's log. */
+/** Faults on the way to the authorization server; each is proven by the server's log. */
 export const wires = [
   'slow',
   'slow-answer',
@@ -102,7 +102,7 @@ export function planOf(seed: number, round: number, selection: Selection, mode: 
       ? { kind, victim, aheadMs: pick([-1, 1]) * pick([60_000, 86_400_000]) }
       : { kind, victim };
   });
-  // What loads a page comes before the network goes, or there is none to be struck.
+  // Page loads come before the network goes, or there is none to be struck.
   strikes.sort((a, b) => Number(a.kind === 'offline') - Number(b.kind === 'offline'));
   return { ...common, moment, strikes, ...(wire && { wire }) };
 }

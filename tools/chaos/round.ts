@@ -9,16 +9,16 @@ import { within, type Note, type Tab, type World } from './world.js';
 export interface Evidence {
   plan: Plan;
   struck: Struck[];
-  /** What the plan wanted, and why it did not strike. */
+  /** The plan's strike, and why it did not happen. */
   missed: string[];
-  /** Who stood at the moment. */
+  /** The participant at the moment. */
   by?: string;
   entries: readonly TokenRequestEntry[];
   notes: readonly Note[];
   reports: TabReport[];
-  /** What each living tab ended with: `token`, or an error's code. */
+  /** The end state of each living tab: `token`, or an error's code. */
   ends: string[];
-  /** What the tabs that were left, or the next visit, had right after the refresh; before anybody woke or came back. */
+  /** The state of the remaining tabs, or the next visit, right after the refresh; before anybody woke or came back. */
   survivors: string[];
   locks: string[];
   complaints: string[];
@@ -104,7 +104,7 @@ export async function playRound(world: World, plan: Plan): Promise<Evidence> {
   prove(world, plan, struck, missed);
   const notes = (): Note[] => world.notes.filter(({ sessionId = '' }) => !world.pastSessions.has(sessionId));
   if (reports.some(({ snapshot }) => snapshot.status === 'reauth-required')) {
-    // Whoever found out may have left the word to a tab that is seen; and nobody is to say it again.
+    // The tab that found out may have left the word to a tab that is seen; and nobody is to say it again.
     await until(() => notes().some(({ what }) => what === 'reauth-required'), 8_000).catch(() => {});
     await sleep(500);
   }
@@ -216,7 +216,7 @@ async function quiet(tab: Tab, patienceMs: number): Promise<string[]> {
   return locks;
 }
 
-/** What they all say once they agree; or, if they do not, after a while. */
+/** Their common state once they agree; or, if they do not, after a while. */
 async function converge(tabs: readonly Tab[]): Promise<TabReport[]> {
   let reports: TabReport[] = [];
   const isOne = async (): Promise<boolean> => {
@@ -228,7 +228,7 @@ async function converge(tabs: readonly Tab[]): Promise<TabReport[]> {
   return reports;
 }
 
-/** What only the server, or a participant that went on, can say. */
+/** Facts that only the server, or a participant that went on, can tell. */
 function prove({ server, notes }: World, { wire }: Plan, struck: Struck[], missed: string[]): void {
   const fails = struck.findIndex(({ kind }) => kind === 'store-fails');
   const failed = notes.find(({ what }) => what === 'store-failed');

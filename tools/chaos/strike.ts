@@ -15,14 +15,14 @@ export interface Scene {
   /** Processes of the tabs that are to be killed, and those of workers. */
   pids: ReadonlyMap<Tab, number>;
   workerPids: readonly number[];
-  /** Who waits at the moment, and how they are let go. */
+  /** The participants that wait at the moment, and how they are let go. */
   by: string;
   gate: Gate;
-  /** What is to be undone when the refresh goes on. */
+  /** The clean-up when the refresh goes on. */
   soon: (() => Promise<void>)[];
-  /** What is to be undone at the end of the round. */
+  /** The clean-up at the end of the round. */
   later: (() => Promise<void>)[];
-  /** What the gate is opened with. */
+  /** The key of the gate. */
   orders: { failStoreMs?: number };
   /** The request that stands at the gate does not get through. */
   dropped: boolean;

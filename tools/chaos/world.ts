@@ -22,7 +22,7 @@ export interface WorldSettings {
   refreshTimeoutMs: number;
 }
 
-/** What a tab or the worker left word of. */
+/** The notes of a tab or the worker. */
 export interface Note {
   by: string;
   what: string;
@@ -35,7 +35,7 @@ export interface Note {
 
 /** A moment of the refresh at which somebody waits. */
 export interface Gate {
-  /** Who waits there. */
+  /** The participant that waits there. */
   readonly arrived: Promise<string>;
   release(orders?: object): void;
   /** Where the request itself stands still: its connection is reset. */
@@ -134,7 +134,7 @@ export class World {
   readonly complaints: string[] = [];
   server!: DemoServer;
   duplicates = 0;
-  /** Of earlier rounds: what is said of them is not this round's. */
+  /** Of earlier rounds: their reports are not this round's. */
   readonly pastSessions = new Set<string>();
   #browser: Browser;
   #settings: WorldSettings;
@@ -249,7 +249,7 @@ export class World {
   }
 
   async close(): Promise<void> {
-    // What is closed is gone: a worker would otherwise live on in the browser.
+    // A closed tab is gone: a worker would otherwise live on in the browser.
     const [tab] = this.there();
     if (tab && this.#settings.mode === 'worker') {
       await within(

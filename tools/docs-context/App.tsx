@@ -1,4 +1,4 @@
-// What the documentation's page shows.
+// The page of the documentation.
 export default function App(): null {
   return null;
 }

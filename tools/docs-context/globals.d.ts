@@ -1,4 +1,4 @@
-// What the documentation takes as given: the app's own code around each block.
+// The documentation takes this as given: the app's own code around each block.
 import type { TokenCoordinator, TokenResponse } from 'one-refresh';
 
 declare global {

@@ -1,4 +1,4 @@
-// What an app has in its own file of this name; the documentation imports it from there.
+// The content of an app's own file of this name; the documentation imports it from there.
 import { createTokenCoordinator, type TokenCoordinator } from 'one-refresh';
 import { createLogin, type Login } from 'one-refresh/login';
 import { refreshTokenGrant } from 'one-refresh/oauth';

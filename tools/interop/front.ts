@@ -1,4 +1,4 @@
-// What stands in front of each server: counts its token requests, may lose an answer, and may have our middleware in between.
+// The front of each server: counts its token requests, may lose an answer, and may have our middleware in between.
 import http from 'node:http';
 import type { TokenMiddleware } from 'one-refresh/server';
 import { close, listen, toRequest, writeResponse, type Handler } from '../../test/interop/http.js';
@@ -115,7 +115,7 @@ function forwardTo(port: number, request: Request, body: Buffer<ArrayBuffer>): P
   });
 }
 
-/** What is between two hops only is not handed on (RFC 9110 §7.6.1). */
+/** Headers between two hops only are not handed on (RFC 9110 §7.6.1). */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 
 function asResponse(

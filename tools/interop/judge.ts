@@ -1,4 +1,4 @@
-// What must hold on every server, and what each server is known to do.
+// The rules for every server, and each server's known behaviour.
 import type { Recipe } from '../../test/interop/servers/recipes.js';
 import type { DuplicateFigures } from './duplicates.js';
 import type { Figures, Step } from './scenario.js';

@@ -1,4 +1,4 @@
-// What one server goes through: ten tabs, five expiries, a replay from outside, a lost answer, a dead token, a sign-out.
+// The course of one server: ten tabs, five expiries, a replay from outside, a lost answer, a dead token, a sign-out.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endpointsOf } from '../../test/interop/code-flow.js';
 import type { Recipe } from '../../test/interop/servers/recipes.js';
@@ -6,7 +6,7 @@ import type { ClientSettings } from '../../test/interop/servers/real-server.js';
 import { OUTSIDE, type Front, type Refresh } from './front.js';
 import type { Outcome, Tabs } from './tabs.js';
 
-/** What happened to the session at one expiry. */
+/** The session's fate at one expiry. */
 export interface Step {
   readonly requests: number;
   /** A `Fate`, or what happened instead. */
@@ -34,7 +34,7 @@ export interface Figures {
     readonly answer: OutsideAnswer;
     readonly later: number;
   };
-  /** What the refresh token of the session was answered after the sign-out; `revoked` if there is an endpoint for that. */
+  /** The answer to the session's refresh token after the sign-out; `revoked` if there is an endpoint for that. */
   readonly signOut: OutsideAnswer & { readonly revoked: boolean };
   /** Errors that nobody caught in a tab. */
   readonly errors: readonly string[];
@@ -62,7 +62,7 @@ export async function runScenario(
   const spend = (refreshToken: string) =>
     post(tokenEndpoint, { grant_type: 'refresh_token', refresh_token: refreshToken });
 
-  /** One expiry; whoever was asked signs in again. */
+  /** One expiry; the asked tab signs in again. */
   async function step(): Promise<Step & { refreshes: Refresh[] }> {
     const before = front.refreshes.length;
     const outcome = await tabs.expire();

@@ -1,4 +1,4 @@
-// What is printed, and the page that is made of it.
+// The printed table, and the page that is made of it.
 import type { Measured } from './judge.js';
 import type { Duplicates } from './duplicates.js';
 import type { OutsideAnswer, Step } from './scenario.js';

@@ -6,7 +6,7 @@ import type { Send } from '../../test/interop/code-flow.js';
 export interface Outcome {
   /** Access tokens that expired and were replaced. */
   readonly expiries: number;
-  /** What the tabs' calls ended with: `token`, or error codes. Each once. */
+  /** The results of the tabs' calls: `token`, or error codes. Each once. */
   readonly answers: string[];
   /** Reasons of the `reauth-required` events, of all tabs. */
   readonly asked: string[];

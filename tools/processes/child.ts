@@ -3,7 +3,7 @@ import { createSessions, refreshTokenGrant } from '../../src/node/index.js';
 import { createRival, type Rival } from './rivals.js';
 import { openRedis, openShared, type Place } from './stores.js';
 
-/** What a child is started with. */
+/** The arguments of a child. */
 export interface ChildOptions extends Place {
   readonly way: 'one-refresh' | Rival;
   readonly url: string;

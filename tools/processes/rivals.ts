@@ -49,7 +49,7 @@ export function createRival(redis: Redis, url: string, kind: Rival): (session: s
     return pair.expiresAt > Date.now() ? pair.access : refresh(session, pair);
   }
 
-  /** SET NX PX around the refresh; the lock is deleted, whoever has it. */
+  /** SET NX PX around the refresh; the lock is deleted, even another process's. */
   async function asInTheArticle(session: string): Promise<string> {
     const lock = `lock:${session}`;
     for (;;) {

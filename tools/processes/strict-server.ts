@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 /** Where a request is held: before the server has decided on it, or with its answer written but not sent. */
 export type Moment = 'before' | 'after';
 
-/** What the server has seen of one session. */
+/** The server's view of one session. */
 export interface SessionLog {
   /** How often each refresh token was decided on. */
   readonly spent: Map<string, number>;

@@ -1,4 +1,4 @@
-// What the remedies cost at the token endpoint: the same refreshes one after another, without a network, with and without them.
+// The cost of the remedies at the token endpoint: the same refreshes one after another, without a network, with and without them.
 import { startDemoServer } from '../../demo/server/server.js';
 
 export interface AddedLatency {

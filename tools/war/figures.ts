@@ -1,4 +1,4 @@
-// What a campaign came to, by the server's own log and the tabs' clocks.
+// The result of a campaign, by the server's own log and the tabs' clocks.
 import type { TokenRequestEntry } from '../../demo/server/token-endpoint-log.js';
 import type { TabReport } from './page/main.js';
 

@@ -1,4 +1,4 @@
-// What a tab shows of itself: in its own frame, and on the lab page for those that are browser tabs of their own.
+// The display of a tab: in its own frame, and on the lab page for those that are browser tabs of their own.
 import { CROWN_PATH } from '../components/crown.js';
 import type { TabState } from './messages.js';
 import { LIFE_S } from './server.js';

@@ -18,7 +18,7 @@ export interface LabState {
   busy: boolean;
   /** Somebody has to sign in again. */
   lost: boolean;
-  /** What came of the last round, in words. */
+  /** The last round's result, in words. */
   news: string;
 }
 
@@ -77,7 +77,7 @@ export function createLab(): Lab {
     const turn = Math.floor(opened++ / NAMES.length);
     return turn === 0 ? name : `${name} ${turn + 1}`;
   };
-  /** What is asked for while something else is under way is not done later either: whoever asked has seen something else by then. */
+  /** A request made while something else is under way is not done later either: the asking code has seen something else by then. */
   const alone =
     <Given extends unknown[]>(act: (...given: Given) => Promise<void>) =>
     async (...given: Given): Promise<void> => {

@@ -1,4 +1,4 @@
-// What the lab page and its tabs tell each other, beside everything that they compare. Never a token.
+// The messages between the lab page and its tabs, beside everything that they compare. Never a token.
 
 export interface TabState {
   tab: string;

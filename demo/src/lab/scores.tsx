@@ -1,7 +1,7 @@
 import { modes } from '../rivals/modes.js';
 import { medianWait, noScore, percent, perExpiry, type Score } from './score.js';
 
-/** What each way came to, since it was last chosen. */
+/** The result of each way, since it was last chosen. */
 export function Scores({ scores, current }: { scores: Readonly<Record<string, Score>>; current: string }) {
   return (
     <section className="card scores" aria-labelledby="scores">

@@ -1,4 +1,4 @@
-// What the lab page asks of the demo's server.
+// The lab page's requests to the demo's server.
 import type { FaultRule } from '../../server/faults.js';
 import type { Mode } from '../rivals/modes.js';
 

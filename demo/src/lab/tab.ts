@@ -82,7 +82,7 @@ function state(): TabState {
 }
 
 function report(): void {
-  // What happens while this page goes is not news of a tab.
+  // Events while this page goes are not news of a tab.
   if (gone) return;
   const now = state();
   line.post({ type: 'state', state: now });

@@ -36,7 +36,7 @@ export function Waits({ scores, current }: WaitsProps) {
   const lines: Line[] = modes
     .map(({ name }, n) => ({ name, n, waits: (scores[name] ?? noScore).waits.slice(-SHOWN) }))
     .filter(({ waits }) => waits.length > 0);
-  // The scores are new objects twice a second; what is drawn changes once per round.
+  // The scores are new objects twice a second; the drawing changes once per round.
   const drawn = JSON.stringify([lines, current, theme, width]);
   useEffect(() => {
     if (place.current === null || lines.length === 0 || width === 0) return undefined;

@@ -12,7 +12,7 @@ const SETTLE_MS = 200;
 
 export function createClientLock(options: RivalOptions): TokenSource {
   const storage = tokenStorage(options.name);
-  /** What the lab declared to be over. */
+  /** The token that the lab declared to be over. */
   let expired = { login: 0, version: 0 };
   const fresh = (stored: StoredTokens | undefined): stored is StoredTokens =>
     isFresh(stored) && !(stored.login === expired.login && stored.version <= expired.version);

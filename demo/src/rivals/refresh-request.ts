@@ -1,4 +1,4 @@
-// One refresh by hand (RFC 6749 §6): what it brought, in the four ways in which it can end.
+// One refresh by hand (RFC 6749 §6): its result, in the four ways in which it can end.
 import { toStored, type StoredTokens } from './stored-tokens.js';
 import type { Login } from './token-source.js';
 

@@ -1,4 +1,4 @@
-// What the lab and `npm run war` compare: several ways for a tab to come by an access token.
+// The subject that the lab and `npm run war` compare: several ways for a tab to come by an access token.
 
 export interface TokenSource {
   /** A token that is live by this tab's clock, without a request. */

@@ -16,7 +16,7 @@ const LOOK_MS = 10;
 
 export function createUncoordinated(options: RivalOptions): TokenSource {
   const storage = tokenStorage(options.name);
-  /** What the lab declared to be over. */
+  /** The token that the lab declared to be over. */
   let expired = { login: 0, version: 0 };
   const fresh = (stored: StoredTokens | undefined): stored is StoredTokens =>
     isFresh(stored) && !(stored.login === expired.login && stored.version <= expired.version);
@@ -31,7 +31,7 @@ export function createUncoordinated(options: RivalOptions): TokenSource {
       case 'conflict':
         return neighboursPair(held, result.currentVersion);
       case 'invalid_grant':
-        // What a neighbour stored meanwhile is left alone, which is more care than many applications take.
+        // A pair that a neighbour stored meanwhile is left alone, which is more care than many applications take.
         if (storage.read()?.refreshToken === held.refreshToken) storage.clear();
         throw new SessionLostError();
     }

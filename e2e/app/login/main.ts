@@ -3,7 +3,7 @@ import { createTokenCoordinator } from 'one-refresh';
 import { createLogin, requireSession, type LoginError, type LoginOptions } from 'one-refresh/login';
 import { refreshTokenGrant } from 'one-refresh/oauth';
 
-/** What a test wants otherwise; kept where every page of the browser finds it. */
+/** The options of a test; kept where every page of the browser finds it. */
 export type LoginPageOptions = Partial<
   Pick<LoginOptions, 'scope' | 'resource' | 'parameters' | 'dpop' | 'par'>
 > & {
@@ -42,14 +42,14 @@ const page = {
   coordinator,
   login,
   requireSession,
-  /** What became of `finish()`. */
+  /** The outcome of `finish()`. */
   finished: await login.finish().then(
     (done) => ({ done }),
     (error: unknown) => ({ error: failureOf(error as LoginError) }),
   ),
-  /** The browser was sent away; what comes next is another page. */
+  /** The browser was sent away; another page comes next. */
   left: false,
-  /** What became of a popup; `undefined` while it is open. */
+  /** The outcome of a popup; `undefined` while it is open. */
   popup: undefined as { error?: ReturnType<typeof failureOf> } | undefined,
   async callApi(): Promise<number> {
     const url = new URL('/api/me', location.href).href;

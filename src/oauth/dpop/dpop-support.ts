@@ -23,7 +23,7 @@ export interface ProvenRequest {
 }
 
 /**
- * What a client needs to use tokens that are bound to a key (RFC 9449). `refreshTokenGrant({ dpop: true })` loads it when needed; in a service
+ * The code that a client needs to use tokens that are bound to a key (RFC 9449). `refreshTokenGrant({ dpop: true })` loads it when needed; in a service
  * worker, where code cannot be loaded later, it is given instead: `refreshTokenGrant({ dpop: dpopSupport })`.
  */
 export interface DPoPSupport {

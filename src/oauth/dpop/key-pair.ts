@@ -16,7 +16,7 @@ export async function makeKeyPair(): Promise<CryptoKeyPair> {
 }
 
 /**
- * What is wrong with a key for DPoP; `undefined` if nothing. A key that came out of the store may have been put there by a script: one that
+ * The fault of a key for DPoP; `undefined` if nothing. A key that came out of the store may have been put there by a script: one that
  * can be exported, or whose halves do not belong together, is none that this library has made.
  */
 export async function faultOf(keyPair: unknown): Promise<string | undefined> {

@@ -1,12 +1,12 @@
 import { ES256 } from './key-pair.js';
 
-/** What a proof is for. */
+/** The subject of a proof. */
 export interface ProofClaims {
   readonly url: string;
   readonly method: string;
   /** Of a request to an API; its hash goes into the proof. */
   readonly accessToken?: string | undefined;
-  /** What the server wants to see again. */
+  /** The nonce that the server wants to see again. */
   readonly nonce?: string | undefined;
   /** The server's time; epoch milliseconds. */
   readonly now: number;

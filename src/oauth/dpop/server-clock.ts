@@ -12,13 +12,13 @@ const CORRECTION_MS = 10_000;
 
 /**
  * How far this computer's clock is from a server's, milliseconds. A proof says when it was made and is refused if that is wrong by more than a
- * minute or so. The clock is taken to be right until that server has refused a proof. What it then says counts for itself alone: otherwise an
+ * minute or so. The clock is taken to be right until that server has refused a proof. Its word then counts for itself alone: otherwise an
  * API could have proofs for the authorization server made for a time to come.
  */
 const skews = new Map<string, { readonly skewMs: number; readonly correctedAt: number }>();
 
 const skewId = (server: string): string => `clock:${server}`;
-/** What tokens say about the time is a hint for that moment only, since a server may well issue the same token twice. */
+/** The time in tokens is a hint for that moment only, since a server may well issue the same token twice. */
 const hintId = (sessionId: string): string => `issued:${sessionId}`;
 
 async function load(server: string): Promise<{ readonly skewMs: number; readonly correctedAt: number }> {

@@ -227,6 +227,6 @@ function leave(world: World, who: Participant, then: () => void): void {
   tab.tell('leave');
   who.left = true;
   world.network.orphan(tab);
-  // What the last task of a page sent off is on its way.
+  // Messages that a page's last task sent are on their way.
   world.scheduler.at(0, then);
 }

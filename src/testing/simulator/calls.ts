@@ -56,7 +56,7 @@ export function createCalls(
         `calls ${kind}${forceRefresh ? ' (force)' : ''}${resource ? ` for ${resource}` : ''} #${call.number}`,
     );
     const settle = (outcome: NonNullable<Call['outcome']>): void => {
-      // What a page that has died would have said, nobody hears.
+      // Nobody hears the words of a page that has died.
       if (!by.tab.alive() || !by.waiting.delete(call)) return;
       call.outcome = outcome;
       note?.(by, () => `#${call.number} settles: ${outcome.code ?? 'ok'}`);

@@ -50,10 +50,10 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     }
   }
 
-  /** I4: what a tab had not read yet when it was told to sign out is over, too; with a store that can be read. */
+  /** I4: a session that a tab had not read yet when it was told to sign out is over, too; with a store that can be read. */
   function checkSignOut({ by, unread, outcome }: Call): void {
     if (unread === undefined || outcome?.code !== undefined || truth.storeReset()) return;
-    // Who has no store for good knows only what he hears.
+    // A tab that has no store for good knows only messages.
     const state = by.state();
     if (state?.storage === 'indexeddb' || state?.unread) by.over.add(unread);
   }
@@ -62,7 +62,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
   const inVain = new Map<Participant, { ms: number; readonly from: number; until: number }>();
 
   /**
-   * I3: one tab that stands still holds nobody up for longer than T + R, and a moment; what earlier calls of a tab have waited counts.
+   * I3: one tab that stands still holds nobody up for longer than T + R, and a moment; the waits of earlier calls of a tab count.
    * Judged where nothing else is wrong, and where it stands still once. A tab that wakes shows that it lives, and the wait for it begins anew:
    *
    *     A  holds the lock, stands still ──╮ wakes, sends, stands still again ──────────────╮
@@ -83,7 +83,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     const { prepareMs } = plan;
     const calm = Object.keys(world.stats.faults).every((fault) => fault === 'suspend') && prepareMs <= 400;
     if (!calm || !plan.locks || standstills > 1 || still.includes(by) || by.left || by.closed) return;
-    // (It had its turn: what follows is the server's answer.)
+    // (It had its turn: the server's answer follows.)
     if (world.network.exchanges().some(({ tab, begunAt }) => tab === by.tab && begunAt >= series.from))
       return;
     // (By its default limit one call is enough.)
@@ -151,7 +151,7 @@ function expected({ outcome, options }: Call): boolean {
   );
 }
 
-/** What timers may be late: they are throttled in hidden tabs, and by a little everywhere. */
+/** The lateness of timers: they are throttled in hidden tabs, and by a little everywhere. */
 export function lateness({ by }: Call): number {
   return by.tab.throttled() + 50;
 }

@@ -22,7 +22,7 @@ export function beginsJournal(before: State | undefined, { flight }: State): boo
 }
 
 /**
- * What keeps the herd calm: nobody refreshes what nobody wants (I1), all wait as one after a failure, one silent tab is
+ * The rules that keep the herd calm: nobody refreshes what nobody wants (I1), all wait as one after a failure, one silent tab is
  * replaced once (I3), and a page that leaves or freezes keeps no lock (I9).
  */
 export function checkConduct(world: World, truth: Truth, violate: Violate): Check {
@@ -30,7 +30,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   const { now, at } = scheduler;
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   let theft: { by: Participant; at: number } | undefined;
-  /** Who last won an election without a store, and in which term of which session and version. */
+  /** The last winner of an election without a store, and in which term of which session and version. */
   let elected: { by: Participant; at: number; term: string } | undefined;
   /** The term that each heard had been won, of a version that it had not heard of. */
   const outran = new Map<Participant, string>();
@@ -43,7 +43,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   /** The version that each participant wanted to spend when it wrote its journal. */
   const prepared = new Map<Participant, number | undefined>();
 
-  /** Names a failure, whoever has a copy of it. */
+  /** Names a failure, in any tab's copy. */
   const failureIn = (journal: Journal | undefined): string | undefined =>
     journal?.failure && `${journal.by} ${journal.attempt} ${journal.failure.at}`;
 
@@ -60,7 +60,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const { sessionId, version, journal } = event.message;
         const { retryInMs = 0, error, fault } = journal?.failure ?? {};
         const failure = failureIn(journal);
-        // What waiting does not heal waits for a person.
+        // A fault that waiting does not heal waits for a person.
         const isPatient = failure && error === undefined && !fault;
         // News, unless it lay in the queue of a page that stood still, or the store had it.
         const isNews = by.tab.lastStill() < now() - 1_000 && failureIn(before?.record?.journal) !== failure;
@@ -91,7 +91,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       for (const effect of effects) {
         if (effect.type === 'lock' && effect.mode === 'steal') stolen(by, after);
         if (effect.type !== 'send') continue;
-        // (Who asked for it may have run out of patience since; what they asked for is due all the same.)
+        // (Who asked for it may have run out of patience since; their tokens are due all the same.)
         if (prepared.get(by) !== effect.attempt.version && !isWanted(after, by)) {
           violate('I1', `${by.tab.name} refreshes version ${effect.attempt.version}, which nobody asked for`);
         }
@@ -121,7 +121,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       const begun = by.state()?.record?.sessionId === after.sessionId;
       // (A tab without a store knows only what it heard; the session that it began then is written later.)
       const polite = truth.politeFamilies.get(after.subject ?? '') === by && !begun;
-      // What the store holds may be over, as only memory knows: lost, or replaced without a store by a session that is over.
+      // The stored session may be over, as only memory knows: lost, or replaced without a store by a session that is over.
       //
       //     store  A ───────────────────────────────────────────────────────▶ C
       //     B      (no store) signs in, is signed out ─╮                      │
@@ -160,7 +160,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     return `${idempotencyKey(position)} n${position.term}`;
   }
 
-  /** I3: who has just learned of a leader does not stand against it, be its plan for a term without one as old as it may. */
+  /** I3: a tab that has just learned of a leader does not stand against it, be its plan for a term without one as old as it may. */
   function electing(by: Participant, { record, me, options }: State): void {
     const known = now() - learned.get(by)!;
     if (record?.leader && record.leader !== me && known < options.leaderTimeoutMs)

@@ -7,7 +7,7 @@ import { readToken } from './server.js';
 import type { World } from './world.js';
 
 /**
- * What holds beside a script of the origin that writes and posts anything. It can sign the user out, replace the session, spend and
+ * The promises next to a script of the origin that writes and posts anything. It can sign the user out, replace the session, spend and
  * read tokens, and mix those that it knows: none of that is a violation. These are:
  *
  * - H1: something throws.
@@ -15,13 +15,13 @@ import type { World } from './world.js';
  * - H3: a caller is given a token of another session, or for another audience, than it asked for, or such a refresh token is sent.
  * - H4: more steps, messages or requests than a few for each thing that was said or asked.
  * - H5: after one sign-in, once the script has stopped, not everybody is served from that session.
- * - H6: what is malformed is believed.
+ * - H6: malformed input is believed.
  */
 export interface HostileChecks {
   readonly check: Check;
-  /** What the honest said, to be said again. */
+  /** The honest tabs' messages, to be said again. */
   readonly said: readonly object[];
-  /** The script says so; what it mixes is its own doing. */
+  /** The script says so; mixed parts are its own doing. */
   readonly forged: (record: unknown) => void;
   /** From now on nobody is hostile, and this tab signs in. */
   readonly healing: (by: Participant) => void;
@@ -46,7 +46,7 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
   let healer: Participant | undefined;
   let session: string | undefined;
 
-  /** What of a record does not look like one; in other words than those of the parser. */
+  /** The parts of a record that do not look like one; in other words than those of the parser. */
   function fault(value: unknown, name = ''): string | undefined {
     if (value === undefined) return undefined;
     if (typeof value === 'string') return value.length > 2 ** 20 ? `${name} is too long` : undefined;

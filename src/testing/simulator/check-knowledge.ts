@@ -11,13 +11,13 @@ import type { World } from './world.js';
 /** Milliseconds that timers may be early by rounding. */
 const SLACK_MS = 50;
 
-/** What somebody knew, and since when. */
+/** A participant's knowledge, and since when. */
 interface Knowledge {
   record: SessionRecord | undefined;
   readonly since: number;
 }
 
-/** Who asked for a refresh of which version, and what became of it. */
+/** The asker of each refresh, its version and its outcome. */
 interface Question {
   readonly from: string;
   readonly version: string;
@@ -35,7 +35,7 @@ function isSame(one: Position | undefined, other: Position | undefined): boolean
 }
 
 /**
- * What is known is kept for as long as it counts, and told to who asks: that a token was sent (I1), for how long at least (I1), that it
+ * Knowledge is kept for as long as it counts, and told to who asks: that a token was sent (I1), for how long at least (I1), that it
  * is dead (I1), and every pair that may be the one that lives (I2). Each is judged where it is lost, since what comes of it takes more
  * misfortunes, most of which excuse it.
  */
@@ -43,15 +43,15 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   const T = plan.options.refreshTimeoutMs ?? 30_000;
   const { now } = scheduler;
 
-  /** What each participant knows of its version's journal. */
+  /** Each participant's knowledge of its version's journal. */
   const known = new Map<Participant, Knowledge>();
-  /** What it knew, and for how long, when it began to write its own. */
+  /** Its knowledge, and for how long, when it began to write its own. */
   const basis = new Map<Participant, { readonly record: SessionRecord; readonly waited: number }>();
   /** The question that each read of the store is to answer. */
   const questions = new Map<unknown, Question>();
-  /** Who waits for an answer to its question: until it has sent, or its turn is over. */
+  /** Participants that wait for an answer to their question: until it has sent, or its turn is over. */
   const asking = new Set<string>();
-  /** What was kept from each asker, and by whom: that this version is lost. */
+  /** Knowledge kept from each asker, and by whom: that this version is lost. */
   const silenced = new Map<string, { version: string; by: Participant }>();
 
   function compare(whose: string, was: SessionRecord | undefined, record: SessionRecord | undefined): void {
@@ -72,8 +72,8 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   }
 
   /**
-   * Who is asked for a refresh, and knows that the session is lost, says so, or a dead token is sent once more. What counts is what it
-   * knows when the store has answered, or not; afterwards it hears of a loss like everybody else:
+   * A tab that is asked for a refresh, and knows that the session is lost, says so, or a dead token is sent once more. Its knowledge counts
+   * when the store has answered, or not; afterwards it hears of a loss like everybody else:
    *
    *     A (no store)  asks ─╮                              ╭╳ (lost)        sends
    *     B                   ╰────▶ hears, says that it is lost

@@ -10,7 +10,7 @@ import type { World } from './world.js';
 export function checkSessions(world: World, truth: Truth, violate: Violate): Check {
   const { server, plan } = world;
   const judged = new Set<string>();
-  /** Who said of each version that it is lost, and has not gone since. */
+  /** The participants that called each version lost, and have not gone since. */
   const announced = new Map<string, { by: Participant; at: number }[]>();
 
   /** The server's definitive word about this very refresh token was heard. */
@@ -63,8 +63,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
   }
 
   /**
-   * A spare that its sibling had superseded before it came was tried only because that one, the pair at hand, was refused: what
-   * is to be excused is its end.
+   * A spare that its sibling had superseded before it came was tried only because that one, the pair at hand, was refused: its
+   * end is to be excused.
    *
    *     server  r1 ─▶ r2, r1 ─▶ r3 (r2 is dead)   r3 ─▶ r4, unheard   r3 refused             r2 refused
    *     tabs    r3 committed, r2 its spare         in doubt            r2 becomes the pair    lost
@@ -90,7 +90,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     world.scheduler.at(1, () => by.over.add(sessionId));
   }
 
-  /** Who knows better hears that a session is lost, and says so: its sender does not go on believing it. */
+  /** A tab that knows better hears that a session is lost, and says so: its sender does not go on believing it. */
   function contradicted(by: Participant, known: SessionRecord, from: string): void {
     const at = world.scheduler.now();
     world.scheduler.at(2_000, () => {
@@ -131,7 +131,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       // (Without locks the first attempt of a version has nobody to wait for.)
       if (outcome === 'lost' && (plan.locks || request.attempt > 1)) early.set(refreshToken, now());
       const refusedAt = early.get(refreshToken) ?? -Infinity;
-      // Whoever was not there when the other one was refused could not be waited for.
+      // A tab that was not there when the other one was refused could not be waited for.
       const wasThere = Math.max(tab.lastStill(), by.returnedAt) < refusedAt - 50;
       if (outcome !== 'tokens' || by.left || !wasThere || now() - begunAt > 2 * T) return;
       const given = world.database.value();
@@ -158,7 +158,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       }
       if (record === was) return;
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(record);
-      // Whoever hears that one of two pairs is dead cannot tell which is meant; who was told so by the server can.
+      // A tab that hears that one of two pairs is dead cannot tell which is meant; a tab that the server told can.
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {
         const { ended, refreshToken } = event.result.record!;
         if (ended?.kind === 'reauth-required' && !isRefused(refreshToken))

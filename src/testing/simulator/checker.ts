@@ -15,7 +15,7 @@ import type { Call, Participant } from './participant.js';
 import { createTruth, type Truth } from './truth.js';
 import type { World } from './world.js';
 
-/** What an observer who sees everything knows, and what he holds against the protocol. */
+/** The knowledge of an observer who sees everything, and his complaints about the protocol. */
 export interface Checker extends Required<Check> {
   readonly truth: Truth;
   /** The first thing that was wrong. */

@@ -6,7 +6,7 @@ import type { Scheduler } from './scheduler.js';
 import type { Tab } from './tab.js';
 
 /**
- * What may go wrong with one operation. `unopened`: the database could not be opened. `refused`: it failed and wrote
+ * The faults of one operation. `unopened`: the database could not be opened. `refused`: it failed and wrote
  * nothing. `unsure`: it was written, and reported as failed. `slow`: it takes seconds. `hung`: no answer within the
  * adapter's limit, and nothing was written; `hung-written`: it was.
  */

@@ -6,7 +6,7 @@ import { count, type World } from './world.js';
 
 /** A script of the origin that writes and posts anything, at any time, until the calm. */
 export interface Hostile {
-  /** What it does and when; any of it can be spared. */
+  /** Its actions and their times; any of it can be spared. */
   readonly acts: readonly { readonly id: string; readonly at: number }[];
   readonly act: (id: string, note: (what: string) => void) => void;
 }

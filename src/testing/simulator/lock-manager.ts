@@ -17,12 +17,12 @@ interface Request {
 /** The locks of the simulated origin, as the browser process keeps them. */
 export interface LockManager {
   readonly portOf: (tab: Tab) => LockPort;
-  /** Who holds what, or waits for it. */
+  /** The holders of locks, and those that wait. */
   readonly list: () => { readonly tab: Tab; readonly name: string; readonly held: boolean }[];
   readonly holds: (tab: Tab, name: string) => boolean;
   /** All leases are forgotten, and nobody is told. */
   readonly forget: () => void;
-  /** It has happened to leases that may be missed still. What they would have prevented is the exception that such a store forces. */
+  /** It has happened to leases that may be missed still. The events they would have prevented are the exception that such a store forces. */
   readonly forgotten: () => boolean;
 }
 

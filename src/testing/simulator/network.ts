@@ -8,7 +8,7 @@ import { idTokenOf, type Server, type ServerAnswer } from './server.js';
 import type { Tab } from './tab.js';
 
 /**
- * What may go wrong with one request. `…-request`: before the server saw it; `…-answer`: after it acted. `duplicate`:
+ * The faults of one request. `…-request`: before the server saw it; `…-answer`: after it acted. `duplicate`:
  * the browser sent it twice, silently, and the page has the second answer.
  */
 export type RequestFault =
@@ -39,11 +39,11 @@ export interface Exchange {
   readonly begunAt: number;
   readonly sentAt: number;
   readonly fault: RequestFault | undefined;
-  /** What the server said, if the request arrived. */
+  /** The server's answer, if the request arrived. */
   answer: ServerAnswer | undefined;
   /** Tokens that the server gave in answers that nobody will ever read. */
   unread: TokenResponse[];
-  /** What the page's code came to know. */
+  /** The page's own view of the answer. */
   outcome: 'tokens' | 'foreign' | 'lost' | 'conflict' | 'unavailable' | 'rejected' | 'unheard' | undefined;
   heardAt: number | undefined;
 }
@@ -59,7 +59,7 @@ export interface NetworkHooks {
 export interface Network {
   readonly send: (tab: Tab, request: RefreshRequest, begunAt: number) => Promise<TokenResponse>;
   readonly exchanges: () => readonly Exchange[];
-  /** The page has gone: what has not reached the server may never do so. */
+  /** The page has gone: a request still on its way may never reach the server. */
   readonly orphan: (tab: Tab) => void;
 }
 

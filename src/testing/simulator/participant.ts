@@ -13,7 +13,7 @@ export interface Call {
   readonly by: Participant;
   readonly kind: 'get' | 'session' | 'sign-out';
   readonly options: AccessTokenOptions;
-  /** What this tab showed at that moment: whose session, which version. */
+  /** This tab's state at that moment: whose session, which version. */
   readonly session: string | undefined;
   readonly version: number;
   /** The token that it had then. */
@@ -31,11 +31,11 @@ export interface Participant {
   readonly tab: Tab;
   /** Which configuration of the app it runs: its server and client. */
   readonly app: number;
-  /** What the user's code of a page has; a worker has none. */
+  /** The user's code of a page; a worker has none. */
   readonly coordinator: TokenCoordinator;
-  /** What a process does before each call. */
+  /** A process's step before each call. */
   readonly reread?: () => void;
-  /** What pages ask of a worker; a page is asked nothing. */
+  /** Pages' requests to a worker; a page is asked nothing. */
   readonly serve?: WorkerParticipant['serve'];
   /** As of its last step. */
   readonly state: () => State | undefined;
@@ -103,7 +103,7 @@ export function createParticipant(
   return Object.assign(participant, { coordinator, ...(process && { reread: process.reread }) });
 }
 
-/** As `one-refresh/node` makes it, without its own timers: what others hear is that something has changed. */
+/** As `one-refresh/node` makes it, without its own timers: the others hear only of a change. */
 function createProcess(
   options: CheckedOptions,
   { locks, channel, store, clock, observe }: Ports,

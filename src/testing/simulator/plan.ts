@@ -6,7 +6,7 @@ import type { Random } from './random.js';
 import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
-/** `no-faults`: what every app does all day. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. */
+/** `no-faults`: the daily work of every app. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. */
 export type Profile =
   'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps' | LeaseProfile;
 /** Processes in place of pages, with leases for locks, and everything that befalls them. On a `folder`'s machine the death of a process is seen. */
@@ -27,7 +27,7 @@ export interface Action {
 }
 
 export type ActionKind =
-  // What users and apps do.
+  // Actions of users and apps.
   | 'get'
   | 'get-other-audience'
   | 'get-fresh'
@@ -41,7 +41,7 @@ export type ActionKind =
   | 'close'
   | 'hide'
   | 'focus'
-  // What browsers and machines do.
+  // Actions of browsers and machines.
   | 'prerender'
   | 'close-tab'
   | 'crash'
@@ -53,7 +53,7 @@ export type ActionKind =
   | 'throttle'
   | 'jump'
   | 'browser-crash'
-  // What networks, stores and servers do.
+  // Actions of networks, stores and servers.
   | 'offline'
   | 'server-down'
   | 'store-down'
@@ -143,7 +143,7 @@ const PHASES: readonly (Phase | 'written' | 'journaled')[] = [
   'probing',
   'probing',
   'journaling',
-  // The same for a write-ahead: what only the check before the send can save.
+  // The same for a write-ahead: only the check before the send can save it.
   'journaled',
   'sending',
   'committing',
@@ -193,7 +193,7 @@ const FAULTS: readonly ActionKind[] = [
 const LEASES: readonly Profile[] = ['redis', 'postgres', 'folder'];
 const ALL_AT_ONCE: readonly Profile[] = ['everything', 'worker', 'two-apps', ...LEASES];
 
-/** What befalls processes: nobody tells them that they stand still. */
+/** The faults of processes: nobody tells them that they stand still. */
 const PROCESS_FAULTS: readonly ActionKind[] = [
   'crash',
   'crash',

@@ -33,7 +33,7 @@ export interface RunOptions {
   /** Names of faults and actions to leave out. */
   readonly spared?: ReadonlySet<string>;
   readonly trace?: boolean;
-  /** What of its plan is made by hand instead of drawn. */
+  /** The parts of its plan that are made by hand instead of drawn. */
   readonly plan?: Partial<Plan> | undefined;
 }
 
@@ -131,7 +131,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     notes,
   };
 
-  /** The faults end, whoever lives wakes up and wants a token; then comes silence. */
+  /** The faults end, every living tab wakes up and wants a token; then comes silence. */
   async function settle(): Promise<void> {
     const T = plan.options.refreshTimeoutMs ?? 30_000;
     world.calm = true;
@@ -193,7 +193,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
     checker.hostile!.healed();
   }
 
-  /** Nothing moves any more; then the store is wiped, and somebody opens: whoever knows the session writes it back. */
+  /** Nothing moves any more; then the store is wiped, and somebody opens: a tab that knows the session writes it back. */
   async function wipeAndOpen(): Promise<void> {
     const holder = participants
       .filter(({ tab, closed }) => tab.running() && !closed)

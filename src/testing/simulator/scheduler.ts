@@ -3,7 +3,7 @@ export interface Scheduler {
   readonly now: () => number;
   /** Runs `task` once, `delayMs` from now. */
   readonly at: (delayMs: number, task: () => void) => Task;
-  /** What has not run yet never will. */
+  /** A task that has not run yet never will. */
   readonly cancel: (task: Task) => void;
   /** Runs everything up to `until`, or until `stop()` says so. Resolves with what is left to run. */
   readonly run: (until: number, stop: () => boolean) => Promise<void>;
@@ -84,7 +84,7 @@ export function createScheduler(): Scheduler {
       live--;
     },
     async run(until, stop) {
-      // What was set going before the first task.
+      // The effects set going before the first task.
       for (let turn = 0; turn < TURNS; turn++) await aTurn;
       while (heap.length > 0 && heap[0]!.time <= until && !stop()) {
         const task = pop();

@@ -19,7 +19,7 @@ export async function shrink(seed: number, profile: Profile, found: Result): Pro
       });
       if (result.violation?.invariant === invariant) {
         for (const name of left) spared.add(name);
-        // What did not happen because of it need not be spared, and what happens now instead can be.
+        // An event that did not happen because of it need not be spared, and what happens now instead can be.
         needed = [...new Set(result.injected)];
         changed = true;
       } else start += size;

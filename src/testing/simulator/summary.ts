@@ -93,7 +93,7 @@ function median(histogram: readonly (number | null)[]): number {
   return 0;
 }
 
-/** What a person wants to know of a campaign. */
+/** A campaign's result for a person. */
 export function report(
   summary: Summary,
   { profile, seed, seconds, jobs }: { profile: string; seed: number; seconds: number; jobs: number },

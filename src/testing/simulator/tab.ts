@@ -47,7 +47,7 @@ interface Timer {
   task: Task | undefined;
 }
 
-/** What virtual time 0 is on the wall. */
+/** The wall time of virtual time 0. */
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export function createTab(
@@ -154,7 +154,7 @@ export function createTab(
       ended.push(now());
       stoppedAt = undefined;
       asleep = false;
-      // One task each, as on a real page: what a task settles runs before the next one.
+      // One task each, as on a real page: promises that a task settles run before the next one.
       for (const task of backlog.splice(0)) at(0, () => run(task));
     },
     setCached: (now) => (cached = now),

@@ -34,7 +34,7 @@ function wrap(text: string): string[] {
   return rows;
 }
 
-/** What a world is like, on a few lines. */
+/** A world, on a few lines. */
 export function describePlan({ plan }: Pick<Result, 'plan'>): string {
   const { participants, server, life, locks, worker, options, rates, graceMs, lengthMs } = plan;
   const given = Object.entries(options).filter(([, value]) => value !== undefined);

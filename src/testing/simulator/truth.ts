@@ -20,7 +20,7 @@ export type Excuse =
   /** The server ended the session for reasons of its own. */
   | 'revoked by the server';
 
-/** What really happened, beyond what any participant can know. */
+/** The real events, beyond the knowledge of any participant. */
 export interface Truth {
   readonly check: Check;
   /** Requests by the refresh token that they spent. */

@@ -36,7 +36,7 @@ export interface World {
   readonly stats: Stats;
 }
 
-/** What happened in one schedule, to be added up. */
+/** The events of one schedule, to be added up. */
 export interface Stats {
   steps: number;
   faults: Record<string, number>;
@@ -72,7 +72,7 @@ export function createWorld(
 
   const faults = createRandom(seed, 3);
   let drawn = 0;
-  /** Decides about one fault, and keeps its name: what is spared did not happen, and changes no other draw. */
+  /** Decides about one fault, and keeps its name: a spared fault did not happen, and changes no other draw. */
   function strikes<T extends string>(rate: number, kinds: readonly T[], where: string): T | undefined {
     const chance = faults.next();
     const kind = faults.pick(kinds);
@@ -171,7 +171,7 @@ export function createWorld(
   const clients = createRandom(seed, 12);
   let worker: Participant | undefined;
 
-  /** What a page asks of the worker: a message to another process, which may have to be started first. */
+  /** A page's request to the worker: a message to another process, which may have to be started first. */
   function ask(from: Tab, message: object): Promise<boolean> {
     const copy = structuredClone(message);
     if (plan.worker === 'serving') scheduler.at(workers.spread(1, 2_000), () => serve(copy));
@@ -203,7 +203,7 @@ export function createWorld(
     });
   }
 
-  /** What a client with keys does: its request takes a while to make, and may be too late when it is made. */
+  /** The work of a client with keys: its request takes a while to make, and may be too late when it is made. */
   function prepared(tab: Tab, request: RefreshRequest): Promise<TokenResponse> {
     const begunAt = now();
     const send = (): Promise<TokenResponse> => {

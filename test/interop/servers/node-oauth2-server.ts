@@ -33,7 +33,7 @@ export function startNodeOAuth2Server({ origin, redirectUri, accessTokenSeconds 
     accessTokenLifetime: accessTokenSeconds,
     requireClientAuthentication: { authorization_code: false, refresh_token: false },
   });
-  // Stands for a login page: whoever comes is Alice.
+  // Stands for a login page: every user is Alice.
   const authenticateHandler = { handle: () => ({ id: 'alice' }) };
 
   return {

@@ -58,7 +58,7 @@ export async function startOidcProvider({ origin, redirectUri, accessTokenSecond
   };
 }
 
-/** Stands for a login page: whoever comes is Alice, and she consents. */
+/** Stands for a login page: every user is Alice, and she consents. */
 async function signIn(
   provider: Provider,
   req: http.IncomingMessage,

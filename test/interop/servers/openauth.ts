@@ -18,7 +18,7 @@ export function startOpenAuth({ origin, accessTokenSeconds }: Place, reuseSecond
       refresh: 86_400,
       ...(reuseSeconds !== undefined && { reuse: reuseSeconds }),
     },
-    // Stands for a login page: whoever comes is Alice.
+    // Stands for a login page: every user is Alice.
     providers: {
       test: {
         type: 'test',

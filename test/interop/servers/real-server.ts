@@ -1,6 +1,6 @@
 import type { LoginEndpoints } from 'one-refresh/login';
 
-/** What a server has to know of its surroundings. */
+/** The surroundings of a server. */
 export interface Place {
   /** Under which it is known, without a slash at the end. */
   readonly origin: string;
@@ -9,7 +9,7 @@ export interface Place {
   readonly accessTokenSeconds: number;
 }
 
-/** The app's half: what it gives to `createLogin` and `refreshTokenGrant`. Nothing else in the app knows which server it is. */
+/** The app's half: its options for `createLogin` and `refreshTokenGrant`. Nothing else in the app knows which server it is. */
 export interface ClientSettings {
   readonly clientId: string;
   readonly scope: string;

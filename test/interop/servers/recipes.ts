@@ -9,14 +9,14 @@ import type { Send } from '../code-flow.js';
 import { startProgram, type RunningServer, type StartOptions } from './process.js';
 import type { ClientSettings, Place } from './real-server.js';
 
-/** What becomes of the session in the browser: it goes on, or it is lost for a reason. */
+/** The outcome for the session in the browser: it goes on, or it is lost for a reason. */
 export type Fate = 'goes on' | 'refresh_rejected' | 'response_lost' | 'refresh_unanswered';
 
 export interface Recipe {
   /** As `--only` takes it. */
   readonly name: string;
   readonly source: 'npm' | 'Debian';
-  /** What has to be installed. The first one's version is the server's. */
+  /** The packages to install. The first one's version is the server's. */
   readonly packages: readonly string[];
   readonly start: (options: StartOptions) => Promise<RunningServer>;
   /** Signs the user in at the server. Default: the server's stand-in for a login page lets everybody in. */
@@ -25,7 +25,7 @@ export interface Recipe {
   readonly leastSeconds?: number;
   /** How long a used refresh token is forgiven. */
   readonly forgivesSeconds: number;
-  /** What this server is known to do. The run fails if it does something else. */
+  /** This server's known behaviour. The run fails if it does something else. */
   readonly known: {
     /** Whether a used refresh token that comes back from outside is answered with tokens. */
     readonly replayAnswered: boolean;

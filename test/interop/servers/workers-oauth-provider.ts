@@ -23,7 +23,7 @@ function createKeyValueStore() {
   };
 }
 
-/** What the library puts into the environment of the application's own handler. */
+/** The library's addition to the environment of the application's own handler. */
 interface Helpers {
   createClient(client: object): Promise<{ clientId: string }>;
   parseAuthRequest(request: Request): Promise<object>;

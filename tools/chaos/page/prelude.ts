@@ -1,7 +1,7 @@
 // Runs in a page and in the refresh worker before anything else. It tells the server of the moments of a refresh, and waits there for as
 // long as the server likes: as if a disk, a device or a network were slow. Interception by a driver would not reach a worker.
 
-/** What the server can have done to the participant that waits at a moment. */
+/** The server's possible action on the participant that waits at a moment. */
 interface Orders {
   /** Nothing can be written for so long. */
   failStoreMs?: number;

@@ -1,4 +1,4 @@
-// The app of the interop run: what docs/getting-started.md shows, and a handle for the run to move it. It knows its settings, not its server.
+// The app of the interop run: as in docs/getting-started.md, and a handle for the run to move it. It knows its settings, not its server.
 import { createTokenCoordinator, type Snapshot, type TokenCoordinatorError } from 'one-refresh';
 import { createLogin } from 'one-refresh/login';
 import { refreshTokenGrant } from 'one-refresh/oauth';
