@@ -1,4 +1,5 @@
 // The demo as `npm run demo` serves it, used as people use it: through the real redirect, by its buttons, in several tabs.
+import { AxeBuilder } from '@axe-core/playwright';
 import type { BrowserContext, Page } from '@playwright/test';
 import { devPages } from '../demo/server/dev-pages.js';
 import { startDemoServer, type DemoServer } from '../demo/server/server.js';
@@ -198,3 +199,22 @@ for (const width of [400, 1600]) {
     expect(scrollWidth).toBe(clientWidth);
   });
 }
+
+test('axe finds nothing, and nothing sticks out, wide and narrow, light and dark', async ({ page }) => {
+  const look = async (): Promise<void> => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [1280, 390]) {
+        await page.setViewportSize({ width, height: 844 });
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+      }
+    }
+  };
+  await look();
+  await signIn(page, 'Alice');
+  await page.getByRole('button', { name: 'Two times 503' }).click();
+  await expect(page.getByTestId('events')).toContainText('Trouble ahead');
+  await look();
+});

@@ -8,7 +8,7 @@ const WAITS_MS = [1_000, 10_000, 60_000, 600_000, 3_600_000, 14_400_000, 28_800_
 /** No token is kept for longer. */
 const KEPT_MS = 86_400_000;
 
-/** What is still to be revoked, and the store that keeps it beside the session. */
+/** Tokens still to be revoked, and the store that keeps it beside the session. */
 export interface Revocations {
   readonly store: StorePort;
   /** Revokes a refresh token: now, or once the session `after` is over. */
@@ -31,11 +31,11 @@ export function withRevocations(
   binding: string | undefined,
   revoke: ((token: string) => Promise<void>) | undefined,
 ): Revocations {
-  /** What this participant knows better than the store; `undefined`: it is done. */
+  /** Newer knowledge than the store's; `undefined`: it is done. */
   const mine = new Map<string, Revocation | undefined>();
   const travelling = new Set<string>();
 
-  /** What is to be kept. Never a token that is in use: to some servers it stands for its whole grant (RFC 7009 §2.1). */
+  /** The tokens to keep. Never a token that is in use: to some servers it stands for its whole grant (RFC 7009 §2.1). */
   function merge(stored: unknown, next = stored): Revocation[] {
     const known = parseRevocations(stored).map((one) => [one.token, one] as const);
     const used = tokensIn(parseRecord(next, wall()));
@@ -101,7 +101,7 @@ export function withRevocations(
     );
   }
 
-  /** What was read or written: is there anything to be done? */
+  /** The list read or written: is there anything to be done? */
   function look(stored: unknown): void {
     if (!hasRevocations(stored)) return;
     const kept = merge(stored);

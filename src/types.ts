@@ -42,7 +42,7 @@ export interface TokenClient {
   readonly refresh: RefreshFunction;
   /** Revokes a token (RFC 7009), best effort. */
   readonly revoke?: ((token: string, hint: 'refresh_token' | 'access_token') => Promise<void>) | undefined;
-  /** Told in every tab that a session is there: what `revoke` needs is best fetched now, since a page may leave as soon as it signs out. */
+  /** Told in every tab that a session is there: data that `revoke` needs is best fetched now, since a page may leave as soon as it signs out. */
   readonly prepareRevocation?: (() => Promise<void>) | undefined;
   /** The headers that authorize one request; default: `Authorization: Bearer …` (RFC 6750 §2.1). */
   readonly authorize?: ((request: AuthorizedRequest) => Promise<Record<string, string>>) | undefined;
@@ -105,7 +105,7 @@ export interface TokenCoordinatorOptions {
   /** A leader that leaves a ping unanswered this long is replaced; default 1_500. */
   readonly leaderTimeoutMs?: number | undefined;
   /**
-   * What followers are sent after a refresh; default `pair`. `access-token` keeps the refresh token off the channel, unless it could not be
+   * The message to followers after a refresh; default `pair`. `access-token` keeps the refresh token off the channel, unless it could not be
    * stored. A tab without storage then gets access tokens only, and needs another tab to refresh.
    */
   readonly broadcast?: 'pair' | 'access-token' | undefined;

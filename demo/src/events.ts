@@ -5,7 +5,10 @@ export interface Happening {
   id: number;
   at: number;
   kind: 'good' | 'bad' | 'plain';
+  /** The event, in a few words. */
   text: string;
+  /** The event explained, for somebody who does not know the library. */
+  why?: string | undefined;
 }
 
 const KEPT = 60;
@@ -13,34 +16,68 @@ const KEPT = 60;
 type Sentence = (event: CoordinatorEvent, coordinator: TokenCoordinator) => Omit<Happening, 'id' | 'at'>;
 
 const sentences: Record<EventType, Sentence> = {
-  'session-started': (_event, { getSnapshot }) => good(`${nameOf(getSnapshot().subject)} signed in`),
-  'signed-out': () => plain('Signed out, in every tab'),
+  'session-started': (_event, { getSnapshot }) =>
+    good(`${nameOf(getSnapshot().subject)} signed in`, 'Every tab of this page now shares one session.'),
+  'signed-out': () =>
+    plain('Signed out, in every tab', 'The tokens are gone, and the server was asked to revoke them.'),
   'reauth-required': ({ reason }) =>
-    bad(
-      reason === 'response_lost'
-        ? 'The answer was lost: sign in again'
-        : 'The server ended the session: sign in again',
-    ),
+    reason === 'response_lost'
+      ? bad(
+          'The answer was lost: sign in again',
+          'The server had replaced the token, and no tab heard the new one.',
+        )
+      : bad(
+          'The server ended the session: sign in again',
+          'It refused the newest refresh token that any tab has.',
+        ),
   'leader-changed': ({ term }, { getSnapshot }) =>
     getSnapshot().role === 'leader'
-      ? good(`This tab leads now (term ${term})`)
-      : plain(`Another tab leads (term ${term})`),
+      ? good(
+          `This tab leads now (term ${term})`,
+          'It refreshes shortly before expiry, so that the others need not.',
+        )
+      : plain(
+          `Another tab leads (term ${term})`,
+          'This tab only refreshes if it needs a token and nobody else does.',
+        ),
   'refresh-started': ({ attempt }) =>
-    plain(`Asking the server for a new pair${(attempt ?? 1) > 1 ? `, attempt ${attempt}` : ''}`),
-  'refresh-succeeded': ({ durationMs }) => plain(`It answered after ${Math.round(durationMs ?? 0)} ms`),
-  'refresh-failed': ({ reason }) => bad(`No new pair (${reason ?? 'unknown'}); the session stays`),
-  conflict: ({ reason }) => bad(`The server saw a conflict (${reason ?? 'unknown'})`),
-  'in-doubt': () => plain('The server may have rotated all the same: in doubt'),
-  takeover: () => plain('A silent tab was relieved of its lock'),
+    (attempt ?? 1) > 1
+      ? plain(`Asking the server for a new pair, attempt ${attempt}`, 'No answer came to the attempt before.')
+      : plain('Asking the server for a new pair', 'This tab has the lock, so no other one asks meanwhile.'),
+  'refresh-succeeded': ({ durationMs }) =>
+    plain(
+      `It answered after ${Math.round(durationMs ?? 0)} ms`,
+      'The pair is stored; now the other tabs are told.',
+    ),
+  'refresh-failed': ({ reason }) =>
+    bad(
+      `No new pair (${reason ?? 'unknown'}); the session stays`,
+      'It is tried again by itself, a little later.',
+    ),
+  conflict: ({ reason }) =>
+    bad(
+      `The server saw a conflict (${reason ?? 'unknown'})`,
+      'It says that this refresh token was used before.',
+    ),
+  'in-doubt': () =>
+    plain(
+      'The server may have rotated all the same: in doubt',
+      'The request left, and no answer came. It is repeated.',
+    ),
+  takeover: () =>
+    plain('A silent tab was relieved of its lock', 'It stood still in mid-refresh; another tab goes on.'),
   'storage-changed': (_event, { getSnapshot }) =>
     getSnapshot().storage === 'memory'
-      ? bad('No storage here: working from memory')
-      : good('Storage is back'),
+      ? bad(
+          'No storage here: working from memory',
+          'Tabs share the session for as long as one of them is open.',
+        )
+      : good('Storage is back', 'The session survives closing all tabs again.'),
 };
 
-const good = (text: string) => ({ kind: 'good', text }) as const;
-const bad = (text: string) => ({ kind: 'bad', text }) as const;
-const plain = (text: string) => ({ kind: 'plain', text }) as const;
+const good = (text: string, why?: string) => ({ kind: 'good', text, why }) as const;
+const bad = (text: string, why?: string) => ({ kind: 'bad', text, why }) as const;
+const plain = (text: string, why?: string) => ({ kind: 'plain', text, why }) as const;
 
 export function nameOf(subject: string | undefined): string {
   return subject === undefined ? 'Somebody' : subject.charAt(0).toUpperCase() + subject.slice(1);
@@ -65,7 +102,8 @@ export function keepDiary(coordinator: TokenCoordinator): Diary {
   coordinator.subscribe(() => {
     // By any tab: another tab, or the refresh worker, where the events of a refresh happen then.
     const { sessionId, version } = coordinator.getSnapshot();
-    if (sessionId === known.sessionId && version > known.version) note(good(`Version ${version} is here`));
+    if (sessionId === known.sessionId && version > known.version)
+      note(good(`Version ${version} is here`, 'A new pair of tokens: fetched once, used by every tab.'));
     known = coordinator.getSnapshot();
   });
   for (const type of Object.keys(sentences) as EventType[]) {

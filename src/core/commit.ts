@@ -150,7 +150,7 @@ export function tell(
   const { storage, options, saved } = t.s;
   // (The end of a foreign session that the store has lost, say.)
   if (!isBoundAlike(record.binding, options.binding)) return;
-  // A pair that no store keeps has to travel whole, or it is lost with its sender. Whoever asks, and however, changes nothing about that.
+  // A pair that no store keeps has to travel whole, or it is lost with its sender. No caller and no option changes that.
   const isHidden =
     options.broadcast === 'access-token' && record.refreshToken !== undefined && isSamePair(saved, record);
   const withheld = wasWithheld || isHidden;

@@ -51,7 +51,7 @@ export function leads({ record, me }: State): boolean {
   return isOpen(record) && record.leader === me;
 }
 
-/** Who leads after a write of this participant: itself, if it stands for election. */
+/** The leader after a write of this participant: itself, if it stands for election. */
 export function successor({ me, options }: State, { leader, withheld }: SessionRecord): string | undefined {
   return options.candidate && !withheld ? me : leader;
 }

@@ -127,7 +127,7 @@ export interface SessionRecord {
 }
 
 /**
- * One more. Where only a forged number can be it stays: who writes what others do not read would keep it beside the next sign-in.
+ * One more. Where only a forged number can be it stays: a tab that writes text that others do not read would keep it beside the next sign-in.
  *
  *     script  forges term 2^50 ─▶ A  term 2^50 + 1, begun in 2090 (that the others cannot read)
  *                                 B                                 signs in, later than all that it has read: A does not follow
@@ -251,7 +251,7 @@ export function newer(
   const pairs =
     token && !other.withheld ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
   const joined = [...pairs, ...spares].reduce(withSpare, whole);
-  // Whoever called it lost had not heard of them all.
+  // The tab that called it lost had not heard of them all.
   return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;
 }
 
@@ -299,7 +299,7 @@ export function withPair(
     journal: undefined,
     spares: undefined,
     ended: undefined,
-    // (A server may keep the refresh token that it had: what is not known stays unknown.)
+    // (A server may keep the refresh token that it had: unknown members stay unknown.)
     withheld: refreshToken === undefined ? record.withheld : undefined,
   };
 }

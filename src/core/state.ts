@@ -127,7 +127,7 @@ export interface State {
   readonly unwritable: boolean;
   /** The store could not be read for now, so it may hold a session that this tab does not know of. */
   readonly unread: boolean;
-  /** What the store was last seen to hold. */
+  /** The record last seen in the store. */
   readonly saved?: SessionRecord | undefined;
   /** When this tab first saw each token, on the monotonic clock. */
   readonly seen: { readonly [audience: string]: { readonly version: number; readonly at: number } };

@@ -13,10 +13,13 @@ export function Happenings({ diary }: { diary: Diary }) {
       ) : (
         // A list that scrolls must be reachable by keyboard.
         <ol tabIndex={0} aria-label="Events, newest first" data-testid="events">
-          {happenings.map(({ id, at, kind, text }) => (
+          {happenings.map(({ id, at, kind, text, why }) => (
             <li key={id} data-kind={kind}>
               <time dateTime={new Date(at).toISOString()}>{time.format(at)}</time>
-              <span>{text}</span>
+              <span>
+                {text}
+                {why !== undefined && <small>{why}</small>}
+              </span>
             </li>
           ))}
         </ol>

@@ -16,7 +16,7 @@ export function checkRevocations(
   violate: Violate,
 ): { readonly check: Check; readonly atEnd: () => void } {
   const { database, server, participants } = world;
-  /** Who was to revoke each token. */
+  /** The participant that was to revoke each token. */
   const asked = new Map<string, Participant>();
 
   const keptIn = (record: SessionRecord | undefined): readonly Revocation[] =>

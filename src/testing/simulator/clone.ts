@@ -4,7 +4,7 @@ type Stored = Omit<SessionRecord, 'withheld'> & { readonly revocations?: readonl
 
 type Whole<T> = { [K in keyof Required<T>]: T[K] };
 
-/** What a store or a channel hands over is a copy. Member by member: of one shape, or engines copy it slowly from then on. */
+/** A store or a channel hands over a copy. Member by member: of one shape, or engines copy it slowly from then on. */
 export function cloneRecord(record: Stored): Whole<Stored> {
   return {
     schema: record.schema,
