@@ -42,6 +42,7 @@ export default defineConfig({
         items: [
           page('Recipes', 'recipes'),
           page('Server settings', 'server-settings'),
+          page('Real servers', 'interop'),
           page('Refresh worker', 'refresh-worker'),
           page('Between processes', 'node'),
           page('Migrating and rolling back', 'migrating'),
