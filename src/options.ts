@@ -68,5 +68,6 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     binding,
     answers: true,
     candidate: true,
+    leases: false,
   };
 }

@@ -31,6 +31,7 @@ function participant(broken: (ports: Ports) => Partial<Ports>) {
     broadcast: 'pair',
     answers: true,
     candidate: true,
+    leases: false,
   } as const;
   const changes: boolean[] = [];
   const runtime = createRuntime({ ...ports, ...broken(ports) }, options, {

@@ -1,7 +1,7 @@
 import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { reconcileMs, silenceMs } from './limits.js';
-import { attemptLock, fingerprint, isOpen, next } from './record.js';
+import { attemptLock, fingerprint, idempotencyKey, isOpen, next } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
@@ -90,7 +90,8 @@ function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
 
 /** The platform serves no locks (no storage access, an opaque origin), or not as specified: the journal is the mutex. */
 function goWithoutLocks({ s }: Turn): void {
-  s.options = { ...s.options, locks: false };
+  // (Leases are served as soon as the store is back.)
+  s.options = { ...s.options, locks: s.options.leases };
 }
 
 /** Lets the refresh lock go, or the place in its queue, and an attempt lock that nothing was sent under. */
@@ -248,17 +249,23 @@ function unanswered(t: Turn): Partial<Flight> {
  *        attempt lock ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
  *     B                      granted, queues here ░░░░░░░░░░░░░░░░░░░░░░░░ granted: finds A's pair
  *
- * After `ms` it goes on all the same, and keeps its place.
+ * After `ms` it goes on all the same, and keeps its place. Where a grant is no proof, only one from a holder that is known to be dead shortens that.
  */
-export function awaitAttempt(t: Turn, phase: Phase, ms: number, then: Continuation): void {
+export function awaitAttempt(
+  t: Turn,
+  phase: Phase,
+  ms: number,
+  then: Continuation,
+  isProof: boolean = true,
+): void {
   const { s, now } = t;
-  const granted: Continuation<unknown> = (turn) => {
-    if (turn.s.flight!.phase === phase) then(turn);
+  const granted: Continuation<LockOutcome> = (turn, outcome) => {
+    if (turn.s.flight!.phase === phase && (isProof || outcome === 'inherited')) then(turn);
   };
   const attempt = s.options.locks
     ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
     : undefined;
   const since = now.mono - waitedIn(s, phase);
-  hold(t, phase, { attempt, since, until: now.mono + ms, expire: then });
+  hold(t, phase, { attempt, since, until: now.mono + ms, expire: then, seen: idempotencyKey(s.record!) });
   if (ms <= 0) then(t);
 }

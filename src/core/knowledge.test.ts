@@ -19,6 +19,7 @@ const state = initialState({
     answers: true,
     worker: false,
     candidate: true,
+    leases: false,
   },
   active: true,
   visible: true,

@@ -8,7 +8,7 @@ import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
-import { isOpen, newer } from './record.js';
+import { idempotencyKey, isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import { beginSession, endSession } from './session.js';
 import type { Effect, Event, State, Turn } from './state.js';
@@ -115,8 +115,16 @@ function conclude(t: Turn): void {
 /** Whatever this flight was for has come about, or its session has gone. */
 function needless(t: Turn): boolean {
   const { s } = t;
-  const { phase, attempt: tag } = s.flight!;
-  if (['waking', 'queued', 'probing', 'asking'].includes(phase)) return !wanted(t) && !electionDue(t);
+  const { phase, attempt: tag, seen } = s.flight!;
+  if (['waking', 'queued', 'probing', 'asking'].includes(phase)) {
+    // (The attempt lock of a version that is over is waited for no longer.)
+    //
+    //     A  attempt lock ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+    //     B                   waits for it ░░░░░░░░░░ hears the pair, but wants another audience: starts again
+    //     C                     claims, steals ─ pair
+    const isDue = wanted(t) && !(phase === 'probing' && idempotencyKey(s.record!) !== seen);
+    return !isDue && !electionDue(t);
+  }
   const sent = s.attempts.find((attempt) => attempt.tag === tag);
   return phase === 'sending' && (!isOpen(s.record) || s.record.sessionId !== sent?.sessionId);
 }
@@ -198,6 +206,8 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
   const { storage } = s;
   const { failed, wrote, won, record, isStored } = result;
   if (failed) s.storeFailures = Math.min(s.storeFailures + 1, MOST_FAILURES);
+  // (Who sent it could not write what became of it, either.)
+  if (failed && s.options.leases) s.journalSeen = now.mono;
   if (failed === 'once') s.unwritable ||= wrote;
   else if (wrote) s.unwritable = false;
   if (!failed) {

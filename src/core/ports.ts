@@ -8,8 +8,11 @@ import type { SessionRecord } from './record.js';
 /** How a lock is asked for: in the queue, only if free, or taken from its holder (Web Locks `ifAvailable`, `steal`). */
 export type LockMode = 'wait' | 'try' | 'steal';
 
-/** The outcome of a lock request. `lost`: another participant stole it. `failed`: the platform refused to serve locks. */
-export type LockOutcome = 'granted' | 'refused' | 'lost' | 'failed';
+/**
+ * The outcome of a lock request. `inherited`: granted, and its last holder is known to be dead (leases of attempts only). `lost`: another
+ * participant stole it. `failed`: the platform refused to serve locks.
+ */
+export type LockOutcome = 'granted' | 'inherited' | 'refused' | 'lost' | 'failed';
 
 /** Exclusive locks of the origin (Web Locks). Absent where the platform has none. */
 export interface LockPort {

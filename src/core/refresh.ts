@@ -19,8 +19,13 @@ const ASK_MS = 300;
  *     B                          accepts, and waits for the lease of a journal
  */
 export function wanted({ s, now }: Turn): Audience | undefined {
-  const { record, request } = s;
+  const { record, request, options } = s;
   if (!s.loaded || !record || record.ended || s.pause || s.delegated) return undefined;
+  // A journal in memory would be saved later, over those that others have written meanwhile:
+  //
+  //     A  asks for another audience: journal 1 ─ answer: lost on its way
+  //     B     (store away)  journals 1 and 2, in memory ─ (store back) saves them ─ asks for its own: is given A's
+  if (options.leases && s.storage === 'memory') return undefined;
   if (s.callers.length > 0) return s.callers[0];
   const asked =
     request &&
@@ -46,7 +51,7 @@ export function proceed(t: Turn): void {
     pause(t, 'schema', s.options.refreshTimeoutMs, 'ERR_UNSUPPORTED');
     return finish(t);
   }
-  const { refreshTimeoutMs, locks, candidate } = s.options;
+  const { refreshTimeoutMs, locks, leases, candidate } = s.options;
   // Only now does a refresh worker say that it will, to everybody who asks: a tab that hears that queues, and is to come behind.
   // (A worker that has just been started waits longer for its first place in the queue than a page for its own.)
   //
@@ -68,7 +73,14 @@ export function proceed(t: Turn): void {
   //     B  knows attempt 4 of another, failed long ago ── waits T for A's lock ─ attempt 5
   //
   // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
-  const age = now.mono - s.journalSeen;
+  //
+  // A lease that was granted proves nothing either: it may have ended while its holder could not save the answer. Only silence counts that
+  // this participant has watched, from the moment when it began to wait.
+  //
+  //     A  journal ─ sends ─ answer ─ (store away for longer than the lease) ░░░░░░░░░░░ (store back) saves the pair
+  //     B    sees the journal                                                             granted ─ waits T + R ─ finds A's pair
+  const waiting = Math.min(s.flight!.since, now.mono - waitedIn(s, 'probing'));
+  const age = now.mono - (leases ? Math.max(s.journalSeen, waiting) : s.journalSeen);
   const isOpenJournal = journal && !journal.failure;
   const isStolen = s.flight!.stolen && s.storage !== 'memory';
   const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');
@@ -88,7 +100,7 @@ export function proceed(t: Turn): void {
     hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: goOn });
     post(turn, { type: 'refresh-request', resource, scope, memory: true });
   };
-  awaitAttempt(t, 'probing', wait, goOn);
+  awaitAttempt(t, 'probing', wait, goOn, !(leases && isOpenJournal));
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */

@@ -18,6 +18,11 @@ export interface CoreOptions {
   readonly binding?: string | undefined;
   /** Whether the platform has locks. */
   readonly locks: boolean;
+  /**
+   * Locks are leases, kept where the record is: they end by time while their holder lives, and it does not know. Without the store there
+   * are none, so there is no memory mode either.
+   */
+  readonly leases: boolean;
   /** Whether participants hear each other's questions (false on a transport that only hints at changes). */
   readonly answers: boolean;
   /** Whether there may be a refresh worker to ask. */
@@ -88,7 +93,7 @@ export interface Flight {
   /** When this phase ends by itself, on the monotonic clock, and how it goes on then. */
   readonly until: number;
   readonly expire?: Continuation | undefined;
-  /** While queued: the state that was seen to stand still. */
+  /** While queued: the state that was seen to stand still. While probing: the version whose attempt lock is waited for. */
   readonly seen: string;
   /** Since when this flight waits, on the monotonic clock, with what earlier ones waited. */
   readonly since: number;

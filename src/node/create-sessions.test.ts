@@ -218,6 +218,32 @@ test('it goes away during a request: the pair is saved later', async () => {
   expect(server.requests).toHaveLength(1);
 });
 
+//     A  answer ─ away for longer than the lease of its attempt ░░░░░░░░░░░ back ─ saves the pair
+//     B                                                                    asks: is granted the lease ─ waits ─ finds A's pair
+test('an unsaved answer outlives the lease of its attempt', async () => {
+  const refreshTimeoutMs = 1_000;
+  const part = breakable();
+  const refresh: SessionsOptions['refresh'] = async (request) => {
+    part.away = true;
+    return server.refresh(request);
+  };
+  const session = start({ shared: part.shared, refresh, refreshTimeoutMs }).open('a');
+  await session.setSession(expired());
+  await failed(session.getAccessToken());
+  await new Promise((resolve) => setTimeout(resolve, 3 * refreshTimeoutMs + 500));
+  part.away = false;
+  const other = start({ refreshTimeoutMs }).open('a');
+  expect(await other.getAccessToken()).toBe('access-2');
+  expect(server.requests).toHaveLength(1);
+}, 20_000);
+
+test('the time of a read is part of the limit of a call', async () => {
+  const part = breakable();
+  const read: Shared['read'] = () => new Promise(() => {});
+  const session = start({ shared: { ...part.shared, read } }).open('a');
+  expect(await failed(session.getAccessToken({ timeoutMs: 100 }))).toMatchObject({ code: 'ERR_TIMEOUT' });
+});
+
 test('a fresh token costs one read, and none where the app allows it', async () => {
   const inner = folderShared(folder);
   let reads = 0;

@@ -1,10 +1,9 @@
 import type { LockOutcome, LockPort } from '../core/ports.js';
 import { inTime } from './in-time.js';
+import { leaseMs } from './lease-terms.js';
 import { isDead, newHolder } from './process-identity.js';
 import type { ParticipantContext } from './participant.js';
 
-/** A holder that is silent for so long may be replaced; milliseconds. It prolongs three times as often. */
-const LONGEST_LEASE_MS = 10_000;
 /** How soon a waiter asks again: at first, and at most; milliseconds. A message tells it earlier. */
 const FIRST_WAIT_MS = 40;
 const LONGEST_WAIT_MS = 1_000;
@@ -25,7 +24,7 @@ export function leaseLocks(
   return {
     request(name, mode, listener) {
       const isAttempt = name.startsWith('attempt:');
-      const ttlMs = isAttempt ? 3 * refreshTimeoutMs : Math.min(LONGEST_LEASE_MS, refreshTimeoutMs);
+      const ttlMs = leaseMs(name, refreshTimeoutMs);
       const holder = newHolder();
       const lease = { key, name, holder, ttlMs };
       let over = false;
@@ -84,7 +83,7 @@ export function leaseLocks(
             if (over) return release();
             held = true;
             if (!isAttempt) prolong();
-            return report('granted');
+            return report(isAttempt && instead !== undefined ? 'inherited' : 'granted');
           }
           if (over) return;
           if (mode === 'try') return report('refused');

@@ -58,6 +58,7 @@ export function createProcessCoordinator(
       ...options,
       proactive: 'never',
       candidate: false,
+      leases: true,
       answers: false,
       client: {
         ...client,
@@ -98,7 +99,8 @@ export function createProcessCoordinator(
       lifecycle: {
         state: () => ({ active: true, visible: true }),
         listen: (listener) => {
-          wake = () => listener('online');
+          // What all have agreed to wait for after a failure is not over because the store is back.
+          wake = () => listener(state?.pause?.failure ? 'focus' : 'online');
           return () => {};
         },
       },

@@ -2,15 +2,13 @@ import type { StorePort } from '../core/ports.js';
 import { parseRecord } from '../core/parse.js';
 import { newer, type SessionRecord } from '../core/record.js';
 import { inTime, LIMIT_MS } from './in-time.js';
+import { SAVE_AGAIN_MS } from './lease-terms.js';
 import type { Shared, Stored } from './shared.js';
 
 /** So many other writers may be in between, and a read that failed is repeated so often. */
 const MOST_WRITES = 20;
 const MOST_READS = 3;
 const READ_AGAIN_MS = 100;
-/** After a write that failed: when it is tried again, at first and at least; the core itself does so less and less often. */
-const SAVE_AGAIN_MS = 500;
-const LONGEST_SAVE_MS = 5_000;
 
 /** Reads a record. A read spends nothing, so it is repeated; within the time of one operation. */
 export async function readRecord(shared: Shared, key: string): Promise<Stored | undefined> {
@@ -69,6 +67,8 @@ export function recordStore(
   let mark: string | undefined | null = null;
   let primed: Known | undefined;
   let unsaved = false;
+  let running = 0;
+  let retrying: NodeJS.Timeout | undefined;
   const waiting: (() => void)[] = [];
 
   async function write(change: (record: unknown) => SessionRecord | undefined): Promise<void> {
@@ -85,15 +85,26 @@ export function recordStore(
     throw new Error('The record changes all the time');
   }
 
-  function retryLater(ms: number): void {
-    setTimeout(() => {
-      if (!unsaved || isOver()) return;
-      retry();
-      retryLater(Math.min(2 * ms, LONGEST_SAVE_MS));
-    }, ms).unref();
+  function retryLater(): void {
+    retrying = setTimeout(() => {
+      if (isOver()) return;
+      // A store that hangs is asked once at a time.
+      if (running === 0) retry();
+      retryLater();
+    }, SAVE_AGAIN_MS).unref();
+  }
+
+  async function counted<T>(operation: () => Promise<T>): Promise<T> {
+    running++;
+    try {
+      return await operation();
+    } finally {
+      running--;
+    }
   }
 
   function settle(): void {
+    clearTimeout(retrying);
     unsaved = false;
     for (const callback of waiting.splice(0)) callback();
   }
@@ -102,7 +113,7 @@ export function recordStore(
     mark: () => mark,
     prime: (read) => (primed = read),
     async read() {
-      const known = primed ?? toKnown(await readRecord(shared, key));
+      const known = primed ?? toKnown(await counted(() => readRecord(shared, key)));
       primed = undefined;
       mark = known.mark;
       if (unsaved && newer(known.record, mine()) === known.record) settle();
@@ -114,11 +125,11 @@ export function recordStore(
     },
     async update(change) {
       try {
-        await write(change);
+        await counted(() => write(change));
       } catch (error) {
         if (!unsaved) {
           unsaved = true;
-          retryLater(SAVE_AGAIN_MS);
+          retryLater();
         }
         throw error;
       }

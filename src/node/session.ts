@@ -1,10 +1,12 @@
 import { fault } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
+import { patienceMs } from '../core/limits.js';
 import { audienceKey, isOpen, newer } from '../core/record.js';
 import type { Snapshot } from '../core/types.js';
 import type { CheckedOptions } from '../options.js';
 import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from '../types.js';
+import { inTime } from './in-time.js';
 import { createParticipant, type Participant, type ParticipantContext } from './participant.js';
 import { readRecord, toKnown, type Known } from './record-store.js';
 
@@ -65,10 +67,20 @@ export class Session {
       const token = this.#freshToken(this.#memory!, asked);
       if (token !== undefined) return token;
     }
+    const start = performance.now();
+    const { timeoutMs = patienceMs(this.#context.options) } = asked;
+    const isLimited = isDuration(timeoutMs);
     return this.#held(async () => {
-      const memory = await this.#current();
+      // The time that the read takes is part of the call's.
+      const reading = this.#current();
+      const memory = await (isLimited ? inTime(reading, timeoutMs, () => fault('ERR_TIMEOUT')) : reading);
       const token = this.#core ? undefined : this.#freshToken(memory, asked);
-      return token ?? this.#ask((core, signal) => core.getAccessToken({ ...asked, signal }), asked.signal);
+      if (token !== undefined) return token;
+      const rest = isLimited ? Math.max(0, timeoutMs - (performance.now() - start)) : timeoutMs;
+      return this.#ask(
+        (core, signal) => core.getAccessToken({ ...asked, timeoutMs: rest, signal }),
+        asked.signal,
+      );
     });
   }
 

@@ -28,7 +28,7 @@ export function createCalls(
     kind: Call['kind'],
     options: AccessTokenOptions,
     limitMs: number,
-    run: () => Promise<string | void>,
+    run: (call: Call) => Promise<string | void>,
   ): void {
     // (A worker has no user's code.)
     if (!by.tab.running() || by.closed || by.serve) return;
@@ -62,7 +62,7 @@ export function createCalls(
       note?.(by, () => `#${call.number} settles: ${outcome.code ?? 'ok'}`);
       checker.settled(call);
     };
-    run().then(
+    run(call).then(
       (token) => settle(typeof token === 'string' ? { token } : {}),
       (error: unknown) => settle({ code: (error as TokenCoordinatorError).code ?? String(error) }),
     );
@@ -79,8 +79,10 @@ export function createCalls(
 
   return {
     get: (by, options) =>
-      start(by, 'get', options, options.timeoutMs ?? patienceMs({ refreshTimeoutMs: timeout }), () =>
-        by.coordinator.getAccessToken(options),
+      start(by, 'get', options, options.timeoutMs ?? patienceMs({ refreshTimeoutMs: timeout }), (call) =>
+        by.ask
+          ? by.ask(options, (sessionId) => (call.session = sessionId))
+          : by.coordinator.getAccessToken(options),
       ),
     signIn(by, ifSignedOut) {
       const { family, tokens } = world.serverOf(by).signIn();

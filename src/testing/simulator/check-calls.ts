@@ -44,7 +44,9 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
   /** I7: a token that lives is better than an error. */
   function checkRefused({ by, number, held, options, outcome }: Call): void {
     const lives = held !== undefined && by.coordinator.peekAccessToken(options) === held;
-    const patient = ['ERR_REFRESH_UNAVAILABLE', 'ERR_REFRESH_REJECTED', 'ERR_REAUTH_REQUIRED', 'ERR_STORAGE'];
+    const patient = ['ERR_REFRESH_UNAVAILABLE', 'ERR_REFRESH_REJECTED', 'ERR_REAUTH_REQUIRED'];
+    // (A process that cannot reach the shared part does not know whether the session is over.)
+    if (!plan.leases) patient.push('ERR_STORAGE');
     if (lives && !options.forceRefresh && patient.includes(outcome!.code!)) {
       violate('I7', `call ${number} of ${by.tab.name} is told ${outcome!.code}, and its token lives`);
     }

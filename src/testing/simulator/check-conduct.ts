@@ -76,7 +76,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         if (after.record?.version !== version) outran.set(by, termOf({ sessionId, version, term }));
       }
       if (event.type === 'lock' && event.outcome === 'lost') robbed.set(by, now());
-      const woken = event.type === 'lifecycle' && event.change === 'online';
+      // (To a process it means no more than that the store may be back.)
+      const woken = event.type === 'lifecycle' && event.change === 'online' && !plan.leases;
       // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
       const journal = after.record?.journal;
       const own = journal?.by === after.me && !journal.failure;

@@ -1,3 +1,4 @@
+import { leaseMs } from '../../node/lease-terms.js';
 import type { LockMode, LockOutcome, LockPort } from '../../core/ports.js';
 import type { Random } from './random.js';
 import type { Scheduler } from './scheduler.js';
@@ -31,7 +32,12 @@ export interface Leases {
   readonly deathIsSeen: boolean;
   /** T of the protocol. */
   readonly timeoutMs: number;
+  /** Leases are kept where the record is: without the store none is given, prolonged or given back. */
+  readonly reachable: () => boolean;
 }
+
+/** How soon a process asks again for what it could not get or give back; milliseconds. */
+const ASK_AGAIN_MS = 1_000;
 
 /**
  * Pages and the browser process talk over a pipe of their own: in order, but not at once. A grant may thus be on its
@@ -61,7 +67,11 @@ export function createLockManager(
       request.tab.run(() => {
         if (request.released) return;
         // A grant that was long on its way may be over: it counts as none (`src/node/lease-locks.ts`).
-        if (leases && outcome === 'granted' && now() > request.until - ttlOf(request, leases) / 2) {
+        if (
+          leases &&
+          outcome !== 'lost' &&
+          now() > request.until - leaseMs(request.name, leases.timeoutMs) / 2
+        ) {
           drop(request);
           return receive(request);
         }
@@ -70,24 +80,27 @@ export function createLockManager(
     );
   }
 
-  function grant(request: Request): void {
+  function grant(request: Request, outcome: 'granted' | 'inherited' = 'granted'): void {
     held.set(request.name, request);
     if (leases) lease(request, leases);
-    answer(request, 'granted');
+    answer(request, outcome);
   }
 
-  function ttlOf({ name }: Request, { timeoutMs }: Pick<Leases, 'timeoutMs'>): number {
-    return name.startsWith('attempt:') ? 3 * timeoutMs : Math.min(10_000, timeoutMs);
+  /** Of an attempt whose sender is seen to be dead. */
+  function inherits({ name }: Request): boolean {
+    const holder = held.get(name);
+    return leases?.deathIsSeen === true && holder !== undefined && !holder.tab.alive();
   }
 
   /**
    * As `src/node/lease-locks.ts` does it: the lock `refresh` is prolonged as long as its holder runs, which steps down when it finds that it
    * has lost it; the lock of an attempt lasts 3T from its beginning. Clocks drift, by a tenth at most.
    */
-  function lease(request: Request, { timeoutMs }: Leases): void {
+  function lease(request: Request, { timeoutMs, reachable }: Leases): void {
     const { name, tab } = request;
     const isAttempt = name.startsWith('attempt:');
-    const ttl = ttlOf(request, { timeoutMs }) * random.spread(0.9, 1.1);
+    const ttl = leaseMs(name, timeoutMs) * random.spread(0.9, 1.1);
+    let known = now();
     request.until = now() + ttl;
     const end = (): void => {
       if (held.get(name) !== request) return;
@@ -100,8 +113,11 @@ export function createLockManager(
       if (request.released || !tab.alive()) return;
       tab.run(() => {
         if (request.released) return;
-        if (held.get(name) !== request) return answer(request, 'lost');
-        request.until = now() + ttl;
+        if (reachable()) {
+          if (held.get(name) !== request) return answer(request, 'lost');
+          request.until = now() + ttl;
+          known = now();
+        } else if (now() - known > ttl) return answer(request, 'lost');
         at(ttl / 3, prolong);
       });
     };
@@ -109,14 +125,21 @@ export function createLockManager(
   }
 
   function free(name: string): void {
+    const heir = queues.get(name)?.shift();
+    const isHeir = heir && name.startsWith('attempt:') && inherits(heir);
     held.delete(name);
-    const next = queues.get(name)?.shift();
-    if (next) grant(next);
+    if (!heir) return;
+    if (leases?.reachable() === false) receive(heir);
+    else grant(heir, isHeir ? 'inherited' : 'granted');
   }
 
   function receive(request: Request): void {
     const { name, mode, tab } = request;
-    if (!tab.alive()) return;
+    if (!tab.alive() || (leases && request.released)) return;
+    if (leases?.reachable() === false) {
+      at(random.next() * ASK_AGAIN_MS, () => receive(request));
+      return;
+    }
     // (What the adapter makes of a lock that is `null`.)
     if (odd === 'null') return answer(request, mode === 'try' ? 'refused' : 'failed');
     if (odd === 'silent') return;
@@ -126,13 +149,17 @@ export function createLockManager(
       if (holder && !leases) answer(holder, 'lost');
       grant(request);
     } else if (!holder) grant(request);
+    else if (inherits(request)) grant(request, name.startsWith('attempt:') ? 'inherited' : 'granted');
     else if (mode === 'try') answer(request, 'refused');
     else queues.set(name, [...(queues.get(name) ?? []), request]);
   }
 
   function drop(request: Request): void {
     const { name } = request;
-    if (held.get(name) === request) return free(name);
+    if (held.get(name) === request) {
+      if (leases?.reachable() === false) return void at(random.next() * ASK_AGAIN_MS, () => drop(request));
+      return free(name);
+    }
     const queue = queues.get(name);
     if (queue) {
       queues.set(
@@ -152,8 +179,10 @@ export function createLockManager(
             queue.filter((one) => one.tab !== tab),
           );
         }
-        if (leases && !leases.deathIsSeen) return;
-        for (const [name, request] of held) if (request.tab === tab) free(name);
+        // The lease of a process lasts until its end; a process that asks for it may see that its holder is dead.
+        for (const [name, request] of held) {
+          if (request.tab === tab && (!leases || (leases.deathIsSeen && queues.get(name)?.[0]))) free(name);
+        }
       });
       return {
         request(name, mode, listener) {

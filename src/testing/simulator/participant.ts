@@ -1,9 +1,14 @@
 import { createCoordinator } from '../../coordinator.js';
+import { fault } from '../../core/calls.js';
+import { patienceMs } from '../../core/limits.js';
+import { parseRecord } from '../../core/parse.js';
+import { isOpen, newer } from '../../core/record.js';
 import type { Effect, Event, State } from '../../core/state.js';
 import { checkOptions, type CheckedOptions } from '../../options.js';
 import type { Ports } from '../../runtime.js';
 import type { AccessTokenOptions, TokenCoordinator, TokenCoordinatorOptions } from '../../types.js';
-import { createProcessCoordinator, type ProcessCoordinator } from '../../node/process-coordinator.js';
+import { createProcessCoordinator } from '../../node/process-coordinator.js';
+import { SAVE_AGAIN_MS } from '../../node/lease-terms.js';
 import { createWorkerParticipant, type WorkerParticipant } from '../../worker/worker-participant.js';
 import type { Tab } from './tab.js';
 
@@ -13,8 +18,8 @@ export interface Call {
   readonly by: Participant;
   readonly kind: 'get' | 'session' | 'sign-out';
   readonly options: AccessTokenOptions;
-  /** This tab's state at that moment: whose session, which version. */
-  readonly session: string | undefined;
+  /** The state of this tab at that moment, or as a process read it then: whose session, which version. */
+  session: string | undefined;
   readonly version: number;
   /** The token that it had then. */
   readonly held: string | undefined;
@@ -33,7 +38,12 @@ export interface Participant {
   readonly app: number;
   /** The user's code of a page; a worker has none. */
   readonly coordinator: TokenCoordinator;
-  /** A process's step before each call. */
+  /** How a process asks for a token: it reads first, and means the session that it finds. */
+  readonly ask?: (
+    options: AccessTokenOptions,
+    found: (sessionId: string | undefined) => void,
+  ) => Promise<string>;
+  /** Writes a record that the store may lack, in a process. */
   readonly reread?: () => void;
   /** Pages' requests to a worker; a page is asked nothing. */
   readonly serve?: WorkerParticipant['serve'];
@@ -62,6 +72,8 @@ export interface ParticipantHooks {
     effects: readonly Effect[],
   ) => void;
   readonly lossAnnounced: (by: Participant, version: string) => void;
+  /** A promise was settled. */
+  readonly settling: () => void;
 }
 
 export function createParticipant(
@@ -95,39 +107,66 @@ export function createParticipant(
   if (kind === 'worker') {
     return Object.assign(participant, { serve: createWorkerParticipant(checked, all).serve });
   }
-  const process = kind === 'process' ? createProcess(checked, all) : undefined;
+  const process = kind === 'process' ? createProcess(checked, all, hooks.settling) : undefined;
   const coordinator = process?.coordinator ?? createCoordinator(checked, all);
   coordinator.on('reauth-required', ({ sessionId, version }) =>
     hooks.lossAnnounced(participant, `${sessionId}.${version}`),
   );
-  return Object.assign(participant, { coordinator, ...(process && { reread: process.reread }) });
+  return Object.assign(participant, {
+    coordinator,
+    ...(process && { ask: process.ask, reread: process.reread }),
+  });
 }
 
-/** As `one-refresh/node` makes it, without its own timers: the others hear only of a change. */
+/**
+ * As `one-refresh/node` makes it, without its own timers: the others hear only of a change. A call reads first, and ends when
+ * the shared part is away.
+ */
 function createProcess(
   options: CheckedOptions,
   { locks, channel, store, clock, observe }: Ports,
-): ProcessCoordinator {
+  settling: () => void,
+): Required<Pick<Participant, 'coordinator' | 'ask' | 'reread'>> {
   const waiting: (() => void)[] = [];
+  const calls = new Set<AbortController>();
+  let state: State | undefined;
   let unsaved = false;
-  const made = createProcessCoordinator(options, {
+  let cancelRetry = (): void => {};
+  /** The record that a call has just read, for the core. */
+  let primed: { readonly record: unknown } | undefined;
+  const isAway = (): boolean => state?.storage === 'memory';
+  const settle = (): void => {
+    cancelRetry();
+    unsaved = false;
+    for (const callback of waiting.splice(0)) callback();
+  };
+  const { coordinator, reread, save } = createProcessCoordinator(options, {
     locks: locks!,
     store: {
-      read: () => store.read(),
+      async read() {
+        const record = primed ? primed.record : await store.read();
+        const known = unsaved ? parseRecord(record, clock.wall()) : undefined;
+        if (unsaved && newer(known, state?.record) === known) settle();
+        return record;
+      },
       async update(change) {
         try {
           await store.update(change);
         } catch (error) {
-          if (!unsaved) retry(500);
+          if (!unsaved) retry();
           unsaved = true;
           throw error;
         }
-        unsaved = false;
-        for (const callback of waiting.splice(0)) callback();
+        settle();
       },
     },
     clock,
-    observe,
+    observe(event, after, effects) {
+      const wasAway = isAway();
+      state = after;
+      observe?.(event, after, effects);
+      if (!wasAway && isAway()) for (const call of calls) call.abort();
+    },
     saved: (callback) => {
       if (unsaved) waiting.push(callback);
       else callback();
@@ -138,17 +177,58 @@ function createProcess(
     },
     changed: () => channel.post({ type: 'changed' }),
   });
-  function retry(ms: number): void {
-    clock.setTimer(ms, () => {
-      if (!unsaved || made.coordinator.getSnapshot().role === 'none') return;
-      made.save();
-      retry(Math.min(2 * ms, 5_000));
+
+  function retry(): void {
+    cancelRetry = clock.setTimer(SAVE_AGAIN_MS, () => {
+      if (state?.disposed) return;
+      save();
+      retry();
     });
   }
+
+  const ask: Participant['ask'] = async (asked, found) => {
+    const start = clock.monotonic();
+    const limitMs = asked.timeoutMs ?? patienceMs(options);
+    let stopWaiting = (): void => {};
+    const late = new Promise<never>((_, reject) => {
+      // (Longer than a read may take.)
+      const end = (): void => {
+        reject(fault('ERR_TIMEOUT'));
+        settling();
+      };
+      if (limitMs < 3_000) stopWaiting = clock.setTimer(limitMs, end);
+    });
+    const read = store.read().catch(() => {
+      throw fault('ERR_STORAGE');
+    });
+    const record = await Promise.race([read, late]).finally(stopWaiting);
+    if (isAway()) {
+      save();
+      throw fault('ERR_STORAGE');
+    }
+    primed = { record };
+    reread();
+    primed = undefined;
+    // (It has asked for what was primed, and concludes from it in the turns that follow.)
+    for (let turn = 0; turn < 3; turn++) await Promise.resolve();
+    const known = state?.record;
+    found(isOpen(known) ? known.sessionId : undefined);
+    const timeoutMs = Math.max(0, limitMs - (clock.monotonic() - start));
+    const call = new AbortController();
+    calls.add(call);
+    try {
+      return await coordinator.getAccessToken({ ...asked, timeoutMs, signal: call.signal });
+    } catch (error) {
+      throw isAway() ? fault('ERR_STORAGE') : error;
+    } finally {
+      calls.delete(call);
+    }
+  };
+
   return {
-    ...made,
-    // It writes what the store lacks.
-    reread: made.save,
+    coordinator,
+    ask,
+    reread: save,
   };
 }
 

@@ -29,7 +29,8 @@ const aTurn = Promise.resolve();
  */
 const TURNS = 10;
 
-export function createScheduler(): Scheduler {
+/** `turns`: where the longest chain of reactions is longer. */
+export function createScheduler(turns: number = TURNS): Scheduler {
   const heap: Task[] = [];
   let time = 0;
   let order = 0;
@@ -85,7 +86,7 @@ export function createScheduler(): Scheduler {
     },
     async run(until, stop) {
       // The effects set going before the first task.
-      for (let turn = 0; turn < TURNS; turn++) await aTurn;
+      for (let turn = 0; turn < turns; turn++) await aTurn;
       while (heap.length > 0 && heap[0]!.time <= until && !stop()) {
         const task = pop();
         const run = task.run;
@@ -96,7 +97,7 @@ export function createScheduler(): Scheduler {
         run();
         if (!dirty) continue;
         dirty = false;
-        for (let turn = 0; turn < TURNS; turn++) await aTurn;
+        for (let turn = 0; turn < turns; turn++) await aTurn;
       }
       if (!stop()) time = Math.max(time, until);
     },

@@ -63,7 +63,8 @@ export function createWorld(
   hooks: WorldHooks,
 ): World {
   const { seed, rates } = plan;
-  const scheduler = createScheduler();
+  // (A call of a process reads first.)
+  const scheduler = createScheduler(plan.leases && 20);
   const random = createRandom(seed, 2);
   const stats: Stats = { steps: 0, faults: {}, transitions: {}, messages: {}, storeOperations: 0 };
   const outage = { offline: 0, serverDown: 0, storeDown: 0 };
@@ -149,7 +150,11 @@ export function createWorld(
     scheduler,
     createRandom(seed, 6),
     plan.oddLocks,
-    plan.leases && { ...plan.leases, timeoutMs: plan.options.refreshTimeoutMs ?? 30_000 },
+    plan.leases && {
+      ...plan.leases,
+      timeoutMs: plan.options.refreshTimeoutMs ?? 30_000,
+      reachable: () => now() >= outage.storeDown,
+    },
   );
   const hub = createChannelHub(
     scheduler,
@@ -299,6 +304,7 @@ export function createWorld(
       {
         step,
         lossAnnounced: (by, version) => checker.lossAnnounced(by, version),
+        settling: scheduler.settling,
       },
       kind,
       app,

@@ -1,0 +1,15 @@
+import { reconcileMs } from '../core/limits.js';
+
+/**
+ * How long each lease lasts; milliseconds. The holder of `refresh` prolongs it three times as often. Whoever finds it held by a process that
+ * froze before its write-ahead waits for its end and then T for the attempt: together less than a caller's patience, T + R + 5 s.
+ */
+export function leaseMs(name: string, refreshTimeoutMs: number): number {
+  return name.startsWith('attempt:') ? 3 * refreshTimeoutMs : reconcileMs({ refreshTimeoutMs });
+}
+
+/**
+ * How often a write that failed is tried again; the core itself does so less and less often. When the shared part is back, the process
+ * with an answer that nobody else knows has to come first, and the others wait for T + R, of which T may be short.
+ */
+export const SAVE_AGAIN_MS = 1_000;
