@@ -80,7 +80,8 @@ export function proceed(t: Turn): void {
   //     A  journal ─ sends ─ answer ─ (store away for longer than the lease) ░░░░░░░░░░░ (store back) saves the pair
   //     B    sees the journal                                                             granted ─ waits T + R ─ finds A's pair
   const waiting = Math.min(s.flight!.since, now.mono - waitedIn(s, 'probing'));
-  const age = now.mono - (leases ? Math.max(s.journalSeen, waiting) : s.journalSeen);
+  const seen = leases ? Math.max(s.journalSeen, waiting) : s.journalSeen;
+  const age = now.mono - seen;
   const isOpenJournal = journal && !journal.failure;
   const isStolen = s.flight!.stolen && s.storage !== 'memory';
   const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');

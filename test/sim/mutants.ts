@@ -22,7 +22,7 @@ const record = 'src/core/record.ts';
 const answer = 'src/core/answer.ts';
 const parse = 'src/core/parse.ts';
 const processes = 'src/node/process-coordinator.ts';
-const leases = 'src/testing/simulator/lock-manager.ts';
+const leases = 'src/node/lease-terms.ts';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -92,8 +92,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: "a journal's age is counted on the tab's own monotonic clock",
     file: refresh,
-    anchor: 'const age = now.mono - s.journalSeen;',
-    replacement: 'const age = now.wall - (journal?.at ?? 0);',
+    anchor: 'const age = now.mono - seen;',
+    replacement: 'const age = now.wall - (journal?.at ?? 0 * seen);',
     within: 10_000,
   },
   {
@@ -906,7 +906,7 @@ export const mutants: readonly Mutant[] = [
     anchor: "if (state?.storage === 'memory')\n            throw",
     replacement: "if (state?.storage === 'memory' && !client)\n            throw",
     profile: 'folder',
-    within: 2_000,
+    within: 20_000,
   },
   {
     guard: 'processes: the lease of an attempt is kept until its answer is saved',
@@ -914,15 +914,15 @@ export const mutants: readonly Mutant[] = [
     anchor: 'return () => saved(release);',
     replacement: 'return () => (saved(() => {}), release());',
     profile: 'folder',
-    within: 5_000,
+    within: 20_000,
   },
   {
     guard: 'processes: the lease of an attempt outlasts everybody who waits for it',
     file: leases,
-    anchor: "startsWith('attempt:') ? 3 * timeoutMs",
-    replacement: "startsWith('attempt:') ? timeoutMs / 3",
+    anchor: "startsWith('attempt:') ? 3 * refreshTimeoutMs",
+    replacement: "startsWith('attempt:') ? refreshTimeoutMs / 3",
     profile: 'folder',
-    within: 5_000,
+    within: 20_000,
   },
   {
     guard: 'processes: without the shared part nothing is journaled in memory either',
