@@ -28,6 +28,17 @@ test.each([
   expect(linkFaults('README.md', `${text}\n`)).toEqual([expect.stringContaining(reason)]);
 });
 
+test('refuses a promise without a name, and a link to one that is not there', () => {
+  const row = '| a promise | [takes %s](tools/check-docs.test.ts) | Node |';
+  const named = row.replace('| ', '| <a id="t-promise"></a>');
+  expect(linkFaults('SECURITY.md', row)).toEqual([expect.stringContaining('a row without a name')]);
+  expect(linkFaults('SECURITY.md', named)).toEqual([]);
+  expect(linkFaults('README.md', '[test](SECURITY.md#t-nowhere)')).toEqual([
+    expect.stringContaining('no such heading or place'),
+  ]);
+  expect(linkFaults('README.md', '[test](SECURITY.md#t-channel)')).toEqual([]);
+});
+
 test('follows links that lead somewhere', () => {
   const text =
     '[a](docs/faq.md#questions), [b](https://example.com), [c][d], [e](docs)\n\n[d]: docs/war.md\n';

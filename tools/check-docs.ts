@@ -118,8 +118,13 @@ export function linkFaults(file: string, text: string): string[] {
     const [relative = '', heading] = target.split('#');
     const linked = relative === '' ? file : path.join(path.dirname(file), relative);
     if (!existsSync(linked)) faults.push(`${file}: link to ${target}, which does not exist`);
-    else if (heading !== undefined && !headingsOf(readFileSync(linked, 'utf8')).includes(heading))
-      faults.push(`${file}: link to ${target}, but there is no such heading`);
+    else if (heading !== undefined && !placesIn(readFileSync(linked, 'utf8')).includes(heading))
+      faults.push(`${file}: link to ${target}, but there is no such heading or place`);
+  }
+  // What a test shows is a promise that the text can point at.
+  if (file === 'SECURITY.md') {
+    for (const [row] of prose.matchAll(/^\|.*\.(?:test|spec)\.tsx?\).*$/gm))
+      if (!row.startsWith('| <a id="t-')) faults.push(`${file}: a row without a name: ${row.slice(0, 60)}`);
   }
   // A shorthand link without its definition is shown as plain text.
   for (const [, label = ''] of prose.matchAll(/\]\[([^\]]+)\]/g))
@@ -127,7 +132,12 @@ export function linkFaults(file: string, text: string): string[] {
   return faults;
 }
 
-/** As GitHub makes them. */
+/** Headings, named as GitHub does it, and places that a page names itself. */
+function placesIn(text: string): string[] {
+  const named = [...text.matchAll(/<a id="([^"]+)"><\/a>/g)].map(([, id = '']) => id);
+  return [...named, ...headingsOf(text)];
+}
+
 function headingsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
     title
