@@ -67,6 +67,7 @@ export function App({ coordinator, diary, reauthRequest, tab }: AppProps) {
         </nav>
       </header>
       <main>
+        {status !== 'signed-out' && <h1 className="visually-hidden">The session in this tab</h1>}
         {loginError && <p role="alert">{describe(loginError).message}</p>}
         {status === 'loading' && <p className="hint loading">Reading the store…</p>}
         {status === 'signed-out' && <Welcome onSignIn={signIn} />}
