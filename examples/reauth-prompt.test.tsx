@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { act, cleanup, render, screen } from '@testing-library/react';
-import { TokenCoordinatorError } from 'one-refresh';
+import { TokenCoordinatorError, type LossReason } from 'one-refresh';
 import { TokenCoordinatorProvider } from 'one-refresh/react';
 import { createFakeCoordinator, type FakeCoordinator } from 'one-refresh/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -27,7 +27,7 @@ function show(request = watchReauthRequest(coordinator)): void {
 }
 
 /** The events of every tab; then, in one of them, `coordinator.emit('reauth-required')`. */
-function loseSession(reason: 'refresh_rejected' | 'response_lost' = 'refresh_rejected'): void {
+function loseSession(reason: LossReason = 'refresh_rejected'): void {
   const error = new TokenCoordinatorError('ERR_REAUTH_REQUIRED', 'over', { reason });
   coordinator.set({ status: 'reauth-required', error });
 }
@@ -89,6 +89,28 @@ test('"Not now" leaves a reminder; a session that begins in any tab ends it, and
   expect([dialog(), banner()?.textContent]).toEqual([null, expect.stringContaining('Another tab asks you')]);
   act(ask);
   expect(dialog()).not.toBeNull();
+});
+
+test('ahead of a known end one tab offers to sign in again, until it is moved or put off', () => {
+  show();
+  const end = (endsAt: number): void => {
+    act(() => coordinator.set({ sessionExpiresAt: endsAt }));
+    act(() => coordinator.emit('session-ending', { reason: 'expiry', endsAt }));
+  };
+  act(() => coordinator.set({ sessionExpiresAt: 1_000 }));
+  expect(banner()).toBeNull();
+  end(1_000);
+  expect(banner()?.textContent).toContain('nothing is interrupted');
+  press('Sign in again');
+  expect(onSignIn).toHaveBeenCalledTimes(1);
+  act(() => coordinator.set({ sessionExpiresAt: 2_000 }));
+  expect(banner()).toBeNull();
+  end(3_000);
+  press('Not now');
+  expect([dialog(), banner()]).toEqual([null, null]);
+  act(() => loseSession('no_refresh_token'));
+  act(ask);
+  expect(dialog()?.textContent).toContain('Your session has reached its end.');
 });
 
 test('after the login the user is back, with the text they had typed', () => {

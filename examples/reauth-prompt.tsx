@@ -6,18 +6,33 @@ import type { TokenCoordinator } from 'one-refresh';
 import { useAccessToken } from 'one-refresh/react';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 
-/** Whether this is the tab that shall ask. */
+/** Whether this is the tab that shall ask, and when the session will end, if it is to ask ahead of that. */
 export interface ReauthRequest {
   readonly isHere: () => boolean;
+  readonly endsAt: () => number | undefined;
   readonly subscribe: (listener: () => void) => () => void;
 }
 
 /** Made beside the coordinator, outside of components: the request may come before anything is on the screen. */
 export function watchReauthRequest(coordinator: TokenCoordinator): ReauthRequest {
   let here = false;
+  let endsAt: number | undefined;
   coordinator.on('reauth-required', () => (here = true));
-  coordinator.on('session-started', () => (here = false));
-  return { isHere: () => here, subscribe: (listener) => coordinator.on('reauth-required', listener) };
+  coordinator.on('session-ending', (event) => (endsAt = event.endsAt));
+  coordinator.on('session-started', () => {
+    here = false;
+    endsAt = undefined;
+  });
+  return {
+    isHere: () => here,
+    endsAt: () => endsAt,
+    subscribe(listener) {
+      const stops = (['reauth-required', 'session-ending', 'session-started'] as const).map((type) =>
+        coordinator.on(type, listener),
+      );
+      return () => stops.forEach((stop) => stop());
+    },
+  };
 }
 
 export interface ReauthPromptProps {
@@ -30,17 +45,43 @@ export interface ReauthPromptProps {
 
 /** Once in the page, under the provider. Shows nothing while the session lives; each loss is asked about anew. */
 export function ReauthPrompt(props: ReauthPromptProps) {
-  const lost = useAccessToken(({ status, error }) => ({
-    is: status === 'reauth-required',
+  const session = useAccessToken(({ status, error, sessionExpiresAt }) => ({
+    status,
     why: error?.reason,
+    endsAt: sessionExpiresAt,
   }));
-  return lost.is ? <LostSession {...props} reason={lost.why} /> : null;
+  const announced = useSyncExternalStore(props.request.subscribe, props.request.endsAt);
+  if (session.status === 'reauth-required') return <LostSession {...props} reason={session.why} />;
+  // (A refresh may have moved the end since it was announced.)
+  const isEnding = session.status === 'signed-in' && announced !== undefined && announced === session.endsAt;
+  return isEnding ? <EndingSession key={announced} {...props} endsAt={announced} /> : null;
+}
+
+/** Ahead of the end nothing is lost yet: a line, no dialog. */
+function EndingSession({ onSignIn, endsAt }: ReauthPromptProps & { endsAt: number }) {
+  const [later, setLater] = useState(false);
+  if (later) return null;
+  return (
+    <aside className="banner" role="status" data-testid="ending-banner">
+      <p>
+        Your session ends at {new Date(endsAt).toLocaleTimeString()}. Sign in again now, and nothing is
+        interrupted.
+      </p>
+      <button type="button" onClick={onSignIn}>
+        Sign in again
+      </button>
+      <button type="button" onClick={() => setLater(true)}>
+        Not now
+      </button>
+    </aside>
+  );
 }
 
 const reasons: Record<string, string> = {
   refresh_rejected: 'The server has ended your session.',
   response_lost:
     'The server had renewed your session, but its answer got lost on the way, and it does not give the same one twice.',
+  no_refresh_token: 'Your session has reached its end.',
 };
 
 function LostSession({

@@ -264,7 +264,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
     name,
     ready,
 
-    async setSession(given, { subject, ifSignedOut = false, dpopKeyPair } = {}) {
+    async setSession(given, { subject, sessionExpiresAt: endsAt, ifSignedOut = false, dpopKeyPair } = {}) {
       // At once: the caller may change the arguments later.
       const at = clock.wall();
       const tokens = tokensWithLife(given, at);
@@ -277,7 +277,9 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
               ? 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })'
               : !isKnownType(tokens.token_type, client)
                 ? 'These tokens are no Bearer tokens; with `token_type` DPoP use refreshTokenGrant({ dpop: true })'
-                : undefined;
+                : endsAt !== undefined && !(Number.isFinite(endsAt) && endsAt > at)
+                  ? '`sessionExpiresAt` must be an instant in the future, in epoch milliseconds'
+                  : undefined;
       if (!tokens || wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong!);
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
@@ -288,7 +290,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
         await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
         await ask((id) => {
           written = true;
-          dispatch({ type: 'session', id, sessionId, tokens, subject, ifSignedOut, at });
+          dispatch({ type: 'session', id, sessionId, tokens, subject, endsAt, ifSignedOut, at });
         });
       };
       const failed = (error: unknown): never => {
@@ -410,6 +412,7 @@ function snapshotOf(s: State, before: State | undefined, shown: Snapshot, client
     sessionId,
     subject,
     expiresAt: tokenOf(s, '')?.expiresAt,
+    sessionExpiresAt: open ? record.end?.at : undefined,
     dpopNonces: open ? client.offersNonces?.() : undefined,
     error: unchanged ? shown.error : open || isForeign(record) ? standingError(s) : undefined,
   };

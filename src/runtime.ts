@@ -13,6 +13,7 @@ import { parseMessage, parseRecord } from './core/parse.js';
 import { toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
 import { asSeenBy, current, isForeign, isOpen, SCHEMA } from './core/record.js';
+import { asOf } from './core/session-end.js';
 import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
 import { initialState } from './core/state.js';
 import type { CoordinatorEvent } from './core/types.js';
@@ -156,7 +157,7 @@ export function createRuntime(
     let changed: SessionRecord | undefined;
     let wrote = false;
     const read = (stored: unknown): SessionRecord | undefined =>
-      asSeenBy(binding, parseRecord(stored, clock.wall()));
+      asOf(asSeenBy(binding, parseRecord(stored, clock.wall())), clock.wall());
     const apply = (found: SessionRecord | undefined): SessionRecord | undefined => {
       before = found;
       const base = current(before, state.record);

@@ -148,6 +148,11 @@ export interface AccessTokenOptions extends TokenSelector {
 export interface SessionOptions {
   /** The signed-in user, shown in the snapshot; default: unknown. */
   readonly subject?: string | undefined;
+  /**
+   * When the session ends; epoch milliseconds. Default: `refresh_token_timeout`, `refresh_token_expires_in` or `refresh_expires_in` of the
+   * response, else unknown. A later answer of the server that names a new end moves it.
+   */
+  readonly sessionExpiresAt?: number | undefined;
   /** Only the first of several tabs wins; the others adopt its session. Default `false`: replaces any other session. */
   readonly ifSignedOut?: boolean | undefined;
   /** The DPoP key that the tokens are bound to (RFC 9449); default: the key of `getDPoPKeyPair(name)`, where `dpop` is used. */

@@ -47,6 +47,7 @@ const profiles: readonly Profile[] = [
   'worker',
   'hostile',
   'two-apps',
+  'endings',
   'redis',
   'postgres',
   'folder',

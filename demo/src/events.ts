@@ -30,6 +30,11 @@ const sentences: Record<EventType, Sentence> = {
           'The server ended the session: sign in again',
           'It refused the newest refresh token that any tab has.',
         ),
+  'session-ending': ({ endsAt = 0, at }) =>
+    plain(
+      `The session ends in ${Math.round((endsAt - at) / 1000)} s: time to sign in again`,
+      'The server said in advance how long it lasts. Only one tab is told.',
+    ),
   'leader-changed': ({ term }, { getSnapshot }) =>
     getSnapshot().role === 'leader'
       ? good(

@@ -18,6 +18,7 @@ const EVENT_TYPES: readonly EventType[] = [
   'session-started',
   'signed-out',
   'reauth-required',
+  'session-ending',
   'leader-changed',
   'refresh-started',
   'refresh-succeeded',
@@ -152,7 +153,7 @@ const lab = {
     return answers();
   },
 
-  async signIn(user: string, options?: { ifSignedOut?: boolean }): Promise<void> {
+  async signIn(user: string, options?: { ifSignedOut?: boolean; sessionExpiresAt?: number }): Promise<void> {
     const tokens = await (dpop ? fetchBoundTokens(name, user) : fetchTokens(user));
     await coordinator.setSession(tokens, { subject: user, ...options });
   },

@@ -12,6 +12,7 @@ import {
   withPair,
   withSpare,
 } from './record.js';
+import { endAfter } from './session-end.js';
 import type { Attempt, Outcome, Turn } from './state.js';
 
 type Answer = Extract<Outcome, { kind: 'tokens' }>;
@@ -78,7 +79,7 @@ function withAnswer(
   // A late answer brings a lost session back; not one that only repeats what was lost (a server that forgives replays).
   const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
   if (base.version <= attempt.version || (base.ended && isNews)) {
-    const renewed = withPair(base, pair);
+    const renewed = { ...withPair(base, pair), end: endAfter(base, tokens, attempt.sent.wall) };
     if (!refused) return { ...renewed, idToken: tokens.id_token ?? base.idToken };
     // The server has rotated all the same: the old refresh token is not sent again, and the new one when a person asks for it. Of the
     // access tokens those that were there stay.

@@ -63,13 +63,42 @@ export function elect(t: Turn): void {
   );
 }
 
-/** The loss of a session is announced by its leader: one tab, a visible one if there is any. */
-export function announceLoss(t: Turn): void {
-  const { s } = t;
-  const { record } = s;
-  if (!record?.ended || !leads(s) || !s.loaded || s.closed) return;
-  const of = idempotencyKey(record);
-  if (s.announced === of) return;
+/**
+ * The loss of a session, and a known end ahead of it, are announced by the leader: one tab, a visible one if there is any. A known end comes
+ * without a message, and perhaps without a leader that lives:
+ *
+ *     A (leader, hidden)  end ─ resigns ──╮
+ *     B (visible)         end ─ hello ────╰▶ elected: announces it
+ *     C (leader, dead)
+ *     D                   end ─ hello ─ no answer ─▶ elected: announces it
+ */
+export function announceEnd(t: Turn): void {
+  const { s, now } = t;
+  const { record, options } = s;
+  if (!isOpen(record) || !s.loaded || s.closed) return;
+  const { end, ended, sessionId } = record;
+  const isSoon = !ended && end && !end.said && end.soonAt <= now.wall;
+  const of = ended ? idempotencyKey(record) : isSoon && `${sessionId} ${end.at}`;
+  if (!of) return;
+  const isForeseen = isSoon || ended?.reason === 'no_refresh_token';
+  if (isForeseen && s.foreseen !== of && s.active && options.candidate) {
+    s.foreseen = of;
+    if (!leads(s)) hello(t);
+    else if (!s.visible) resign(t);
+  }
+  if (!leads(s) || s.announced === of) return;
   s.announced = of;
-  emit(t, 'reauth-required', { reason: record.ended.reason });
+  if (ended) return emit(t, 'reauth-required', { reason: ended.reason });
+  // A session goes on after that, and so do elections: the store remembers that it was said.
+  access(
+    t,
+    (base) =>
+      base?.sessionId === sessionId && base.end?.at === end!.at && !base.end.said
+        ? { ...base, end: { ...base.end, said: true } }
+        : undefined,
+    (turn, { won, failed }) => {
+      if (failed) turn.s.announced = undefined;
+      if (won) emit(turn, 'session-ending', { reason: 'expiry', endsAt: end!.at });
+    },
+  );
 }

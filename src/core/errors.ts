@@ -17,8 +17,11 @@ export type ErrorCode =
   | 'ERR_CLOSED'
   | 'ERR_CONFIGURATION';
 
-/** Why a session was lost: the server refused a refresh token, or it had answered and nobody heard it. */
-export type LossReason = 'refresh_rejected' | 'response_lost';
+/**
+ * Why a session was lost: the server refused a refresh token, or it had answered and nobody heard it, or there is no refresh token that could
+ * be sent: the end that was known in advance has come.
+ */
+export type LossReason = 'refresh_rejected' | 'response_lost' | 'no_refresh_token';
 
 /** Members of an error besides its code, where they apply. Never a token, a request or a response. */
 export interface ErrorDetails {

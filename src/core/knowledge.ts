@@ -3,6 +3,7 @@ import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
 import type { AccessToken, Failure, SessionRecord } from './record.js';
 import { attemptOf, current, fingerprint, isForeign, isOpen, newer } from './record.js';
+import { asOf } from './session-end.js';
 import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
 import type { CoordinatorEvent, EventType } from './types.js';
 
@@ -103,11 +104,12 @@ export function see(t: Turn, key: string, version: number, at: number): void {
 export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = false): void {
   const { s, now } = t;
   const before = s.record;
-  const after = hearsay
+  const joined = hearsay
     ? newer(before, theirs)
     : theirs || !isForeign(before)
       ? current(theirs, before)
       : undefined;
+  const after = asOf(joined, now.wall);
   if (after === before) return;
   s.record = after;
   // (A foreign session that went with the store.)

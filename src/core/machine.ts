@@ -1,7 +1,7 @@
 import { answered } from './answer.js';
 import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
-import { announceLoss, electionDue, hello, planElection, resign } from './election.js';
+import { announceEnd, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
 import { begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
@@ -10,6 +10,7 @@ import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
 import { idempotencyKey, isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
+import { asOf, endDue } from './session-end.js';
 import { beginSession, endSession } from './session.js';
 import type { Effect, Event, State, Turn } from './state.js';
 import { stateOf } from './state.js';
@@ -28,6 +29,7 @@ const HELLO_MS = 300;
  */
 export function step(state: State, event: Event, now: Now): [State, Effect[]] {
   const t: Turn = { s: stateOf(state), now, effects: [] };
+  t.s.record = asOf(state.record, now.wall);
   handle(t, event);
   conclude(t);
   // The worker did for this tab what the leader should have asked for before: does it still live?
@@ -85,9 +87,9 @@ function conclude(t: Turn): void {
   if (due(s.delegated)) s.delegated = undefined;
   if (due(s.helloUntil)) s.loaded = true;
   if (s.loaded) s.helloUntil = undefined;
+  announceEnd(t);
   planElection(t);
   settleCallers(t);
-  announceLoss(t);
   for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);
   const { until, expire } = s.flight ?? {};
   if (due(until)) {
@@ -140,6 +142,7 @@ export function nextWake(s: State, now: Now): number {
   at(s.helloUntil);
   at(flight?.until);
   at(pause?.until);
+  if (mayFly(s) && s.options.candidate) at(now.mono + endDue(s.record!, now.wall));
   for (const { until } of s.callers) at(until);
   for (const { until } of s.attempts) at(until);
   if (mayFly(s) && !flight) {

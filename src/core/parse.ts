@@ -7,6 +7,7 @@ import type {
   Fault,
   Journal,
   Revocation,
+  SessionEnd,
   SessionRecord,
   Spare,
 } from './record.js';
@@ -132,6 +133,7 @@ const record = object<Omit<SessionRecord, 'withheld'>>({
   'idToken?': text,
   accessTokens: entries(MOST_AUDIENCES, accessToken, key),
   'spares?': entries(MOST_SPARES, object<Spare>({ 'refreshToken?': text, audience: key, accessToken })),
+  'end?': object<SessionEnd>({ at: instant, soonAt: instant, 'given?': flag, 'said?': flag }),
 });
 
 const revocations = entries(

@@ -99,6 +99,18 @@ export interface Revocation {
   readonly after?: string | undefined;
 }
 
+/** The end of a session that is known in advance; see `session-end.ts`. */
+export interface SessionEnd {
+  /** Epoch milliseconds. From then on the server is not asked. */
+  readonly at: number;
+  /** When `session-ending` is emitted. */
+  readonly soonAt: number;
+  /** The app said it, so an answer that does not mention an end changes nothing. */
+  readonly given?: boolean | undefined;
+  /** `session-ending` has been emitted, or its tab died just before. */
+  readonly said?: boolean | undefined;
+}
+
 /** All that is stored of a session; one record per coordinator name. */
 export interface SessionRecord {
   readonly schema: number;
@@ -117,6 +129,7 @@ export interface SessionRecord {
   readonly accessTokens: { readonly [audience: string]: AccessToken };
   readonly journal?: Journal | undefined;
   readonly spares?: readonly Spare[] | undefined;
+  readonly end?: SessionEnd | undefined;
   /** `signed-out` is final; `reauth-required` ends when a late answer brings a pair. */
   readonly ended?: Ended | undefined;
   /**
@@ -235,8 +248,12 @@ export function newer(
     later(mine.refreshToken, stored.refreshToken);
   const [winner, other] = ahead > 0 ? [mine, stored] : [stored, mine];
   // A session began once: a later start of it is a forgery, that the next sign-in would not get over in who believes it.
-  const known =
+  const begun =
     isSame && other.startedAt < winner.startedAt ? { ...winner, startedAt: other.startedAt } : winner;
+  // News of a later term says nothing about the end: to forget that it was announced is to announce it again.
+  const { end } = other;
+  const isNews = isSame && end?.said && end.at === begun.end?.at && !begun.end.said;
+  const known = isNews ? { ...begun, end } : begun;
   // The losing pair may live all the same: of two pairs of one version it becomes a spare. (Its own spares, which are never told, too:
   // a tab that has only heard of a later term must not make the store forget them.)
   //

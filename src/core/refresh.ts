@@ -6,6 +6,7 @@ import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } f
 import { silenceMs } from './limits.js';
 import type { Audience, Journal } from './record.js';
 import { audienceKey, fingerprint, isJournalOf, next, SCHEMA } from './record.js';
+import { asOf } from './session-end.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 
 /** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
@@ -170,7 +171,7 @@ export function maySend(s: State, attempt: Attempt, now: Now): boolean {
   return (
     flight?.attempt === attempt.tag &&
     isJournalOf(record, attempt) &&
-    !record!.ended &&
+    !asOf(record, now.wall)!.ended &&
     inTime(s, attempt.built, now)
   );
 }

@@ -3,6 +3,7 @@ import { revoke, SAVE_AGAIN_MS, tell } from './commit.js';
 import { access, adopt } from './knowledge.js';
 import type { SessionRecord } from './record.js';
 import { isOpen, next, refreshTokensIn, SCHEMA, toAccessToken, tombstone } from './record.js';
+import { firstEnd } from './session-end.js';
 import type { Event, Turn } from './state.js';
 
 /**
@@ -18,7 +19,7 @@ export function beginSession(
   tried: number = Infinity,
   earlier?: SessionRecord,
 ): void {
-  const { id, tokens, sessionId, subject, ifSignedOut, at } = event;
+  const { id, tokens, sessionId, subject, endsAt, ifSignedOut, at } = event;
   const { me } = t.s;
   const { binding } = t.s.options;
   let startedAt = tried;
@@ -43,6 +44,7 @@ export function beginSession(
         refreshToken: tokens.refresh_token,
         idToken: tokens.id_token,
         accessTokens: { '': toAccessToken(tokens, 1, at) },
+        end: firstEnd(tokens, at, endsAt),
       };
     },
     (turn, { failed }) => {

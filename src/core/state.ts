@@ -164,8 +164,10 @@ export interface State {
   readonly saveAt?: number | undefined;
   /** Without a store: when to stop waiting for other tabs at the start. */
   readonly helloUntil?: number | undefined;
-  /** Session and version whose loss this tab announced. */
+  /** What this tab announced last: the loss of a version, or the end of a session ahead of it. */
   readonly announced?: string | undefined;
+  /** The last end known in advance that this tab, leader or not, has seen come. */
+  readonly foreseen?: string | undefined;
   /** A version that arrived in this very step: it satisfies waiting callers even if it is short-lived. */
   readonly received?: number | undefined;
   readonly nextTag: number;
@@ -229,6 +231,8 @@ export type Event =
       readonly sessionId: string;
       readonly tokens: TokenResponse;
       readonly subject?: string | undefined;
+      /** When the session ends, as the app said. */
+      readonly endsAt?: number | undefined;
       readonly ifSignedOut: boolean;
       readonly at: number;
     }
@@ -345,6 +349,7 @@ export function stateOf(known: State): { -readonly [K in keyof Required<State>]:
     saveAt: known.saveAt,
     helloUntil: known.helloUntil,
     announced: known.announced,
+    foreseen: known.foreseen,
     received: undefined,
     nextTag: known.nextTag,
     disposed: known.disposed,

@@ -38,6 +38,11 @@ export interface Snapshot {
   /** Epoch milliseconds; absent if the server did not say. */
   readonly expiresAt?: number | undefined;
   /**
+   * When the session ends, as far as is known in advance: as the last answer of the server that named an end said it, or else `setSession`.
+   * Epoch milliseconds; absent if nobody has said it. From then on `status` is `reauth-required`, and the server is not asked.
+   */
+  readonly sessionExpiresAt?: number | undefined;
+  /**
    * With DPoP: whether the authorization server sends nonces (RFC 9449 §8). `false`: proofs made ahead of time may stay usable, see
    * SECURITY.md. Absent without DPoP, and until this tab itself has refreshed.
    */
@@ -51,6 +56,7 @@ export type EventType =
   | 'session-started'
   | 'signed-out'
   | 'reauth-required'
+  | 'session-ending'
   | 'leader-changed'
   | 'refresh-started'
   | 'refresh-succeeded'
@@ -74,8 +80,10 @@ export interface CoordinatorEvent<T extends EventType = EventType> {
   readonly term?: number | undefined;
   /** 1 for the first request of a version, +1 for each repetition. */
   readonly attempt?: number | undefined;
-  /** Of failures, conflicts and losses: a code, never a token. */
+  /** Of failures, conflicts and losses: a code, never a token. Of `session-ending`: `expiry` or `idle`. */
   readonly reason?: string | undefined;
+  /** Of `session-ending`: when the session ends; epoch milliseconds. */
+  readonly endsAt?: number | undefined;
   /** Milliseconds since the request was sent. */
   readonly durationMs?: number | undefined;
 }

@@ -9,6 +9,12 @@ export interface AccessTokenState extends Pick<Snapshot, 'status' | 'refreshStat
   readonly accessToken: string | undefined;
   /** When the access token expires; epoch milliseconds, `undefined` if the server did not say. */
   readonly expiresAt: number | undefined;
+  /** Random, one per sign-in; `undefined` without a session. */
+  readonly sessionId: string | undefined;
+  /** Who signed in, as `setSession` was told; `undefined` if it was not. */
+  readonly subject: string | undefined;
+  /** When the session ends, as far as is known in advance; epoch milliseconds. */
+  readonly sessionExpiresAt: number | undefined;
   /**
    * The ID token's claims, decoded when first read. They are **not verified**: fit for showing a name, not for deciding what a
    * user may do. `undefined` without an ID token, or if it cannot be decoded.

@@ -45,6 +45,9 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
     role: 'none',
     accessToken: undefined,
     expiresAt: undefined,
+    sessionId: undefined,
+    subject: undefined,
+    sessionExpiresAt: undefined,
     claims: undefined,
     error: undefined,
     ...actions,
@@ -66,7 +69,7 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
   };
 
   const createState = (
-    { status, refreshStatus, role, expiresAt, error }: Snapshot,
+    { status, refreshStatus, role, expiresAt, sessionId, subject, sessionExpiresAt, error }: Snapshot,
     token: string | undefined,
     idToken: string | undefined,
   ): AccessTokenState => {
@@ -75,6 +78,9 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
       refreshStatus,
       role,
       expiresAt,
+      sessionId,
+      subject,
+      sessionExpiresAt,
       error: error ?? (status === 'signed-in' ? askError : undefined),
     };
     const state = {

@@ -50,6 +50,9 @@ describe('the state', () => {
       refreshStatus: 'idle',
       role: 'leader',
       expiresAt: start + 60_000,
+      sessionId: 'first',
+      subject: undefined,
+      sessionExpiresAt: undefined,
       claims: { name: 'Ada' },
       error: undefined,
     });

@@ -170,12 +170,20 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     peekAccessToken,
     peekIdToken: () => (isOpen(snapshot.status) ? tokens.idToken : undefined),
     getSnapshot: () => snapshot,
-    async setSession(response, { subject, ifSignedOut = false } = {}) {
+    async setSession(response, { subject, sessionExpiresAt, ifSignedOut = false } = {}) {
       if (closed) throw fault('ERR_CLOSED');
       if (ifSignedOut && snapshot.status === 'signed-in') return;
       const sessionId = `fake-session-${++sessions}`;
       const fresh = { version: 1, refreshStatus: 'idle', error: undefined, idToken: undefined } as const;
-      set({ ...fresh, ...shownOf(response), status: 'signed-in', role: 'leader', sessionId, subject });
+      set({
+        ...fresh,
+        ...shownOf(response),
+        status: 'signed-in',
+        role: 'leader',
+        sessionId,
+        subject,
+        sessionExpiresAt,
+      });
       emit('session-started');
     },
     async getAuthorizationHeaders() {
@@ -200,6 +208,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
         idToken: undefined,
         sessionId: undefined,
         subject: undefined,
+        sessionExpiresAt: undefined,
       };
       const idle = { refreshStatus: 'idle', expiresAt: undefined, error: undefined } as const;
       const { sessionId } = snapshot;

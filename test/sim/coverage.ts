@@ -10,6 +10,7 @@ test.each([
   ['everything', 2_500],
   ['worker', 500],
   ['two-apps', 500],
+  ['endings', 500],
 ] as const)('%s: %d schedules', async (profile, schedules) => {
   for (let seed = 1_000; seed < 1_000 + schedules; seed++) {
     const { violation } = await runSchedule(seed, profile);

@@ -158,7 +158,8 @@ export class Origin {
         random: () => 0.5,
         id: () => `${id}-${Math.random().toString(36).slice(2)}`,
         setTimer: (delay, callback) => {
-          const timer = setTimeout(alive(callback), delay);
+          // (As the browser's clock does.)
+          const timer = setTimeout(alive(callback), Math.min(delay, 2 ** 31 - 1));
           return () => clearTimeout(timer);
         },
       },
@@ -258,6 +259,7 @@ const eventTypes: EventType[] = [
   'session-started',
   'signed-out',
   'reauth-required',
+  'session-ending',
   'leader-changed',
   'refresh-started',
   'refresh-succeeded',

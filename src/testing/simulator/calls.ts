@@ -77,6 +77,11 @@ export function createCalls(
     return since < world.scheduler.now() - tab.age() ? stored.sessionId : undefined;
   }
 
+  function givenEnd({ tab }: Participant): number | undefined {
+    const { sessionMs } = world.plan;
+    return sessionMs === undefined ? undefined : tab.clock.wall() + sessionMs;
+  }
+
   return {
     get: (by, options) =>
       start(by, 'get', options, options.timeoutMs ?? patienceMs({ refreshTimeoutMs: timeout }), (call) =>
@@ -88,7 +93,11 @@ export function createCalls(
       const { family, tokens } = world.serverOf(by).signIn();
       if (ifSignedOut) checker.truth.politeFamilies.set(family.id, by);
       start(by, 'session', {}, Infinity, () =>
-        by.coordinator.setSession(tokens, { subject: family.id, ifSignedOut }),
+        by.coordinator.setSession(tokens, {
+          subject: family.id,
+          ifSignedOut,
+          sessionExpiresAt: givenEnd(by),
+        }),
       );
     },
     signOut: (by) => start(by, 'sign-out', {}, Infinity, () => by.coordinator.signOut()),

@@ -1,6 +1,7 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { idempotencyKey, isBoundAlike, newer } from '../../core/record.js';
+import { asOf } from '../../core/session-end.js';
 import type { State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
@@ -127,7 +128,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       //     store  A ───────────────────────────────────────────────────────▶ C
       //     B      (no store) signs in, is signed out ─╮                      │
       //     C      signs in if nobody is ─ cached ░░░░░╰▶ hears that ─ begins ╯
-      const known = newer(before, by.state()?.record)!;
+      const known = asOf(newer(before, by.state()?.record), by.tab.clock.wall())!;
       // (Signed out by somebody, whose tombstone is behind it in the queue: then it is open no more.)
       const open = !known.ended && !truth.signedOut.has(known.sessionId);
       if (polite && open && !truth.storeReset()) {

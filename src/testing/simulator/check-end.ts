@@ -1,6 +1,7 @@
 import { lateness } from './check-calls.js';
 import type { Violate } from './checker.js';
 import { asSeenBy, isOpen } from '../../core/record.js';
+import { asOf } from '../../core/session-end.js';
 import type { Truth } from './truth.js';
 import type { World } from './world.js';
 
@@ -25,7 +26,7 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   for (const { tab, state } of live) {
     const record = state()?.record;
-    const stored = asSeenBy(state()?.options.binding, value);
+    const stored = asOf(asSeenBy(state()?.options.binding, value), tab.clock.wall());
     // It has worked for minutes.
     if (record && state()?.storage === 'memory') violate('I3', `${tab.name} ends without the store`);
     // Signed out is signed out, whether there is a tombstone or nothing.
@@ -75,7 +76,10 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
           request.refreshToken !== stored.refreshToken,
       );
     const two = other && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
-    if (kept.spentAt === undefined && !two) violate('I2', 'the session ended, but its refresh token lives');
+    // The client ends it by itself, a moment before the server does.
+    const isExpired = stored.ended.reason === 'no_refresh_token' || kept.endsAt <= world.scheduler.now();
+    if (kept.spentAt === undefined && !two && !isExpired)
+      violate('I2', 'the session ended, but its refresh token lives');
   }
   for (const { outcome, answer, request, tab } of network.exchanges()) {
     if (outcome !== 'tokens' || answer?.kind !== 'tokens' || truth.storeHurt()) continue;

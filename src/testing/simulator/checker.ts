@@ -5,6 +5,7 @@ import { checkBroadcast } from './check-broadcast.js';
 import { checkConduct } from './check-conduct.js';
 import { checkCalls } from './check-calls.js';
 import { checkEnd } from './check-end.js';
+import { checkEndings } from './check-endings.js';
 import { checkHostile, type HostileChecks } from './check-hostile.js';
 import { checkKnowledge } from './check-knowledge.js';
 import { checkRevocations } from './check-revocations.js';
@@ -59,6 +60,7 @@ export interface Check {
   /** It was told that it leaves, or is frozen. */
   readonly retired?: (by: Participant) => void;
   readonly lossAnnounced?: (by: Participant, version: string) => void;
+  readonly endAnnounced?: (by: Participant, end: string) => void;
 }
 
 export function createChecker(world: World): Checker {
@@ -77,6 +79,7 @@ export function createChecker(world: World): Checker {
     checkConduct(world, truth, violate),
     checkKnowledge(world, violate),
     checkBinding(world, violate),
+    checkEndings(world, truth, violate),
   ];
   const broadcast = checkBroadcast(world, truth, violate);
   const checks = [truth.check, broadcast, ...(hostile ? [hostile.check] : honest())];
@@ -103,6 +106,7 @@ export function createChecker(world: World): Checker {
     settled: each('settled'),
     retired: each('retired'),
     lossAnnounced: each('lossAnnounced'),
+    endAnnounced: each('endAnnounced'),
     hostile,
     atEnd() {
       if (hostile) return hostile.atEnd();

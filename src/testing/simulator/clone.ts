@@ -20,6 +20,7 @@ export function cloneRecord(record: Stored): Whole<Stored> {
     accessTokens: record.accessTokens,
     journal: record.journal,
     spares: record.spares,
+    end: record.end,
     ended: record.ended,
     revocations: record.revocations,
   };

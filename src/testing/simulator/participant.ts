@@ -72,6 +72,7 @@ export interface ParticipantHooks {
     effects: readonly Effect[],
   ) => void;
   readonly lossAnnounced: (by: Participant, version: string) => void;
+  readonly endAnnounced: (by: Participant, end: string) => void;
   /** A promise was settled. */
   readonly settling: () => void;
 }
@@ -111,6 +112,9 @@ export function createParticipant(
   const coordinator = process?.coordinator ?? createCoordinator(checked, all);
   coordinator.on('reauth-required', ({ sessionId, version }) =>
     hooks.lossAnnounced(participant, `${sessionId}.${version}`),
+  );
+  coordinator.on('session-ending', ({ sessionId, endsAt }) =>
+    hooks.endAnnounced(participant, `${sessionId} at ${endsAt}`),
   );
   return Object.assign(participant, {
     coordinator,

@@ -6,9 +6,9 @@ import type { Random } from './random.js';
 import { createRandom } from './random.js';
 import type { ServerKind } from './server.js';
 
-/** `no-faults`: the daily work of every app. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. */
+/** `no-faults`: the daily work of every app. `faults`: one thing after the other goes wrong. `everything`: all at once. `worker`: the same, beside a refresh worker. `hostile`: `faults`, beside a script that writes and posts anything. `two-apps`: `everything`, where tabs of two configurations share one name. `endings`: `everything`, where sessions end at a time that is known in advance. */
 export type Profile =
-  'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps' | LeaseProfile;
+  'no-faults' | 'faults' | 'everything' | 'worker' | 'hostile' | 'two-apps' | 'endings' | LeaseProfile;
 /** Processes in place of pages, with leases for locks, and everything that befalls them. On a `folder`'s machine the death of a process is seen. */
 export type LeaseProfile = 'redis' | 'postgres' | 'folder';
 
@@ -71,6 +71,10 @@ export interface Plan {
   readonly graceMs: number;
   /** Life of an access token; seconds. */
   readonly life: number;
+  /** Life of a refresh token, which the server announces; seconds. `undefined`: it lives on. */
+  readonly refreshLife: number | undefined;
+  /** How long a session lasts, as the app says at the sign-in; milliseconds. */
+  readonly sessionMs: number | undefined;
   /** Locks that do what is specified. */
   readonly locks: boolean;
   /** Locks are leases. Whether the death of a holder frees them at once. */
@@ -191,7 +195,7 @@ const FAULTS: readonly ActionKind[] = [
 ];
 
 const LEASES: readonly Profile[] = ['redis', 'postgres', 'folder'];
-const ALL_AT_ONCE: readonly Profile[] = ['everything', 'worker', 'two-apps', ...LEASES];
+const ALL_AT_ONCE: readonly Profile[] = ['everything', 'worker', 'two-apps', 'endings', ...LEASES];
 
 /** The faults of processes: nobody tells them that they stand still. */
 const PROCESS_FAULTS: readonly ActionKind[] = [
@@ -221,6 +225,8 @@ export function createPlan(seed: number, profile: Profile): Plan {
   // A stream of its own: the world is otherwise that of `everything`.
   const workers = createRandom(seed, 8);
   const clients = createRandom(seed, 11);
+  const endings = createRandom(seed, 13);
+  const isAnnounced = profile === 'endings' && endings.chance(0.7);
   // (A judge of hostile scripts expects a token by default limits, which locks without an answer take longer than.)
   const isOdd = faulty && profile !== 'hostile' && clients.chance(0.03);
   const oddLocks = isOdd && clients.pick(['null', 'silent'] as const);
@@ -248,6 +254,12 @@ export function createPlan(seed: number, profile: Profile): Plan {
     server: pick(SERVERS),
     graceMs: pick([10_000, 30_000, 60_000]),
     life,
+    // Mostly long enough for the next refresh to move the end.
+    refreshLife: isAnnounced ? endings.spread(0.5, 3) * life : undefined,
+    sessionMs:
+      profile === 'endings' && (!isAnnounced || endings.chance(0.2))
+        ? endings.spread(0.3, 3) * life * 1000
+        : undefined,
     locks: leases !== undefined || (chance(0.88) && !oddLocks),
     oddLocks: leases ? false : oddLocks,
     leases,

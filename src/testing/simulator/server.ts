@@ -51,6 +51,8 @@ export interface RefreshToken {
   successor: TokenResponse | undefined;
   /** The token it was given for. */
   readonly parent: string | undefined;
+  /** When its life is over; virtual time. */
+  endsAt: number;
 }
 
 export interface Server {
@@ -71,6 +73,7 @@ export function createServer(
   life: number,
   now: () => number,
   prefix = 'f',
+  refreshLife?: number,
 ): Server {
   const tokens = new Map<string, RefreshToken>();
   const families: Family[] = [];
@@ -90,14 +93,26 @@ export function createServer(
         superseded: false,
         successor: undefined,
         parent: parent?.token,
+        endsAt: Infinity,
       });
     }
+    // (Of one that does not rotate, the old token's life begins anew.)
+    if (refreshLife !== undefined)
+      tokens.get(rotates ? token : parent.token)!.endsAt = now() + refreshLife * 1000;
     return {
       access_token: `${family.id}/a${number}@${audience}`,
       token_type: 'Bearer',
       expires_in: seconds,
       ...(rotates && { refresh_token: token }),
+      ...(refreshLife !== undefined && { refresh_token_expires_in: refreshLife }),
     };
+  }
+
+  /** The answer says how long its refresh token lives, from now on. */
+  function replay(answer: TokenResponse): ServerAnswer {
+    const given = tokens.get(answer.refresh_token ?? '');
+    if (given && refreshLife !== undefined) given.endsAt = now() + refreshLife * 1000;
+    return { kind: 'tokens', tokens: answer, replayed: true };
   }
 
   function spend(refreshToken: RefreshToken, audience: string): ServerAnswer {
@@ -123,12 +138,13 @@ export function createServer(
 
     handle({ refreshToken, version, idempotencyKey, audience }) {
       const known = tokens.get(refreshToken);
-      if (!known || known.family.revoked || known.superseded) return { kind: 'lost' };
+      if (!known || known.family.revoked || known.superseded || known.endsAt <= now())
+        return { kind: 'lost' };
       const { family, spentAt, successor } = known;
       if (kind === 'static') return spend(known, audience);
       if (kind === 'idempotent') {
         const answer = answers.get(idempotencyKey);
-        if (answer) return { kind: 'tokens', tokens: answer, replayed: true };
+        if (answer) return replay(answer);
       }
       if (kind === 'versioned' && version !== family.version) {
         return { kind: 'conflict', version: family.version };
@@ -139,7 +155,7 @@ export function createServer(
         return answer;
       }
       const forgiving = now() - spentAt <= graceMs;
-      if (forgiving && kind === 'grace-same') return { kind: 'tokens', tokens: successor!, replayed: true };
+      if (forgiving && kind === 'grace-same') return replay(successor!);
       if (forgiving && (kind === 'grace-new' || kind === 'grace-latest')) return spend(known, audience);
       if (kind !== 'refusing' && kind !== 'grace-latest') {
         family.revoked = 'replay';

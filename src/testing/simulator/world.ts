@@ -88,7 +88,7 @@ export function createWorld(
 
   const servers = (['f', 'g'] as const)
     .slice(0, plan.apps)
-    .map((prefix) => createServer(plan.server, plan.graceMs, plan.life, now, prefix)) as [
+    .map((prefix) => createServer(plan.server, plan.graceMs, plan.life, now, prefix, plan.refreshLife)) as [
     Server,
     ...Server[],
   ];
@@ -304,6 +304,7 @@ export function createWorld(
       {
         step,
         lossAnnounced: (by, version) => checker.lossAnnounced(by, version),
+        endAnnounced: (by, end) => checker.endAnnounced(by, end),
         settling: scheduler.settling,
       },
       kind,
