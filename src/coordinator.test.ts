@@ -1025,6 +1025,20 @@ describe('the snapshot', () => {
 });
 
 describe('listeners', () => {
+  test("hear every event with '*', each once and in order", async () => {
+    const { tab } = await signedIn();
+    const heard: string[] = [];
+    const before = tab.events.length;
+    const stop = tab.on('*', ({ type }) => heard.push(type));
+    void tab.setSession({ access_token: 'access-9', expires_in: 10 });
+    await pass(50);
+    stop();
+    void tab.signOut();
+    await pass(50);
+    expect(heard).toEqual(['session-started', 'leader-changed']);
+    expect(tab.events.slice(before).map(({ type }) => type)).toEqual([...heard, 'signed-out']);
+  });
+
   test('that stop listening and listen again are told once', async () => {
     const { tab } = await signedIn();
     let calls = 0;

@@ -32,7 +32,7 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
   const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
   const controllers = new Map<number, AbortController>();
   /** By the type of event; those to '' are told that the snapshot has changed. */
-  const listeners = new Map<EventType | '', Set<(event?: CoordinatorEvent) => void>>();
+  const listeners = new Map<EventType | '*' | '', Set<(event?: CoordinatorEvent) => void>>();
   /** Errors of our own that callers were given: one that comes back out of `refresh` tells that it called us. */
   const own = new WeakSet<object>();
   let sending = false;
@@ -134,13 +134,14 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
     },
   });
 
-  function notify(type: EventType | '', event?: CoordinatorEvent): void {
+  function notify(type: EventType | '*' | '', event?: CoordinatorEvent): void {
     const all = listeners.get(type) ?? new Set();
     // A copy, so that a listener that stops and starts again is told once.
     for (const listener of Array.from(all)) if (all.has(listener)) guarded(() => listener(event));
+    if (event && type !== '*') notify('*', event);
   }
 
-  function listen(type: EventType | '', listener: (event: never) => void): () => void {
+  function listen(type: EventType | '*' | '', listener: (event: never) => void): () => void {
     // One function that listens twice is two listeners.
     const one = (event?: CoordinatorEvent): void => listener(event as never);
     const all = listeners.get(type) ?? new Set();

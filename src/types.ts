@@ -198,8 +198,11 @@ export interface TokenCoordinator {
   readonly getSnapshot: () => Snapshot;
   /** Calls `listener` after every change of the snapshot. Returns how to stop. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** Calls `listener` for every event of this type in this tab. Returns how to stop. */
-  readonly on: <T extends EventType>(type: T, listener: (event: CoordinatorEvent<T>) => void) => () => void;
+  /** Calls `listener` for every event of this type in this tab, or with `'*'` for every event. Returns how to stop. */
+  readonly on: <T extends EventType>(
+    type: T | '*',
+    listener: (event: CoordinatorEvent<T>) => void,
+  ) => () => void;
   /**
    * Ends the session in every tab. Resolves when that is committed; revocation is best effort and never rejects it. Every refresh token of
    * the session that is known here is revoked, also when the page leaves in the same task. One that the server could not be told of is tried

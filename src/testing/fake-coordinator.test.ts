@@ -120,8 +120,10 @@ describe('a refresh', () => {
 test('setSession, signOut and close do what components see of the real ones', async () => {
   const coordinator = createFakeCoordinator({ status: 'signed-out' });
   const events: string[] = [];
+  const all: string[] = [];
   coordinator.on('session-started', ({ type }) => events.push(type));
   coordinator.on('signed-out', ({ type }) => events.push(type));
+  coordinator.on('*', ({ type }) => all.push(type));
   await coordinator.setSession({ access_token: 'one', id_token: 'id' }, { subject: 'Ada' });
   await coordinator.setSession({ access_token: 'two' }, { ifSignedOut: true });
   expect(await coordinator.getAccessToken()).toBe('one');
@@ -131,6 +133,7 @@ test('setSession, signOut and close do what components see of the real ones', as
   await coordinator.signOut();
   expect(coordinator.peekIdToken()).toBeUndefined();
   expect(events).toEqual(['session-started', 'signed-out']);
+  expect(all).toEqual(events);
   await coordinator.close();
   expect(await codeOf(coordinator.getAccessToken())).toBe('ERR_CLOSED');
 });

@@ -71,7 +71,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
   let closed = false;
   let refreshing: Promise<string> | undefined;
   const subscribers = new Set<() => void>();
-  const listeners = new Map<EventType, Set<(event: CoordinatorEvent) => void>>();
+  const listeners = new Map<EventType | '*', Set<(event: CoordinatorEvent) => void>>();
 
   function defaultRefresh(): TokenResponse {
     return { access_token: `fake-token-${snapshot.version + 1}`, expires_in: 3_600 };
@@ -91,7 +91,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
   function emit(type: EventType, details: Partial<CoordinatorEvent> = {}): void {
     const { sessionId, version } = snapshot;
     const event: CoordinatorEvent = { at: Date.now(), sessionId, version, ...details, type };
-    listeners.get(type)?.forEach((listener) => listener(event));
+    for (const heard of [type, '*'] as const) listeners.get(heard)?.forEach((listener) => listener(event));
   }
 
   function peekAccessToken(): string | undefined {
