@@ -11,7 +11,15 @@ import type {
   SessionRecord,
   Spare,
 } from './record.js';
-import { LATEST, MOST_AUDIENCES, MOST_COUNT, MOST_REVOCATIONS, MOST_SPARES, MOST_TEXT } from './record.js';
+import {
+  LATEST,
+  MOST_AUDIENCES,
+  MOST_COUNT,
+  MOST_REVOCATIONS,
+  MOST_SPARES,
+  MOST_TEXT,
+  tombstone,
+} from './record.js';
 import { descriptionPattern, errorCodePattern, messagePattern } from './sanitise.js';
 
 /** Reads one member and returns a copy of it; `undefined` if it is malformed. */
@@ -174,7 +182,15 @@ const envelope = object<Envelope & { readonly protocol: number; readonly record?
 export function parseRecord(value: unknown, now: number): SessionRecord | undefined {
   const read = record(value) as SessionRecord | undefined;
   // A start that no sign-in could be later than would outlast all of them.
-  return read && read.startedAt <= now + FUTURE_MS ? read : undefined;
+  return read && read.startedAt <= now + FUTURE_MS ? whileItGrows(read) : undefined;
+}
+
+/**
+ * A session whose version cannot grow is over: each refresh would bring one more pair of the same version, and callers would wait for a
+ * newer one and refresh again, without end. Only a script forges that.
+ */
+function whileItGrows(read: SessionRecord): SessionRecord {
+  return read.version < MOST_COUNT ? read : tombstone(read, read.term);
 }
 
 /** Reads what is still to be revoked, likewise: the sound ones. */
@@ -189,5 +205,7 @@ export function parseRevocations(value: unknown): readonly Revocation[] {
 export function parseMessage(data: unknown, now: number): Envelope | undefined {
   const read = envelope(data) as (Envelope & { readonly record?: SessionRecord }) | undefined;
   const told = read?.record;
-  return !told || (told.sessionId === read.sessionId && told.startedAt <= now + FUTURE_MS) ? read : undefined;
+  if (!told) return read;
+  const isSound = told.sessionId === read.sessionId && told.startedAt <= now + FUTURE_MS;
+  return isSound ? ({ ...read, record: whileItGrows(told) } as Envelope) : undefined;
 }

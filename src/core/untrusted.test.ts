@@ -241,6 +241,17 @@ test.each([
   expect(parseMessage(message, NOW)).toBeUndefined();
 });
 
+test('a session whose version cannot grow is over, and a sign-in is later', () => {
+  const { sessionId, startedAt } = sound;
+  const over = { sessionId, startedAt, version: 2 ** 50, accessTokens: {}, ended: { kind: 'signed-out' } };
+  const last = { ...sound, version: 2 ** 50 };
+  expect(parseRecord(last, NOW)).toMatchObject(over);
+  expect(parseRecord(last, NOW)?.refreshToken).toBeUndefined();
+  expect(parseMessage({ ...told, record: last }, NOW)).toMatchObject({ record: over });
+  const previous = { ...sound, version: 2 ** 50 - 1 };
+  expect(parseRecord(previous, NOW)).toEqual(previous);
+});
+
 test('a clock that is wrong by decades takes no record away', () => {
   expect(parseRecord(sound, 0)).toEqual(sound);
   expect(parseRecord({ ...sound, startedAt: Date.UTC(2106, 1, 7) }, NOW)).toBeDefined();

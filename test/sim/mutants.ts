@@ -811,10 +811,18 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'hostile: nor does one that is told',
     file: parse,
-    anchor: ' && told.startedAt <= now + FUTURE_MS)',
-    replacement: ' && now > 0)',
+    anchor: ' && told.startedAt <= now + FUTURE_MS;',
+    replacement: ' && now > 0;',
     profile: 'hostile',
     within: 2_000,
+  },
+  {
+    guard: 'hostile: a session whose version cannot grow is over',
+    file: parse,
+    anchor: 'read.version < MOST_COUNT ?',
+    replacement: 'read.version <= MOST_COUNT ?',
+    profile: 'hostile',
+    within: 20_000,
   },
   {
     guard: 'hostile: a number grows no further than it is read',
