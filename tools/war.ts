@@ -1,5 +1,5 @@
 /**
- * `npm run war`: the same tabs, the same network, the same strict authorization server, and six ways to come by a fresh token.
+ * `npm run war`: the same tabs, the same network, the same strict authorization server, and seven ways to come by a fresh token.
  *
  *     npm run war -- --tabs 10 --expiries 200 [--rivals 100] [--mode one-refresh] [--json war.json] [--svg docs/war.svg] [--ledger docs/ledgers/war.jsonl]
  *
@@ -28,7 +28,7 @@ const { values } = parseArgs({
     expiries: { type: 'string', default: '200' },
     /** For the ways that are not one-refresh; default: as many. Rates of some ten percent need fewer than a rate of zero. */
     rivals: { type: 'string' },
-    /** One of the six; again for another one. Default: all. */
+    /** One of the seven; again for another one. Default: all. */
     mode: { type: 'string', multiple: true },
     life: { type: 'string', default: '400' },
     think: { type: 'string', default: '800' },

@@ -1,7 +1,7 @@
 // The client lock of the literature, in the browser's own means: a Web Lock around the refresh, with a time limit; inside it the storage is
 // read again, since another tab may have refreshed meanwhile; `invalid_grant` is handled as a conflict before it counts as the end.
 import { requestRefresh } from './refresh-request.js';
-import { isFresh, tokenStorage, toStored, type StoredTokens } from './stored-tokens.js';
+import { isFresh, toStored, type SlowTokenStorage, type StoredTokens } from './stored-tokens.js';
 import { SessionLostError, type TokenSource } from './token-source.js';
 import type { RivalOptions } from './uncoordinated.js';
 
@@ -10,8 +10,7 @@ const LOCK_MS = 5_000;
 /** How long after a conflict the storage is read once more, milliseconds. */
 const SETTLE_MS = 200;
 
-export function createClientLock(options: RivalOptions): TokenSource {
-  const storage = tokenStorage(options.name);
+export function createClientLock(options: RivalOptions, storage: SlowTokenStorage): TokenSource {
   /** The token that the lab declared to be over. */
   let expired = { login: 0, version: 0 };
   const fresh = (stored: StoredTokens | undefined): stored is StoredTokens =>
@@ -31,12 +30,12 @@ export function createClientLock(options: RivalOptions): TokenSource {
   }
 
   async function refreshOnce(): Promise<string> {
-    const held = storage.read();
+    const held = await storage.read();
     if (held === undefined) throw new SessionLostError();
     if (fresh(held)) return held.accessToken;
     const result = await requestRefresh(held, options);
     if (result.kind === 'tokens') {
-      storage.write(result.tokens);
+      await storage.write(result.tokens);
       return result.tokens.accessToken;
     }
     return settleConflict(held);
@@ -44,34 +43,32 @@ export function createClientLock(options: RivalOptions): TokenSource {
 
   async function settleConflict(held: StoredTokens): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const stored = storage.read();
+    const stored = await storage.read();
     if (stored !== undefined && stored.refreshToken !== held.refreshToken) return stored.accessToken;
-    storage.clear();
+    await storage.clear();
     throw new SessionLostError();
   }
 
   let refreshing: Promise<string> | undefined;
   const source: TokenSource = {
     peek: () => {
-      const stored = storage.read();
+      const stored = storage.peek();
       return fresh(stored) ? stored.accessToken : undefined;
     },
     async getAccessToken() {
-      const stored = storage.read();
+      const stored = storage.peek();
       if (fresh(stored)) return stored.accessToken;
       refreshing ??= refreshUnderLock().finally(() => (refreshing = undefined));
       return refreshing;
     },
     async renew(version) {
-      expired = { login: storage.read()?.login ?? 0, version };
+      expired = { login: storage.peek()?.login ?? 0, version };
       return source.getAccessToken();
     },
-    async signIn(login) {
-      storage.write(toStored(login, 1, Date.now()));
-    },
-    login: () => storage.read()?.login ?? 0,
-    version: () => storage.read()?.version ?? 0,
-    expiresAt: () => storage.read()?.expiresAt ?? 0,
+    signIn: (login) => storage.write(toStored(login, 1, Date.now())),
+    login: () => storage.peek()?.login ?? 0,
+    version: () => storage.peek()?.version ?? 0,
+    expiresAt: () => storage.peek()?.expiresAt ?? 0,
   };
   return source;
 }

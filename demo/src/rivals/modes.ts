@@ -1,13 +1,14 @@
 // The ways that are compared, and what each needs of the server.
 import { createClientLock } from './client-lock.js';
 import { createCoordinated, type CoordinatedSource } from './coordinated.js';
+import { indexedDbStorage, slowly, tokenStorage } from './stored-tokens.js';
 import type { TokenSource } from './token-source.js';
 import { createUncoordinated, type RivalOptions } from './uncoordinated.js';
 import type { TokenCoordinatorOptions } from 'one-refresh';
 
 export interface Mode {
   name: string;
-  client: 'none' | 'lock' | 'library';
+  client: 'none' | 'lock' | 'indexed-db-lock' | 'library';
   sessionTable: boolean;
   versionCheck: boolean;
 }
@@ -22,6 +23,7 @@ const mode = (name: string, client: Mode['client'], sessionTable = false, versio
 export const modes: readonly [Mode, ...Mode[]] = [
   mode('no coordination', 'none'),
   mode('client lock', 'lock'),
+  mode('lock over IndexedDB', 'indexed-db-lock'),
   mode('session table', 'none', true),
   mode('version check', 'none', false, true),
   mode('one-refresh', 'library'),
@@ -36,6 +38,7 @@ export function createSource(
 ): TokenSource & Partial<CoordinatedSource> {
   const options = { ...rival, sendsVersion: versionCheck };
   if (client === 'none') return createUncoordinated(options);
-  if (client === 'lock') return createClientLock(options);
+  if (client === 'lock') return createClientLock(options, slowly(tokenStorage(options.name)));
+  if (client === 'indexed-db-lock') return createClientLock(options, indexedDbStorage(options.name));
   return createCoordinated({ ...options, sendsIdempotencyKey: sessionTable, coordinator });
 }
