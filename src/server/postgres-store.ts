@@ -30,6 +30,8 @@ export interface PostgresStoreOptions {
 
 /** How soon after a refresh outdated tokens are looked through, milliseconds. */
 const TIDY_MS = 60_000;
+/** Longer than `storeTimeoutMs` by default: a call to a killed server may hang until then. */
+const NOTICE_MS = 5_000;
 /** The most that `claimMs` allows. */
 const LONGEST_CLAIM_MS = 300_000;
 
@@ -37,11 +39,14 @@ const LONGEST_CLAIM_MS = 300_000;
 const after = (parameter: string): string => `clock_timestamp() + ${parameter}::float8 * interval '1 ms'`;
 
 /**
- * A claim whose time is over. While the database was away, no process could renew its claim or record an answer. So after a start each claim
- * counts for its time once more.
+ * A claim whose time is over. While the database was away, no process could renew its claim or record an answer. So after a start each earlier
+ * claim counts for its time once more, and for the time in which a process notices that its connection is dead.
+ *
+ * @param earlier - whether the claim is older than the start of the database
  */
-const abandoned = (until: string, claimMs: string): string =>
-  `${until} < clock_timestamp() AND pg_postmaster_start_time() < clock_timestamp() - ${claimMs}::float8 * interval '1 ms'`;
+const abandoned = (until: string, claimMs: string, earlier: string): string =>
+  `${until} < clock_timestamp() AND NOT (${earlier} < pg_postmaster_start_time() AND
+    clock_timestamp() < pg_postmaster_start_time() + (${claimMs}::float8 + ${NOTICE_MS}) * interval '1 ms')`;
 
 const SQL = {
   claim: `
@@ -51,12 +56,13 @@ const SQL = {
       SELECT $1, $2, $3, $4, ${after('$5')} WHERE NOT EXISTS (SELECT 1 FROM login WHERE NOT active)
       ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
         spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
-        WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim OR (${abandoned('spent.forget_at', '$5')})
+        WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim OR (${abandoned('spent.forget_at', '$5', 'spent.spent_at')})
           ELSE spent.forget_at < clock_timestamp() END
       RETURNING 1)
     SELECT EXISTS (SELECT 1 FROM claimed) AS claimed, (SELECT active FROM login) AS active, spent.holder, spent.request,
       spent.session_id, spent.version, spent.answer,
-      extract(epoch FROM clock_timestamp() - spent.spent_at)::float8 * 1000 AS age_ms
+      extract(epoch FROM clock_timestamp() - spent.spent_at)::float8 * 1000 AS age_ms,
+      extract(epoch FROM spent.forget_at - clock_timestamp())::float8 * 1000 AS left_ms
     FROM (SELECT 1) AS one LEFT JOIN one_refresh_spent AS spent
       ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()`,
   renew: `UPDATE one_refresh_spent SET forget_at = ${after('$3')} WHERE refresh_token = $1 AND claim = $2 AND version IS NULL`,
@@ -105,7 +111,7 @@ const SQL = {
     WHERE token.refresh_token = $1 AND token.forget_at >= clock_timestamp()`,
   claimVersion: `
     UPDATE one_refresh_version SET claim = $2, claim_until = ${after('$4')}
-    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR (${abandoned('claim_until', '$4')}))
+    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR (${abandoned('claim_until', '$4', 'claim_until')}))
     RETURNING 1`,
   beginVersion: `
     WITH token AS (
@@ -135,7 +141,7 @@ const SQL = {
     DELETE FROM one_refresh_version WHERE session_id IN (SELECT session_id FROM gone)`,
   sweep: `
     WITH spent AS (
-      DELETE FROM one_refresh_spent WHERE CASE WHEN version IS NULL THEN ${abandoned('forget_at', '$2')}
+      DELETE FROM one_refresh_spent WHERE CASE WHEN version IS NULL THEN ${abandoned('forget_at', '$2', 'spent_at')}
         ELSE forget_at < clock_timestamp() END),
     token AS (DELETE FROM one_refresh_token WHERE forget_at < clock_timestamp()),
     login AS (DELETE FROM one_refresh_version WHERE forget_at < clock_timestamp())
@@ -193,7 +199,13 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
         sweeper.dueIn(claimMs);
         return { state: 'claimed' };
       }
-      if (row?.version == null) return { state: row?.active === false ? 'inactive' : 'pending' };
+      if (row?.version == null) {
+        if (row?.active === false) return { state: 'inactive' };
+        sweeper.dueIn(claimMs);
+        return { state: 'pending' };
+      }
+      // The process that wrote the row may not live as long as the row.
+      sweeper.dueIn(row.left_ms);
       const { session_id: sessionId, version, age_ms: ageMs, answer } = row;
       return {
         state: 'spent',
@@ -271,6 +283,7 @@ interface ClaimRow {
   version: number | null;
   answer: string | null;
   age_ms: number;
+  left_ms: number;
 }
 
 interface VersionRow {

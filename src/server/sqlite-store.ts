@@ -104,11 +104,15 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
         db.transaction(() => {
           const now = Date.now();
           const spent = db.get(
-            'SELECT claim, holder, request, spent_at, session_id, version, answer FROM one_refresh_spent WHERE refresh_token = ? AND forget_at >= ?',
+            'SELECT claim, holder, request, spent_at, forget_at, session_id, version, answer FROM one_refresh_spent WHERE refresh_token = ? AND forget_at >= ?',
             token,
             now,
           ) as SpentRow | undefined;
-          if (spent) return claimOf(spent, claimId, now);
+          if (spent) {
+            // The process that wrote the row may not live as long as the row.
+            dueIn(spent.forget_at - now);
+            return claimOf(spent, claimId, now);
+          }
           const session = db.get('SELECT active FROM one_refresh_session WHERE refresh_token = ?', token);
           if ((session as { active: number } | undefined)?.active === 0) return { state: 'inactive' };
           db.run(
@@ -242,6 +246,7 @@ interface SpentRow {
   holder: string | null;
   request: string;
   spent_at: number;
+  forget_at: number;
   session_id: string;
   version: number | null;
   answer: string | null;

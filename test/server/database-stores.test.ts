@@ -85,8 +85,8 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
     return {
       store,
       another: async () => postgresStore(pool),
-      async dump() {
-        await store.sweep();
+      async dump(options) {
+        if (options === undefined) await store.sweep();
         const tables = ['session', 'spent', 'version', 'token'].map((table) =>
           pool.query(`SELECT * FROM one_refresh_${table}`),
         );
@@ -115,10 +115,15 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
     expect(await store.versions.claim('away', 'other', 1, 60_000)).toMatchObject({ reason: 'pending' });
     await store.rotation.settle('away', 'mine', settlement);
     expect(await store.rotation.claim('away', 'other', requester, 1)).toMatchObject({ state: 'spent' });
-    expect(await store.versions.claim('away', 'other', 1, 1)).toMatchObject({
-      state: 'claimed',
-      sessionId: versioned.sessionId,
-    });
+    const { sessionId } = versioned;
+    await vi.waitFor(
+      async () =>
+        expect(await store.versions.claim('away', 'other', 1, 1)).toMatchObject({
+          state: 'claimed',
+          sessionId,
+        }),
+      { timeout: 20_000, interval: 200 },
+    );
     await store.close();
   });
 

@@ -6,8 +6,8 @@ export interface StoreUnderTest {
   readonly store: ServerStore;
   /** A further process on the same database, as far as one process can be two. */
   another(): Promise<ServerStore>;
-  /** Every row, as text. */
-  dump(): Promise<string>;
+  /** Every row, as text; after a sweep where that is not left to the store. */
+  dump(options?: { sweep: false }): Promise<string>;
   /** The database's files, where the store is responsible for them. */
   bytes?(): Promise<string>;
   close(): Promise<void>;
@@ -130,6 +130,13 @@ export function describeStore(open: () => Promise<StoreUnderTest>): void {
       expect(await holds(bytes)).toBe(true);
       await until(async () => expect([await holds(dump), await holds(bytes)]).toEqual([false, false]));
       expect(await states('R1')).toBe('claimed');
+    });
+
+    test('sweeps the answer of a process that died', async () => {
+      await stores[1]!.rotation.settle('R1', 'dead', settlement('R2', { windowMs: 400 }));
+      await stores[1]!.close();
+      expect(await states('R1')).toBe('spent');
+      await until(async () => expect(await under.dump({ sweep: false })).not.toContain('sealed R2'));
     });
 
     test('ends a login with its answers', async () => {
