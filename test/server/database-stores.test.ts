@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { createClient } from 'redis';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   createIdempotentRotation,
   postgresSchema,
@@ -11,7 +11,9 @@ import {
   type ServerStore,
   type Settlement,
 } from 'one-refresh/server';
+import { digest } from '../../src/server/digest.js';
 import { openSchema, STEPS } from '../../src/server/postgres-schema.js';
+import { startCuttingProxy } from '../support/cutting-proxy.js';
 import { startPostgres, startRedis, type DatabaseServer } from '../support/database-servers.js';
 import { describeStore } from './store-conformance.js';
 import { createStrictEndpoint, read, refreshRequest, times } from './strict-endpoint.js';
@@ -65,6 +67,45 @@ function describeRestart(server: () => DatabaseServer, open: () => ServerStore):
   });
 }
 
+/**
+ * Cut connections: a statement that the database did not get, and one that it has carried out and whose answer was lost. `token` stands in each
+ * statement of a refresh, since the digest of the refresh token is its first value.
+ */
+function describeCuts(server: () => DatabaseServer, open: (port: number) => Opened): void {
+  test.each(['before', 'after'] as const)('loses nothing when cut %s a statement', async (when) => {
+    const proxy = await startCuttingProxy(server().port);
+    const { store, close } = open(proxy.port);
+    const endpoint = createStrictEndpoint();
+    const handler = createIdempotentRotation({ store })(endpoint.handler);
+    // Connected, with its scripts and statements known.
+    const warm = await read(handler(refreshRequest(endpoint.signIn(), duplicate)));
+    let token = String(warm.refresh_token);
+    for (const part of ['claim', 'settle']) {
+      const key = await digest('token', token);
+      const cutAtSpend = () => proxy.cutNext(key, when);
+      if (part === 'claim') cutAtSpend();
+      else endpoint.decided = cutAtSpend;
+      const answers = await Promise.all(times(5, () => read(handler(refreshRequest(token, duplicate)))));
+      endpoint.decided = undefined;
+      expect(answers.map(({ status }) => status)).toEqual(times(5, () => 200));
+      expect(new Set(answers.map(({ refresh_token }) => refresh_token)).size).toBe(1);
+      expect(endpoint.spent.filter((spent) => spent === token)).toHaveLength(1);
+      const late = await read(handler(refreshRequest(token, duplicate)));
+      expect(late.refresh_token, 'and it is recorded').toBe(answers[0]?.refresh_token);
+      token = String(late.refresh_token);
+    }
+    expect(proxy.cuts()).toBe(2);
+    await store.close();
+    await close();
+    await proxy.close();
+  });
+}
+
+interface Opened {
+  store: ServerStore;
+  close(): Promise<unknown>;
+}
+
 const noPostgres = typeof postgres === 'string';
 describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`, () => {
   const server = postgres as DatabaseServer;
@@ -98,6 +139,14 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
   describeRestart(
     () => server,
     () => postgresStore(pool),
+  );
+  describeCuts(
+    () => server,
+    (port) => {
+      const connections = new Pool({ host: '127.0.0.1', port, user: 'postgres' });
+      connections.on('error', () => {});
+      return { store: postgresStore(connections), close: () => connections.end() };
+    },
   );
 
   test('lets a claim outlive a restart that took longer', { timeout: 60_000 }, async () => {
@@ -254,6 +303,66 @@ describe.skipIf(noRedis)(`redisStore${noRedis ? `: ${redis}` : ''}`, () => {
     () => server,
     () => redisStore(byIoredis),
   );
+  describeCuts(
+    () => server,
+    (port) => {
+      const connection = new Redis({ host: '127.0.0.1', port });
+      connection.on('error', () => {});
+      return { store: redisStore(connection), close: async () => connection.disconnect() };
+    },
+  );
+
+  describe('that forgets what came last', () => {
+    let forgetful: DatabaseServer;
+    let connection: Redis;
+    beforeEach(async () => {
+      forgetful = await startRedis('never');
+      connection = new Redis({ host: '127.0.0.1', port: forgetful.port });
+      connection.on('error', () => {});
+    });
+    afterEach(async () => {
+      connection.disconnect();
+      await forgetful.remove();
+    });
+    /** As a fail-over leaves it: what came after the copy is gone. */
+    const failOver = async () => {
+      await forgetful.stop('kill');
+      await forgetful.restart();
+      await vi.waitFor(() => connection.ping(), { timeout: 10_000 });
+    };
+
+    test('keeps the pair that was answered, and cannot repeat it', async () => {
+      const endpoint = createStrictEndpoint();
+      const handler = createIdempotentRotation({ store: redisStore(connection) })(endpoint.handler);
+      const [first, other] = [endpoint.signIn(), endpoint.signIn()];
+      await connection.save();
+      const second = await read(handler(refreshRequest(first, duplicate)));
+      const lost = await read(handler(refreshRequest(other, duplicate)));
+      expect(lost.status).toBe(200);
+      await failOver();
+      const third = await read(handler(refreshRequest(String(second.refresh_token), duplicate)));
+      expect(third.status, 'the login goes on').toBe(200);
+      expect(await read(handler(refreshRequest(other, duplicate)))).toEqual({
+        status: 400,
+        error: 'invalid_grant',
+      });
+    });
+
+    test('records the answer of a claim that it has lost', async () => {
+      const endpoint = createStrictEndpoint();
+      const handler = createIdempotentRotation({ store: redisStore(connection) })(endpoint.handler);
+      const token = endpoint.signIn();
+      await connection.save();
+      endpoint.decided = failOver;
+      const first = await read(handler(refreshRequest(token, duplicate)));
+      endpoint.decided = undefined;
+      expect(await read(handler(refreshRequest(token, duplicate)))).toMatchObject({
+        status: 200,
+        refresh_token: first.refresh_token,
+      });
+      expect(endpoint.spent).toEqual([token]);
+    });
+  });
 
   test('knows its scripts again after a flush', async () => {
     const store = redisStore(byIoredis, { prefix: '{other}:' });
