@@ -74,7 +74,8 @@ function describeRestart(server: () => DatabaseServer, open: () => ServerStore):
 function describeCuts(server: () => DatabaseServer, open: (port: number) => Opened): void {
   test.each(['before', 'after'] as const)('loses nothing when cut %s a statement', async (when) => {
     const proxy = await startCuttingProxy(server().port);
-    const { store, close } = open(proxy.port);
+    const opened = open(proxy.port);
+    const { store } = opened;
     const endpoint = createStrictEndpoint();
     const handler = createIdempotentRotation({ store })(endpoint.handler);
     // Connected, with its scripts and statements known.
@@ -96,7 +97,7 @@ function describeCuts(server: () => DatabaseServer, open: (port: number) => Open
     }
     expect(proxy.cuts()).toBe(2);
     await store.close();
-    await close();
+    await opened.close();
     await proxy.close();
   });
 }
