@@ -1,0 +1,158 @@
+/**
+ * `npm run server:mutants`: switches the guards of `src/server` off, one at a time, and expects a test to fail without each.
+ *
+ *     npm run server:mutants -- [--only WORDS]
+ *
+ * It changes the source files in place and puts them back, so nothing else may work on this checkout meanwhile.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+interface Mutant {
+  guard: string;
+  file: string;
+  anchor: string;
+  replacement: string;
+  /** The tests that have to notice; default: the table's. */
+  tests?: string;
+}
+
+const rotation = 'idempotent-rotation';
+const mutants: Mutant[] = [
+  {
+    guard: 'one request of a process leads',
+    file: rotation,
+    anchor: 'if (leader === undefined) return lead(attempt);',
+    replacement: 'return lead(attempt);',
+  },
+  { guard: 'the same holder', file: rotation, anchor: 'me.holder !== spent.holder', replacement: 'false' },
+  { guard: 'the same request', file: rotation, anchor: 'me.request !== spent.request', replacement: 'false' },
+  {
+    guard: 'withoutKey conflict',
+    file: rotation,
+    anchor: "me.holder === null && withoutKey === 'conflict'",
+    replacement: 'false',
+  },
+  {
+    guard: 'the login has not moved on from an unrecorded answer',
+    file: rotation,
+    anchor: 'unrecorded.get(attempt.key)?.stop();',
+    replacement: '',
+  },
+  {
+    guard: 'an unrecorded answer stays in memory',
+    file: rotation,
+    anchor: 'if (further) void further.over.then(forget);\n      else forget();',
+    replacement: 'forget();',
+  },
+  {
+    guard: 'a claim is given back',
+    file: rotation,
+    anchor: 'if (!kept) await record',
+    replacement: 'if (false) await record',
+  },
+  {
+    guard: 'a client that is not authenticated is refused',
+    file: rotation,
+    anchor: "authenticated !== true && (typeof authenticated !== 'string' || authenticated === '')",
+    replacement: 'false',
+  },
+  {
+    guard: 'a claim is renewed',
+    file: 'spending',
+    anchor: 'renew().catch',
+    replacement: 'Promise.resolve().catch',
+  },
+  { guard: 'a record is tried again', file: 'spending', anchor: 'void tryOften();', replacement: '' },
+  {
+    guard: 'an unrecorded answer ends with its window',
+    file: 'spending',
+    anchor: 'setTimeout(stop, forMs)',
+    replacement: 'setTimeout(stop, 1e9)',
+  },
+  {
+    guard: 'a call of the store is sent once more',
+    file: 'store-call',
+    anchor: 'return call();',
+    replacement: 'throw new Error();',
+  },
+  {
+    guard: 'a call of the store has a limit',
+    file: 'store-call',
+    anchor: 'Promise.race([twice(), late])',
+    replacement: 'twice()',
+  },
+  {
+    guard: 'a repeated parameter is refused',
+    file: 'token-request',
+    anchor: 'names.has(name) && !REPEATABLE.has(name)',
+    replacement: 'false',
+  },
+  { guard: 'a long body is refused', file: 'body', anchor: 'bytes > limit', replacement: 'bytes > 1e6' },
+  {
+    guard: 'an introspection is no revocation',
+    file: 'remedy',
+    anchor: " && !('active' in (body ?? {}))",
+    replacement: '',
+  },
+  {
+    guard: 'a newer schema is refused',
+    file: 'schema',
+    anchor: 'if (found <= known) return;',
+    replacement: 'return;',
+    tests: 'sqlite-store',
+  },
+  {
+    guard: 'only the direct predecessor is answered',
+    file: 'sqlite-store',
+    anchor: 'if (previous) db.run',
+    replacement: 'if (false) db.run',
+    tests: 'sqlite-store',
+  },
+  {
+    guard: 'a settlement counts once',
+    file: 'sqlite-store',
+    anchor: 'if (settled) return',
+    replacement: 'if (false) return',
+    tests: 'sqlite-store',
+  },
+  {
+    guard: 'the rows of a dead process are swept',
+    file: 'sqlite-store',
+    anchor: 'dueIn(spent.forget_at - now);',
+    replacement: '',
+    tests: 'sqlite-store',
+  },
+  {
+    guard: 'an outdated version is refused',
+    file: 'sqlite-store',
+    anchor: 'known.outdated || claimed < version',
+    replacement: 'false',
+    tests: 'sqlite-store',
+  },
+];
+
+const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
+const chosen = mutants.filter(({ guard }) => guard.includes(values.only));
+let survivors = 0;
+for (const { guard, file, anchor, replacement, tests = rotation } of chosen) {
+  const target = `src/server/${file}.ts`;
+  const source = readFileSync(target, 'utf8');
+  if (source.split(anchor).length !== 2) throw new Error(`${guard}: its anchor is not there exactly once`);
+  try {
+    writeFileSync(
+      target,
+      source.replace(anchor, () => replacement),
+    );
+    const run = ['vitest', 'run', `src/server/${tests}.test.ts`, '--bail', '1', '--testTimeout', '15000'];
+    const { status } = spawnSync('npx', run, { stdio: 'ignore', timeout: 180_000 });
+    // Vitest ends with 1 if a test has failed. Everything else shows nothing.
+    if (status !== 1) survivors++;
+    console.log(`${status === 1 ? 'killed  ' : 'SURVIVED'} ${guard}`);
+  } finally {
+    writeFileSync(target, source);
+  }
+}
+console.log(`${chosen.length - survivors} of ${chosen.length} mutants killed`);
+process.exitCode = survivors > 0 || chosen.length === 0 ? 1 : 0;
