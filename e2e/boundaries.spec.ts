@@ -130,7 +130,7 @@ test('another configuration under one name neither sends nor ends', async ({ new
   await stranger.close();
 });
 
-test('no refresh token is on the channel, whoever asks', async ({ newTab, server }) => {
+test('no refresh token is on the channel, however it is asked', async ({ newTab, server }) => {
   const options = { broadcast: 'access-token' };
   const tab = await newTab(options);
   // A page of the origin that listens, and never opens the database.

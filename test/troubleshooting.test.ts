@@ -1,4 +1,4 @@
-// Produces the symptoms of docs/troubleshooting.md. What the page quotes is what is seen here.
+// Produces the symptoms of docs/troubleshooting.md. The page quotes the very lines that are seen here.
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RefreshRejectedError, TokenCoordinatorOptions } from 'one-refresh';
@@ -53,7 +53,7 @@ function said(error: unknown): string {
   return [`${code}: ${message}`, ...[reason, oauth].filter(Boolean).map((detail) => `(${detail})`)].join(' ');
 }
 
-/** What the page's section of this heading does not quote. */
+/** The lines that the page's section of this heading does not quote. */
 function missing(heading: string, ...texts: string[]): string[] {
   const section = page.split(/^## /m).find((one) => one.startsWith(`${heading}\n`)) ?? '';
   return texts.filter((text) => !section.includes(text));

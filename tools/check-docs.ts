@@ -121,7 +121,7 @@ export function linkFaults(file: string, text: string): string[] {
     else if (heading !== undefined && !placesIn(readFileSync(linked, 'utf8')).includes(heading))
       faults.push(`${file}: link to ${target}, but there is no such heading or place`);
   }
-  // What a test shows is a promise that the text can point at.
+  // The text can point at a promise that a test shows.
   if (file === 'SECURITY.md') {
     for (const [row] of prose.matchAll(/^\|.*\.(?:test|spec)\.tsx?\).*$/gm))
       if (!row.startsWith('| <a id="t-')) faults.push(`${file}: a row without a name: ${row.slice(0, 60)}`);

@@ -164,7 +164,7 @@ export interface State {
   readonly saveAt?: number | undefined;
   /** Without a store: when to stop waiting for other tabs at the start. */
   readonly helloUntil?: number | undefined;
-  /** What this tab announced last: the loss of a version, or the end of a session ahead of it. */
+  /** The last announcement of this tab: the loss of a version, or the end of a session ahead of it. */
   readonly announced?: string | undefined;
   /** The last end known in advance that this tab, leader or not, has seen come. */
   readonly foreseen?: string | undefined;

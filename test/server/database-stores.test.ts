@@ -325,7 +325,7 @@ describe.skipIf(noRedis)(`redisStore${noRedis ? `: ${redis}` : ''}`, () => {
       connection.disconnect();
       await forgetful.remove();
     });
-    /** As a fail-over leaves it: what came after the copy is gone. */
+    /** As a fail-over leaves it: everything after the copy is gone. */
     const failOver = async () => {
       await forgetful.stop('kill');
       await forgetful.restart();

@@ -30,7 +30,7 @@ export function tokenStorage(key: string): TokenStorage {
 
 /** A storage that takes its time. */
 export interface SlowTokenStorage {
-  /** What this tab knows without waiting. */
+  /** The tokens that this tab knows without waiting. */
   peek(): StoredTokens | undefined;
   read(): Promise<StoredTokens | undefined>;
   write(tokens: StoredTokens): Promise<void>;

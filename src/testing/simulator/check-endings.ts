@@ -7,7 +7,7 @@ import type { World } from './world.js';
 export function checkEndings(world: World, truth: Truth, violate: Violate): Check {
   const { plan, server, scheduler, stats, participants } = world;
   const announced = new Map<string, Participant>();
-  /** What the app said of each session, on the clock of the tab where it began. */
+  /** The end that the app gave each session, on the clock of the tab where it began. */
   const given = new Map<string, number>();
 
   return {
