@@ -114,9 +114,10 @@ function writeAhead(t: Turn, audience: Audience): void {
   const basis = fingerprint(record);
   // In doubt, by this failure or an earlier one: the server may be asked to replay its answer, which was for the audience
   // of that attempt. Not so once it has said that it never grants that one (RFC 6749 §5.2, RFC 8707 §2): that would be asked for
-  // until the next sign-in, instead of what others need. An attempt that was refused in words had its answer, and so had one whose answer was refused.
+  // until the next sign-in, instead of what others need. An attempt that was refused in words had its answer.
+  // (The answer that named another session may come again, and be ours.)
   const { failure } = previous ?? {};
-  const isInDoubt = previous && !failure?.unspent && !failure?.error && !failure?.fault;
+  const isInDoubt = previous && !failure?.unspent && !failure?.error;
   const doubts = isInDoubt ? next(previous.doubts) : (previous?.doubts ?? 0);
   const isNever = failure?.error === 'invalid_scope' || failure?.error === 'invalid_target';
   const { resource, scope } = doubts > 0 && !isNever ? previous! : audience;

@@ -106,7 +106,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ check before send: not when memory holds something newer',
     file: refresh,
-    anchor: '    isJournalOf(record, attempt) &&\n    !record!.ended &&\n',
+    anchor: '    isJournalOf(record, attempt) &&\n    !asOf(record, now.wall)!.ended &&\n',
     replacement: '    (isJournalOf(record, attempt) || true) &&\n',
     within: 10_000,
   },
