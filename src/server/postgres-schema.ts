@@ -49,7 +49,7 @@ CREATE INDEX IF NOT EXISTS one_refresh_token_forget_at ON one_refresh_token (for
 ];
 
 /** All steps, and the version that they lead to. A newer version stays as it is. */
-export const schemaOf = (steps: readonly string[]): string => `
+const schemaOf = (steps: readonly string[]): string => `
 CREATE TABLE IF NOT EXISTS one_refresh_schema (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   version  integer NOT NULL
