@@ -1,12 +1,13 @@
 /**
- * `npm run e2e -- …`: makes sure that the browsers are there, then hands every argument on to Playwright. One is its own: `--set NAME`.
+ * `npm run e2e -- …`: makes sure that the browsers are there, then hands every argument on to Playwright. One is its own: `--set NAME`
+ * (`--core` is short for `--set core`).
  * `core`, for `npm run verify`: nearly everything in Chromium, and the tests marked @core in the other engines.
  * `smoke`, for `npm test`: the tests marked @core in Chromium. `core-without-smoke`: the difference.
  */
 import { spawnSync } from 'node:child_process';
 import { browserNames, ensureBrowser } from './browsers.js';
 
-const args = process.argv.slice(2);
+const args = process.argv.slice(2).flatMap((arg) => (arg === '--core' ? ['--set', 'core'] : [arg]));
 const setAt = args.indexOf('--set');
 const [, set] = setAt < 0 ? [] : args.splice(setAt, 2);
 if (set === 'smoke') args.push('--project', 'chromium');
