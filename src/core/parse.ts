@@ -186,11 +186,12 @@ export function parseRecord(value: unknown, now: number): SessionRecord | undefi
 }
 
 /**
- * A session whose version cannot grow is over: each refresh would bring one more pair of the same version, and callers would wait for a
- * newer one and refresh again, without end. Only a script forges that.
+ * A session whose numbers cannot grow is over. Each refresh would bring one more pair of the same version, and callers would wait for a
+ * newer one; an end that is written with the same term would be no news, and the server would be asked again. Only a script forges that.
  */
 function whileItGrows(read: SessionRecord): SessionRecord {
-  return read.version < MOST_COUNT ? read : tombstone(read, read.term);
+  const { version, term, journal } = read;
+  return Math.max(version, term, journal?.attempt ?? 0) < MOST_COUNT ? read : tombstone(read, term);
 }
 
 /** Reads what is still to be revoked, likewise: the sound ones. */

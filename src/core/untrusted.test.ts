@@ -241,15 +241,20 @@ test.each([
   expect(parseMessage(message, NOW)).toBeUndefined();
 });
 
-test('a session whose version cannot grow is over, and a sign-in is later', () => {
-  const { sessionId, startedAt } = sound;
-  const over = { sessionId, startedAt, version: 2 ** 50, accessTokens: {}, ended: { kind: 'signed-out' } };
-  const last = { ...sound, version: 2 ** 50 };
-  expect(parseRecord(last, NOW)).toMatchObject(over);
-  expect(parseRecord(last, NOW)?.refreshToken).toBeUndefined();
-  expect(parseMessage({ ...told, record: last }, NOW)).toMatchObject({ record: over });
-  const previous = { ...sound, version: 2 ** 50 - 1 };
-  expect(parseRecord(previous, NOW)).toEqual(previous);
+test('a session whose numbers cannot grow is over, and a sign-in is later', () => {
+  const { sessionId, startedAt, journal } = sound;
+  const over = { sessionId, startedAt, accessTokens: {}, ended: { kind: 'signed-out' } };
+  const at = (count: number): SessionRecord[] => [
+    { ...sound, version: count },
+    { ...sound, term: count },
+    { ...sound, journal: { ...journal!, attempt: count } },
+  ];
+  for (const last of at(2 ** 50)) {
+    expect(parseRecord(last, NOW)).toMatchObject(over);
+    expect(parseRecord(last, NOW)?.refreshToken).toBeUndefined();
+    expect(parseMessage({ ...told, record: last }, NOW)).toMatchObject({ record: over });
+  }
+  for (const previous of at(2 ** 50 - 1)) expect(parseRecord(previous, NOW)).toEqual(previous);
 });
 
 test('a clock that is wrong by decades takes no record away', () => {

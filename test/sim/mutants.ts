@@ -817,10 +817,10 @@ export const mutants: readonly Mutant[] = [
     within: 2_000,
   },
   {
-    guard: 'hostile: a session whose version cannot grow is over',
+    guard: 'hostile: a session whose numbers cannot grow is over',
     file: parse,
-    anchor: 'read.version < MOST_COUNT ?',
-    replacement: 'read.version <= MOST_COUNT ?',
+    anchor: '(version, term, journal?.attempt ?? 0) < MOST_COUNT',
+    replacement: '(version, term, journal?.attempt ?? 0) <= MOST_COUNT',
     profile: 'hostile',
     within: 20_000,
   },
