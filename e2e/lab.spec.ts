@@ -198,7 +198,7 @@ test('every tab shows its version, one of them a crown, and a countdown that end
 
 test('everything can be done with the keyboard, and no button is lost while it waits', async ({ page }) => {
   await page.getByRole('radio', { name: 'no coordination' }).focus();
-  for (const mode of ['client lock', 'session table']) {
+  for (const mode of ['client lock', 'lock over IndexedDB', 'session table']) {
     await page.keyboard.press('ArrowDown');
     await settled(page);
     await expect(page.getByRole('radio', { name: mode, exact: true })).toBeChecked();
