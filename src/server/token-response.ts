@@ -21,7 +21,13 @@ const NOT_KEPT = new Set([
   'transfer-encoding',
 ]);
 /** Lives that count from the response (RFC 6749 §5.1, draft-ietf-oauth-refresh-token-expiration, Keycloak, Entra). */
-const LIVES = ['expires_in', 'refresh_token_expires_in', 'refresh_expires_in', 'ext_expires_in'];
+const LIVES = [
+  'expires_in',
+  'refresh_token_timeout',
+  'refresh_token_expires_in',
+  'refresh_expires_in',
+  'ext_expires_in',
+];
 
 /** An answer whose body was read, and can be read again. */
 export interface ReadAnswer {
@@ -93,7 +99,8 @@ export function unpack(text: string, ageMs: number): Response {
   };
   for (const name of LIVES) {
     const life = body[name];
-    if (typeof life === 'number') body[name] = Math.max(1, life - Math.ceil(ageMs / 1000));
+    // (Keycloak's 0 stands for no end at all.)
+    if (typeof life === 'number' && life > 0) body[name] = Math.max(1, life - Math.ceil(ageMs / 1000));
   }
   const answer = jsonAnswer(200, body, headers);
   answer.headers.set('idempotent-replayed', 'true');
