@@ -134,7 +134,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
   if (advanced) s.jitter = now.random;
   s.advanced = replaced ? undefined : advanced ? now : s.advanced;
-  // A delegated refresh has an outcome. An old failure, read again, is none.
+  // A refresh that this tab asked others for, or others asked of it, has an outcome. An old failure, read again, is none.
   if (advanced || (failure && of !== s.pausedFor)) s.delegated = s.request = undefined;
 
   if (!failure) {
@@ -142,7 +142,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     if (moved) s.pause = undefined;
   } else if (of !== s.pausedFor) {
     const { at, retryInMs, error, fault } = failure;
-    // News is a duration, on this tab's own clock. A token that is read is a while old by another tab's wall clock: believed for
+    // News is a duration, on this tab's own clock. A failure that is read is a while old by another tab's wall clock: believed for
     // no longer than the wait it asks for.
     const rest = hearsay ? retryInMs : Math.max(0, Math.min(at + retryInMs - now.wall, retryInMs));
     if (error === undefined && !fault) pause(t, of, rest, 'ERR_REFRESH_UNAVAILABLE', failure);

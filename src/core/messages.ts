@@ -38,7 +38,7 @@ export function hear(t: Turn, message: Envelope): void {
     //     B  has seen v2 in the store                               ╰▶ writes v2 ───╯ (without its refresh token, as the option wants it)
     access(
       t,
-      (base) => base,
+      () => undefined,
       (turn) => {
         if (isOpen(turn.s.record)) tell(turn, 'pair', turn.s.record, true);
       },
@@ -83,7 +83,7 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
   const { record } = s;
   if (!record || !s.active) return;
   const same = sessionId === record.sessionId;
-  // A store that was wiped says that nobody is signed in, and a tab that opens believes it: missing members are written back.
+  // A store that was wiped says that nobody is signed in, and a tab that opens believes it: the missing session is written back.
   //
   //     store  {session} ─ wiped ─ {} ────────────── {session}
   //     B                          opens ─ hello ─▶ A writes ─ pair ─▶ B reads again

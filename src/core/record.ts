@@ -140,7 +140,7 @@ export interface SessionRecord {
 }
 
 /**
- * One more. Where only a forged number can be it stays: a tab that writes text that others do not read would keep it beside the next sign-in.
+ * One more. Where only a forged number can be it stays: a tab with a record that others cannot read would keep it beside the next sign-in.
  *
  *     script  forges term 2^50 ─▶ A  term 2^50 + 1, begun in 2090 (that the others cannot read)
  *                                 B                                 signs in, later than all that it has read: A does not follow

@@ -115,7 +115,10 @@ function writeAhead(t: Turn, audience: Audience): void {
   // In doubt, by this failure or an earlier one: the server may be asked to replay its answer, which was for the audience
   // of that attempt. Not so once it has said that it never grants that one (RFC 6749 §5.2, RFC 8707 §2): that would be asked for
   // until the next sign-in, instead of what others need. An attempt that was refused in words had its answer.
-  // (The answer that named another session may come again, and be ours.)
+  // One that was given another session's tokens had not: its own answer may be repeated.
+  //
+  //     A  asks for another audience ─ (a cache) ─ tokens of another user: refused
+  //     B                                             asks for its own ─ the server repeats A's answer
   const { failure } = previous ?? {};
   const isInDoubt = previous && !failure?.unspent && !failure?.error;
   const doubts = isInDoubt ? next(previous.doubts) : (previous?.doubts ?? 0);

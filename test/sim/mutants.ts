@@ -902,6 +902,21 @@ export const mutants: readonly Mutant[] = [
     within: 5_000,
   },
   {
+    guard: 'answers: an attempt that was answered for another session stays in doubt',
+    file: refresh,
+    anchor: 'previous && !failure?.unspent && !failure?.error;',
+    replacement: 'previous && !failure?.unspent && !failure?.error && !failure?.fault;',
+    within: 20_000,
+  },
+  {
+    guard: 'a store that forgot a pair has it again before others read',
+    file: 'src/core/messages.ts',
+    anchor:
+      "    access(\n      t,\n      () => undefined,\n      (turn) => {\n        if (isOpen(turn.s.record)) tell(turn, 'pair', turn.s.record, true);\n      },\n    );\n",
+    replacement: "    tell(t, 'pair', record, true);\n",
+    within: 20_000,
+  },
+  {
     guard: 'answers: of a foreign one nothing is kept',
     file: 'src/coordinator.ts',
     anchor: 'return refusal.isForeign\n',
