@@ -71,6 +71,19 @@ test.each([
   expect(refreshTokens(origin)).toEqual([]);
 });
 
+test.each([
+  ['refresh-request', { memory: true }],
+  ['reauth-required', { ended: { kind: 'reauth-required', reason: 'refresh_rejected' } }],
+])('a %s of an older version is answered at once, though the store hangs', async (type, question) => {
+  const { origin, tab } = await signedIn();
+  const { sessionId } = tab.getSnapshot();
+  origin.messages.length = 0;
+  origin.storeMs = 3_000;
+  origin.tell(0, { protocol: 1, from: 'x', term: 1, sessionId, version: 1, type, ...question });
+  await pass(50);
+  expect(origin.messages).toMatchObject([{ type: 'pair', version: 2, withheld: true }]);
+});
+
 test('`access-token`: a tab without a store is served, and asks another one to refresh', async () => {
   const { origin, sent, open } = await signedIn();
   const { record } = origin;

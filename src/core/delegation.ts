@@ -3,7 +3,7 @@ import { tell } from './commit.js';
 import { begin, finish, mayFly, whileFlying } from './flight.js';
 import { access, messageOf, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
-import { attemptOf } from './record.js';
+import { attemptOf, isOpen } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import type { Continuation, Flight, Turn } from './state.js';
 
@@ -72,6 +72,11 @@ export function accepted(t: Turn, to: string | undefined): void {
  * more than was heard here: a worker has perhaps been started just for this.
  */
 export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-request' }>): void {
+  const { record, active } = t.s;
+  const { sessionId, version, memory } = asked;
+  // What is known already is told at once: the store may hang for longer than the other tab waits before it spends a dead token.
+  if (memory && active && isOpen(record) && record.sessionId === sessionId && record.version > version)
+    return tell(t, 'pair', record, true);
   access(t, undefined, (turn, { failed }) => accept(turn, asked, failed !== undefined));
 }
 

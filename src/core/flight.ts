@@ -70,7 +70,8 @@ export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): v
   s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(then)) };
   const expire: Continuation = (turn) => {
     access(turn, undefined, undefined, true);
-    requeue(turn, then, since);
+    // What was heard since it queued was a sign of life, also where its timer comes late.
+    requeue(turn, then, Math.max(since, turn.s.movedAt));
   };
   if (since + ARRIVAL_MS > t.now.mono) hold(t, 'queued', { until: since + ARRIVAL_MS, expire });
   else requeue(t, then, since);

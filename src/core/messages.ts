@@ -31,18 +31,14 @@ export function hear(t: Turn, message: Envelope): void {
     // This tab reads news that it does not know.
     reread(t);
   } else if (type === 'reauth-required' && isOpen(record)) {
-    // Lost only to those who never heard of the token's successor. A store that forgot it has it again before they read.
+    // Lost only to those who never heard of the token's successor. They are told at once, since the store may hang; but a store that forgot
+    // it has it again before they read.
     //
     //     store  {v2} ─ rolled back ─ {v1} ──────────────────────────────── {v2}
     //     A                             sends v1 ─ refused ─ lost! ─╮               ╭▶ reads again: v2
     //     B  has seen v2 in the store                               ╰▶ writes v2 ───╯ (without its refresh token, as the option wants it)
-    access(
-      t,
-      () => undefined,
-      (turn) => {
-        if (isOpen(turn.s.record)) tell(turn, 'pair', turn.s.record, true);
-      },
-    );
+    access(t, () => undefined);
+    tell(t, 'pair', record, true);
   }
   // A sign of life: there is nothing to elect.
   if (message.from === s.record?.leader) s.elect = undefined;

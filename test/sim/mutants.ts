@@ -911,9 +911,22 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a store that forgot a pair has it again before others read',
     file: 'src/core/messages.ts',
-    anchor:
-      "    access(\n      t,\n      () => undefined,\n      (turn) => {\n        if (isOpen(turn.s.record)) tell(turn, 'pair', turn.s.record, true);\n      },\n    );\n",
+    anchor: "    access(t, () => undefined);\n    tell(t, 'pair', record, true);\n",
     replacement: "    tell(t, 'pair', record, true);\n",
+    within: 20_000,
+  },
+  {
+    guard: 'a tab without a store is told of a newer pair at once, whatever the store does',
+    file: 'src/core/delegation.ts',
+    anchor: 'if (memory && active && isOpen(record)',
+    replacement: 'if (!active && isOpen(record)',
+    within: 20_000,
+  },
+  {
+    guard: 'a sign of life since a tab queued counts, also where its timer comes late',
+    file: flight,
+    anchor: 'Math.max(since, turn.s.movedAt)',
+    replacement: 'since',
     within: 20_000,
   },
   {

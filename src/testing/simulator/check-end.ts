@@ -31,6 +31,8 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     if (record && state()?.storage === 'memory') violate('I3', `${tab.name} ends without the store`);
     // Signed out is signed out, whether there is a tombstone or nothing.
     if (!isOpen(record) && !isOpen(stored)) continue;
+    // Its refresh token went with a wiped store and with the tabs that had seen it.
+    if (record?.withheld && !stored && truth.storeReset()) continue;
     if (record?.sessionId !== stored?.sessionId || record?.version !== stored?.version) {
       violate(
         'I2',

@@ -51,9 +51,13 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     truth.countLoss(excuse);
   }
 
+  /** Sessions that a participant left for a later one. */
+  const left = new Set<string>();
+
+  /** Another session came after it: in the store or, while that is away, in the memory of those who signed in or heard of it. */
   function replaced(sessionId: string): boolean {
     const current = world.database.value();
-    return current !== undefined && current.sessionId !== sessionId;
+    return left.has(sessionId) || (current !== undefined && current.sessionId !== sessionId);
   }
 
   /** The successor of this token never reached a live participant, or in vain. */
@@ -163,6 +167,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         if (record.sessionId === sessionId && record.version > version) contradicted(by, record, from);
       }
       if (record === was) return;
+      if (was && record && was.sessionId !== record.sessionId) left.add(was.sessionId);
       if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(by, record);
       // A tab that hears that one of two pairs is dead cannot tell which is meant; a tab that the server told can.
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {

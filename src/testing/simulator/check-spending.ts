@@ -1,4 +1,4 @@
-import { attemptLock, idempotencyKey, type SessionRecord } from '../../core/record.js';
+import { attemptLock, idempotencyKey, isOpen, type SessionRecord } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
@@ -117,9 +117,16 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       if (was === 'probing' && flight?.phase !== was) cleared.set(by, now());
       if (flight?.phase === 'asking' && was !== 'asking') asked.set(by, { at: now(), flight: flight.tag });
       if (event.type === 'message' && event.message.type === 'refresh-request') {
-        const { from, sessionId, version } = event.message;
+        const { from, sessionId, version, memory } = event.message;
         const same = record?.sessionId === sessionId && record.version === version && !record.ended;
-        if (same && storage === 'memory' && flight?.phase === 'sending') {
+        // (One that knows nothing newer waits for its store first.)
+        const better =
+          memory &&
+          before?.active &&
+          isOpen(record) &&
+          record.sessionId === sessionId &&
+          record.version > version;
+        if (better || (same && storage === 'memory' && flight?.phase === 'sending')) {
           askedBy.set(by, (askedBy.get(by) ?? new Map<string, number>()).set(from, now()));
         }
       }
@@ -161,8 +168,15 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       if (fooled) belated.add(exchange);
       if (committed !== undefined && !truth.storeReset()) {
         const knew = journal && journal.sessionId === sessionId && committed < journal.at;
-        if (unstored.has(exchange)) truth.excuse(refreshToken, 'blind');
-        else if (knew || (!fooled && committed < now() - T / 2 - 2_000)) {
+        if (unstored.has(exchange)) {
+          const silent = participants.find((one) => one !== by && ignored(one, by));
+          if (silent)
+            violate(
+              'I1',
+              `${by.tab.name} sends version ${version}, whose successor ${silent.tab.name} keeps to itself`,
+            );
+          truth.excuse(refreshToken, 'blind');
+        } else if (knew || (!fooled && committed < now() - T / 2 - 2_000)) {
           violate('I1', `${by.tab.name} sends version ${version}, whose successor was committed before`);
         } else truth.excuse(refreshToken, 'overtaken');
       }

@@ -197,7 +197,10 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
   async function wipeAndOpen(): Promise<void> {
     const holder = participants
       .filter(({ tab, closed }) => tab.running() && !closed)
-      .find(({ state }) => state()?.record && !state()?.record?.ended);
+      .find(({ state }) => {
+        const { record } = state() ?? {};
+        return record && !record.ended && !record.withheld;
+      });
     const known = holder?.state()?.record;
     if (!holder || !known) return;
     note?.(undefined, () => '── the store is wiped');
