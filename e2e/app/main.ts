@@ -214,7 +214,8 @@ declare global {
 await coordinator.ready;
 window.lab = lab;
 const { prerendering = false } = document as { prerendering?: boolean };
-void fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab, prerendering }) });
+// (A page may leave before it is answered.)
+fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab, prerendering }) }).catch(() => {});
 
 /** `worker=` names what is served as the worker's script, or its scope; see the tests of the worker. */
 function workerFromQuery(): TokenCoordinatorOptions['worker'] {
