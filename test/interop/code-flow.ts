@@ -6,12 +6,12 @@ import type { ClientSettings } from './servers/real-server.js';
 /** Sends one request, without following redirects. */
 export type Send = (request: Request) => Promise<Response>;
 
-/** The same with a cookie jar, as a browser has one. */
+/** The same with a cookie jar, as a browser has one. A request with `credentials: 'omit'` gets no cookies. */
 export function withCookies(send: Send): Send {
   const jar = new Map<string, string>();
   return async (request) => {
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-    if (cookie !== '') request.headers.set('cookie', cookie);
+    if (cookie !== '' && request.credentials !== 'omit') request.headers.set('cookie', cookie);
     const response = await send(request);
     for (const line of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
@@ -53,7 +53,8 @@ export async function signInByHand(
     code: await codeBehind(send, url, redirectUri),
     code_verifier: verifier,
   });
-  const response = await send(new Request(tokenEndpoint, { method: 'POST', body }));
+  // A page has no cookies of the server. better-auth refuses a token request that has them.
+  const response = await send(new Request(tokenEndpoint, { method: 'POST', body, credentials: 'omit' }));
   if (!response.ok) throw new Error(`The code exchange was answered ${response.status}`);
   return (await response.json()) as TokenResponse;
 }
@@ -77,11 +78,18 @@ async function codeBehind(send: Send, start: URL, redirectUri: string): Promise<
   let url = start;
   for (let hops = 0; hops < 10; hops++) {
     const response = await send(new Request(url));
-    const location = response.headers.get('location');
-    if (location === null) throw new Error(`Signing in stopped at ${url.pathname} with ${response.status}`);
+    const location = response.headers.get('location') ?? (await addressIn(response));
+    if (location === undefined)
+      throw new Error(`Signing in stopped at ${url.pathname} with ${response.status}`);
     url = new URL(location, url);
     const code = url.href.startsWith(redirectUri) && url.searchParams.get('code');
     if (code) return code;
   }
   throw new Error('Signing in went in circles');
+}
+
+/** better-auth answers a `fetch` with the address in a JSON body, for the script to go there. */
+async function addressIn(response: Response): Promise<string | undefined> {
+  const text = await response.text();
+  return text.startsWith('{') ? (JSON.parse(text) as { url?: string }).url : undefined;
 }

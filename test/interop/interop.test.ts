@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { refreshTokenGrant } from '../../src/oauth/index.js';
 import { Origin, type Tab } from '../support/tabs.js';
-import { signInByHand, withCookies } from './code-flow.js';
+import { signInByHand, withCookies, type Send } from './code-flow.js';
+import { logInAtBetterAuth } from './servers/better-auth-user.js';
+import { startBetterAuth } from './servers/better-auth.js';
 import { startNodeOAuth2Server } from './servers/node-oauth2-server.js';
 import { startOpenAuth } from './servers/openauth.js';
 import type { Place, RealServer } from './servers/real-server.js';
@@ -26,7 +28,10 @@ const place: Place = {
   redirectUri: 'https://app.id.example/callback',
   accessTokenSeconds: ACCESS_TOKEN_SECONDS,
 };
-const tokenEndpoint = `${place.origin}/token`;
+const tokenEndpointOf = ({ client }: RealServer): string => client.endpoints!.token_endpoint;
+type Start = (place: Place) => RealServer | Promise<RealServer>;
+/** Signs the user in at the server, where it lets nobody in unasked. */
+type LogIn = (send: Send, place: Place) => Promise<void>;
 const passSeconds = (seconds: number): void => void vi.setSystemTime(Date.now() + seconds * 1000);
 
 interface Exchange {
@@ -37,11 +42,11 @@ interface Exchange {
 }
 
 /** Tabs of one browser, signed in, and a log of what the server answered to them. */
-async function openTabs(server: RealServer) {
+async function openTabs(server: RealServer, logIn?: LogIn) {
   const log: Exchange[] = [];
   const world = { log, tabs: [] as Tab[], onAnswer: undefined as (() => void) | undefined };
   const refresh = refreshTokenGrant({
-    tokenEndpoint,
+    tokenEndpoint: tokenEndpointOf(server),
     clientId: server.client.clientId,
     async fetch(input, init) {
       const request = new Request(input, init);
@@ -56,7 +61,9 @@ async function openTabs(server: RealServer) {
   const origin = new Origin();
   world.tabs = Array.from({ length: TABS }, () => origin.open({ refresh, proactive: 'never' }));
   await Promise.all(world.tabs.map((tab) => tab.ready));
-  const tokens = await signInByHand(withCookies(server.handle), server.client, place.redirectUri);
+  const send = withCookies(server.handle);
+  await logIn?.(send, place);
+  const tokens = await signInByHand(send, server.client, place.redirectUri);
   await first(world.tabs).setSession(tokens);
   await everywhere(world.tabs, 'signed-in', 1);
   return { ...world, world, firstToken: String(tokens.refresh_token) };
@@ -88,7 +95,7 @@ async function replay(server: RealServer, refreshToken: string) {
     client_id: server.client.clientId,
     refresh_token: refreshToken,
   });
-  const response = await server.handle(new Request(tokenEndpoint, { method: 'POST', body }));
+  const response = await server.handle(new Request(tokenEndpointOf(server), { method: 'POST', body }));
   const { error, refresh_token: issued } = (await response.json()) as Record<string, string | undefined>;
   return { status: response.status, error, issued };
 }
@@ -103,13 +110,14 @@ function loseNextAnswer(world: { onAnswer: (() => void) | undefined }, afterward
 
 const refused = { status: 400, error: 'invalid_grant', issued: undefined };
 
-describe.each([
+describe.each<[string, Start, LogIn?]>([
   ['@openauthjs/openauth', startOpenAuth],
   ['@cloudflare/workers-oauth-provider', startWorkersOAuthProvider],
   ['@node-oauth/oauth2-server', startNodeOAuth2Server],
-])('%s', (_name, start) => {
+  ['better-auth', startBetterAuth, logInAtBetterAuth],
+])('%s', (_name, start, logIn) => {
   test('20 tabs at 6 expiries: one request each, with the newest refresh token, every one answered', async () => {
-    const { tabs, log, firstToken } = await openTabs(await start(place));
+    const { tabs, log, firstToken } = await openTabs(await start(place), logIn);
     const tokens = new Set<unknown>();
     for (let expiry = 1; expiry <= 6; expiry++) {
       passSeconds(ACCESS_TOKEN_SECONDS);
@@ -152,8 +160,11 @@ describe('an answer that is lost on its way', () => {
     expect(log.map(({ status }) => status)).toEqual([200, 400]);
   });
 
-  test('@node-oauth/oauth2-server never forgives: the same', async () => {
-    const { tabs, log, world } = await openTabs(startNodeOAuth2Server(place));
+  test.each<[string, Start, LogIn?]>([
+    ['@node-oauth/oauth2-server', startNodeOAuth2Server],
+    ['better-auth', startBetterAuth, logInAtBetterAuth],
+  ])('%s never forgives: the same', async (_name, start, logIn) => {
+    const { tabs, log, world } = await openTabs(await start(place), logIn);
     loseNextAnswer(world);
     passSeconds(ACCESS_TOKEN_SECONDS);
     expect(await askEverywhere(tabs)).toEqual({ code: 'ERR_REAUTH_REQUIRED', reason: 'response_lost' });
@@ -216,5 +227,16 @@ describe('somebody else replays a refresh token that was used', () => {
     passSeconds(ACCESS_TOKEN_SECONDS);
     expect(await askEverywhere(tabs)).toEqual(expect.any(String));
     await everywhere(tabs, 'signed-in', 3);
+  });
+
+  test('better-auth: nothing, and ours is dead, which every tab learns', async () => {
+    const server = await startBetterAuth(place);
+    const { tabs, firstToken } = await openTabs(server, logInAtBetterAuth);
+    passSeconds(ACCESS_TOKEN_SECONDS);
+    await askEverywhere(tabs);
+    expect(await replay(server, firstToken)).toEqual(refused);
+    passSeconds(ACCESS_TOKEN_SECONDS);
+    expect(await askEverywhere(tabs)).toEqual({ code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' });
+    await everywhere(tabs, 'reauth-required', 2);
   });
 });

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Send } from '../code-flow.js';
+import { logInAtBetterAuth } from './better-auth-user.js';
 import { startProgram, type RunningServer, type StartOptions } from './process.js';
 import type { ClientSettings, Place } from './real-server.js';
 
@@ -128,6 +129,15 @@ export const recipes: readonly Recipe[] = [
     start: fromNpm('node-oauth2-server'),
     forgivesSeconds: 0,
     known: { replayAnswered: false, afterReplay: 'goes on', afterLostAnswer: 'response_lost' },
+  },
+  {
+    name: 'better-auth',
+    source: 'npm',
+    packages: ['@better-auth/oauth-provider', 'better-auth'],
+    start: fromNpm('better-auth'),
+    logIn: logInAtBetterAuth,
+    forgivesSeconds: 0,
+    known: { replayAnswered: false, afterReplay: 'refresh_rejected', afterLostAnswer: 'response_lost' },
   },
   {
     name: 'django-oauth-toolkit',

@@ -36,6 +36,7 @@ const starters: Record<string, () => Promise<Start>> = {
     served((await import('./workers-oauth-provider.js')).startWorkersOAuthProvider),
   'node-oauth2-server': async () =>
     served((await import('./node-oauth2-server.js')).startNodeOAuth2Server, withPagesAllowed),
+  'better-auth': async () => served((await import('./better-auth.js')).startBetterAuth, withPagesAllowed),
 };
 
 const [name = '', port, text = ''] = process.argv.slice(2);
