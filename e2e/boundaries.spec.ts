@@ -88,6 +88,25 @@ test('a request made signed out never leaves as the next user', async ({ newTab,
   expect(await tab.evaluate(() => window.lab.api.call())).toEqual({ status: 200, user: 'bob' });
 });
 
+test('a request does not leave after its session was signed out', async ({ newTab, server }) => {
+  const tab = await newTab({ dpop: '' });
+  await signIn([tab]);
+  // Its proof is being signed.
+  const outcome = await tab.evaluate(async () => {
+    const call = window.lab.api.call().then(
+      ({ status }) => String(status),
+      ({ code }: { code?: string }) => code,
+    );
+    await Promise.resolve();
+    const over = window.lab.coordinator.signOut();
+    const code = await call;
+    await over;
+    return code;
+  });
+  expect(outcome).toBe('ERR_SIGNED_OUT');
+  expect(server.api.requests).toEqual([]);
+});
+
 test('a huge WWW-Authenticate does not block the page', async ({ newTab }) => {
   const tab = await newTab();
   await signIn([tab]);

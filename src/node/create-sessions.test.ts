@@ -135,9 +135,9 @@ test('records are sealed, keys may change, and none is read without', async () =
 });
 
 /** A shared part that can go away. */
-function breakable(): { shared: Shared; away: boolean } {
+function breakable(): { shared: Shared; away: boolean; tell: () => void } {
   const inner = folderShared(folder);
-  const it = { shared: inner, away: false };
+  const it = { shared: inner, away: false, tell: (): void => {} };
   const guard =
     <A extends unknown[], R>(run: (...all: A) => Promise<R>) =>
     async (...all: A): Promise<R> => {
@@ -152,7 +152,10 @@ function breakable(): { shared: Shared; away: boolean } {
     steal: guard(steal),
     release: guard(release),
     post: guard(post),
-    listen,
+    listen: (hear, missed) => {
+      it.tell = missed;
+      return listen(hear, missed);
+    },
   };
   return it;
 }
@@ -172,6 +175,18 @@ test('without the shared part every call rejects, and nothing is spent', async (
   expect(server.requests).toHaveLength(0);
   part.away = false;
   expect(await session.getAccessToken()).toBe('access-2');
+});
+
+test('the cause names no token, whatever a driver says', async () => {
+  const part = breakable();
+  const session = start({ shared: part.shared }).open('a');
+  await session.setSession(server.pair());
+  await session.getAccessToken();
+  const read: Shared['read'] = () => Promise.reject(new Error("unknown command, with args: 'access-1'"));
+  Object.assign(part.shared, { read });
+  const error = await failed(session.getAccessToken());
+  expect(error).toMatchObject({ code: 'ERR_STORAGE', cause: { message: expect.stringContaining('args') } });
+  expect(String((error as Error).cause)).not.toContain('access-1');
 });
 
 test('it goes away before the write-ahead: nothing is spent', async () => {
@@ -194,6 +209,35 @@ test('it goes away before the write-ahead: nothing is spent', async () => {
   part.away = false;
   expect(await session.getAccessToken()).toBe('access-2');
 });
+
+test('it goes away while the client prepares its request: nothing is sent', async () => {
+  const part = breakable();
+  const refresh: SessionsOptions['refresh'] = async (request) => {
+    part.away = true;
+    // Others have news, which cannot be read.
+    await expect
+      .poll(
+        () => {
+          part.tell();
+          return session.getSnapshot().storage;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe('memory');
+    request.assertSendable?.();
+    return server.refresh(request);
+  };
+  const session = start({ shared: part.shared, refresh }).open('a');
+  await session.setSession(expired());
+  await failed(session.getAccessToken());
+  expect(server.requests).toHaveLength(0);
+  part.away = false;
+  const other = start().open('a');
+  await expect
+    .poll(() => other.getAccessToken().catch(() => undefined), { timeout: 20_000 })
+    .toBe('access-2');
+  expect(server.requests).toHaveLength(1);
+}, 40_000);
 
 test('it goes away during a request: the pair is saved later', async () => {
   const part = breakable();

@@ -2,7 +2,8 @@ import { fault } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
 import { patienceMs } from '../core/limits.js';
-import { audienceKey, isOpen, newer } from '../core/record.js';
+import { audienceKey, isOpen, newer, tokensIn } from '../core/record.js';
+import { messageOf, type Secrets } from '../core/sanitise.js';
 import type { Snapshot } from '../core/types.js';
 import type { CheckedOptions } from '../options.js';
 import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from '../types.js';
@@ -235,8 +236,9 @@ export class Session {
               : { ...toKnown(stored), seenAt: readAt, readAt });
         },
         (error: unknown) => {
+          const secrets = tokensIn(this.#memory?.record);
           this.#memory = undefined;
-          throw storageFault(error);
+          throw storageFault(error, secrets);
         },
       )
       .finally(() => (this.#reading = undefined)));
@@ -322,17 +324,17 @@ export class Session {
   }
 }
 
-function storageFault(cause: unknown): TokenCoordinatorError {
+function storageFault(cause: unknown, secrets: Secrets = []): TokenCoordinatorError {
   return new TokenCoordinatorError('ERR_STORAGE', 'The shared part cannot be reached; nothing was spent', {
-    cause: describe(cause),
+    cause: describe(cause, secrets),
   });
 }
 
 /** The facts for an operator, and no more: an error of a driver may carry its command, with tokens. */
-function describe(cause: unknown): Error | undefined {
+function describe(cause: unknown, secrets: Secrets): Error | undefined {
   if (!(cause instanceof Error)) return undefined;
   const { code } = cause as NodeJS.ErrnoException;
-  return new Error([cause.name, code, cause.message.slice(0, 200)].filter(Boolean).join(': '));
+  return new Error([cause.name, code, messageOf(cause.message, secrets)].filter(Boolean).join(': '));
 }
 
 function isText(value: unknown): boolean {

@@ -11,6 +11,7 @@ import {
   type ServerStore,
   type Settlement,
 } from 'one-refresh/server';
+import worker from '../../examples/server/cloudflare-worker.js';
 import { digest } from '../../src/server/digest.js';
 import { openSchema, STEPS } from '../../src/server/postgres-schema.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
@@ -251,6 +252,39 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
     const stores = times(8, () => postgresStore(pool));
     await expect(Promise.all(stores.map((store) => store.sweep()))).resolves.toHaveLength(8);
     await Promise.all(stores.map((store) => store.close()));
+  });
+
+  // (examples/server/cloudflare-worker.ts: one connection for each request.)
+  test('a Worker in front: five duplicates get one answer, the rest passes', async () => {
+    await dropTables();
+    await pool.query(postgresSchema);
+    const endpoint = createStrictEndpoint();
+    const token = endpoint.signIn();
+    const passed: string[] = [];
+    vi.stubGlobal('fetch', async (request: Request) => {
+      const { host, pathname } = new URL(request.url);
+      if (pathname === '/oauth/token') return endpoint.handler(request);
+      passed.push(host + pathname);
+      return new Response('passed');
+    });
+    try {
+      const env = {
+        HYPERDRIVE: { connectionString: `postgres://postgres@127.0.0.1:${server.port}/postgres` },
+        ORIGIN: 'http://behind.test',
+      };
+      const begun: Promise<unknown>[] = [];
+      const send = async (request: Request): Promise<Response> =>
+        worker.fetch(request, env, { waitUntil: (promise) => void begun.push(promise) });
+      const address = 'https://front.test/oauth/token';
+      const answers = times(5, () => send(new Request(address, refreshRequest(token, duplicate))).then(read));
+      const tokens = (await Promise.all(answers)).map((body) => body.refresh_token);
+      expect([new Set(tokens).size, endpoint.spent, begun.length]).toEqual([1, [token], 5]);
+      expect(await (await send(new Request('https://front.test/authorize'))).text()).toBe('passed');
+      expect(passed).toEqual(['behind.test/authorize']);
+      await worker.scheduled(undefined, env);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test('refuses what is no pool', () => {

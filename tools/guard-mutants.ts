@@ -1,7 +1,8 @@
 /**
- * `npm run server:mutants`: switches the guards of `src/server` off, one at a time, and expects a test to fail without each.
+ * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server` that of a unit,
+ * those of the boundaries one in Chromium. (The simulator has its own, `npm run sim:mutants`.)
  *
- *     npm run server:mutants -- [--only WORDS]
+ *     npm run guard:mutants -- [--only WORDS]
  *
  * It changes the source files in place and puts them back, so nothing else may work on this checkout meanwhile.
  */
@@ -11,11 +12,14 @@ import { parseArgs } from 'node:util';
 
 interface Mutant {
   guard: string;
+  /** Below `src/server`, or a path. */
   file: string;
   anchor: string;
   replacement: string;
   /** The tests that have to notice; default: the table's. */
   tests?: string;
+  /** The title of the test of `e2e/boundaries.spec.ts` that has to notice. */
+  boundary?: string;
 }
 
 const rotation = 'idempotent-rotation';
@@ -131,23 +135,67 @@ const mutants: Mutant[] = [
     replacement: 'false',
     tests: 'sqlite-store',
   },
+  {
+    guard: 'boundary: a proof follows no redirect',
+    file: 'src/fetch/send-authorized.ts',
+    anchor: "const stays = isProven(headers) && request.redirect === 'follow';",
+    replacement: 'const stays = false;',
+    boundary: 'a DPoP request refuses a redirect; no proof follows',
+  },
+  {
+    guard: 'boundary: a stored key that a script could carry off signs nothing',
+    file: 'src/oauth/dpop/key-pair.ts',
+    anchor: 'if (privateKey.extractable) {',
+    replacement: 'if (false) {',
+    boundary: 'a planted DPoP key signs nothing',
+  },
+  {
+    guard: "boundary: a request is one session's",
+    file: 'src/fetch/send-authorized.ts',
+    anchor: "status !== 'signed-out' && coordinator.getSnapshot().sessionId === sessionId;",
+    replacement: 'true;',
+    boundary: 'a request does not leave after its session was signed out',
+  },
+  {
+    guard: 'boundary: a header is read in linear time',
+    file: 'src/fetch/challenge.ts',
+    anchor: '|\\\\.)*"?|',
+    replacement: '|\\\\.)*"|',
+    boundary: 'a huge WWW-Authenticate does not block the page',
+  },
+  {
+    guard: 'boundary: a record belongs to its server and client',
+    file: 'src/core/record.ts',
+    anchor: 'return one === undefined || other === undefined || one === other;',
+    replacement: 'return true;',
+    boundary: 'another configuration under one name neither sends nor ends',
+  },
+  {
+    guard: 'boundary: a pair that is saved travels without its refresh token',
+    file: 'src/core/commit.ts',
+    anchor: "options.broadcast === 'access-token' &&",
+    replacement: 'false &&',
+    boundary: 'no refresh token is on the channel, however it is asked',
+  },
 ];
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' } } });
 const chosen = mutants.filter(({ guard }) => guard.includes(values.only));
 let survivors = 0;
-for (const { guard, file, anchor, replacement, tests = rotation } of chosen) {
-  const target = `src/server/${file}.ts`;
+for (const { guard, file, anchor, replacement, tests = rotation, boundary } of chosen) {
+  const target = file.includes('/') ? file : `src/server/${file}.ts`;
   const source = readFileSync(target, 'utf8');
   if (source.split(anchor).length !== 2) throw new Error(`${guard}: its anchor is not there exactly once`);
+  const run = boundary
+    ? ['tsx', 'tools/e2e.ts', 'e2e/boundaries.spec.ts', '--project=chromium', '--grep', boundary]
+    : ['vitest', 'run', `src/server/${tests}.test.ts`, '--bail', '1', '--testTimeout', '15000'];
   try {
     writeFileSync(
       target,
       source.replace(anchor, () => replacement),
     );
-    const run = ['vitest', 'run', `src/server/${tests}.test.ts`, '--bail', '1', '--testTimeout', '15000'];
     const { status } = spawnSync('npx', run, { stdio: 'ignore', timeout: 180_000 });
-    // Vitest ends with 1 if a test has failed. Everything else shows nothing.
+    // Vitest and Playwright end with 1 if a test has failed. Everything else shows nothing.
     if (status !== 1) survivors++;
     console.log(`${status === 1 ? 'killed  ' : 'SURVIVED'} ${guard}`);
   } finally {
