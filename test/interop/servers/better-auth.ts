@@ -1,4 +1,4 @@
-import { betterAuth } from 'better-auth';
+import { betterAuth, type BetterAuthPlugin } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';
 import { jwt } from 'better-auth/plugins';
 import { oauthProvider } from '@better-auth/oauth-provider';
@@ -36,7 +36,8 @@ export async function startBetterAuth({
         consentPage: '/consent',
         accessTokenExpiresIn: accessTokenSeconds,
         silenceWarnings: { oauthAuthServerConfig: true, openidConfig: true },
-      }),
+        // Its types do not go with `exactOptionalPropertyTypes`.
+      }) as BetterAuthPlugin,
     ],
   });
   const handle: Send = (request) => auth.handler(request);
