@@ -244,6 +244,8 @@ export function newer(
     // To forget that a token was sent is worse than to forget who leads: terms grow also where a journal was never heard of.
     (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||
     mine.term - stored.term ||
+    // Two attempts of one number, since a store was wiped in between: the one that may be under way counts.
+    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||
     later(mine.leader, stored.leader) ||
     later(mine.refreshToken, stored.refreshToken);
   const [winner, other] = ahead > 0 ? [mine, stored] : [stored, mine];

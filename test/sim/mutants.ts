@@ -923,6 +923,13 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'of two attempts of one number the one that may be under way counts',
+    file: record,
+    anchor: '    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||\n',
+    replacement: '',
+    within: 20_000,
+  },
+  {
     guard: 'a sign of life since a tab queued counts, also where its timer comes late',
     file: flight,
     anchor: 'Math.max(since, turn.s.movedAt)',
