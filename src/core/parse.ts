@@ -182,16 +182,18 @@ const envelope = object<Envelope & { readonly protocol: number; readonly record?
 export function parseRecord(value: unknown, now: number): SessionRecord | undefined {
   const read = record(value) as SessionRecord | undefined;
   // A start that no sign-in could be later than would outlast all of them.
-  return read && read.startedAt <= now + FUTURE_MS ? whileItGrows(read) : undefined;
+  return read && read.startedAt <= now + FUTURE_MS ? whileItLives(read) : undefined;
 }
 
 /**
  * A session whose numbers cannot grow is over. Each refresh would bring one more pair of the same version, and callers would wait for a
- * newer one; an end that is written with the same term would be no news, and the server would be asked again. Only a script forges that.
+ * newer one; an end that is written with the same term would be no news, and the server would be asked again. Only a script forges that,
+ * or a session that was signed out with tokens in it, which somebody would tell.
  */
-function whileItGrows(read: SessionRecord): SessionRecord {
-  const { version, term, journal } = read;
-  return Math.max(version, term, journal?.attempt ?? 0) < MOST_COUNT ? read : tombstone(read, term);
+function whileItLives(read: SessionRecord): SessionRecord {
+  const { version, term, journal, ended } = read;
+  const isOver = Math.max(version, term, journal?.attempt ?? 0) >= MOST_COUNT || ended?.kind === 'signed-out';
+  return isOver ? tombstone(read, term) : read;
 }
 
 /** Reads what is still to be revoked, likewise: the sound ones. */
@@ -208,5 +210,5 @@ export function parseMessage(data: unknown, now: number): Envelope | undefined {
   const told = read?.record;
   if (!told) return read;
   const isSound = told.sessionId === read.sessionId && told.startedAt <= now + FUTURE_MS;
-  return isSound ? ({ ...read, record: whileItGrows(told) } as Envelope) : undefined;
+  return isSound ? ({ ...read, record: whileItLives(told) } as Envelope) : undefined;
 }

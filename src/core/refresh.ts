@@ -48,8 +48,8 @@ export function proceed(t: Turn): void {
   if (!audience) return electionDue(t) ? elect(t) : finish(t);
   const record = s.record!;
   if (record.schema > SCHEMA) {
-    // An old bundle beside a new one: it may use what it can read, but not lead.
-    pause(t, 'schema', s.options.refreshTimeoutMs, 'ERR_UNSUPPORTED');
+    // An old bundle beside a new one: it may use what it can read, but not lead, until the record changes.
+    pause(t, 'schema', Infinity, 'ERR_UNSUPPORTED');
     return finish(t);
   }
   const { refreshTimeoutMs, locks, leases, candidate } = s.options;

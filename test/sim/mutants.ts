@@ -923,6 +923,22 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'hostile: of a session that was signed out nothing is kept, whoever wrote it',
+    file: parse,
+    anchor: " || ended?.kind === 'signed-out'",
+    replacement: '',
+    profile: 'hostile',
+    within: 20_000,
+  },
+  {
+    guard: 'hostile: what a newer version keeps is tried again when it changes, not all the time',
+    file: refresh,
+    anchor: "pause(t, 'schema', Infinity,",
+    replacement: "pause(t, 'schema', s.options.refreshTimeoutMs,",
+    profile: 'hostile',
+    within: 20_000,
+  },
+  {
     guard: 'of two attempts of one number the one that may be under way counts',
     file: record,
     anchor: '    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||\n',

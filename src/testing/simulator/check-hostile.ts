@@ -111,7 +111,7 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
       const tokens: unknown[] = [refreshToken];
       const given = [
         ...Object.entries(Object(accessTokens) as object),
-        ...(Array.isArray(spares) ? spares : []).map((spare: unknown) => {
+        ...Array.from(Array.isArray(spares) ? spares : [], (spare: unknown) => {
           const {
             audience,
             refreshToken: other,

@@ -42,7 +42,9 @@ export function createHostile(world: World, checks: HostileChecks): Hostile {
   /** Records that it has seen, to write them again. */
   const records: SessionRecord[] = [];
 
-  function number(near: number): unknown {
+  /** @param given - a number to be near to, unless it is one of its own oddities */
+  function number(given: unknown): unknown {
+    const near = typeof given === 'number' ? given : 1;
     const wall = participants[0]!.tab.clock.wall();
     const ofTime = [0, wall - 60_000, wall, wall + 60_000, wall + YEAR_MS, wall + 99 * YEAR_MS];
     const large = [2 ** 31, 2 ** 50 - 1, 2 ** 50, 2 ** 50 + 1, 2 ** 53 - 1, 8.64e15, 1e300, Infinity];
