@@ -71,14 +71,21 @@ export function elect(t: Turn): void {
  *     B (visible)         end ─ hello ────╰▶ elected: announces it
  *     C (leader, dead)
  *     D                   end ─ hello ─ no answer ─▶ elected: announces it
+ *
+ * A tab that claims the session, or writes its journal, becomes leader without a message, too. So the leader compares before it
+ * announces a known end, and nobody claims the session from the term before:
+ *
+ *     A (leader)  ────────────────────────── end ─ compares: B leads
+ *     B             claims: term 8 ─ queues ─ end ─ compares: term 9 ─ announces it
  */
 export function announceEnd(t: Turn): void {
   const { s, now } = t;
-  const { record, options } = s;
+  const { record, options, me } = s;
   if (!isOpen(record) || !s.loaded || s.closed) return;
-  const { end, ended, sessionId } = record;
+  const { end, ended } = record;
+  const key = idempotencyKey(record);
   const isSoon = !ended && end && !end.said && end.soonAt <= now.wall;
-  const of = ended ? idempotencyKey(record) : isSoon && `${sessionId} ${end.at}`;
+  const of = ended ? key : isSoon && `${key} soon`;
   if (!of) return;
   const isForeseen = isSoon || ended?.reason === 'no_refresh_token';
   if (isForeseen && s.foreseen !== of && s.active && options.candidate) {
@@ -88,17 +95,22 @@ export function announceEnd(t: Turn): void {
   }
   if (!leads(s) || s.announced === of) return;
   s.announced = of;
-  if (ended) return emit(t, 'reauth-required', { reason: ended.reason });
-  // A session goes on after that, and so do elections: the store remembers that it was said.
+  if (!isForeseen) return emit(t, 'reauth-required', { reason: ended!.reason });
   access(
     t,
     (base) =>
-      base?.sessionId === sessionId && base.end?.at === end!.at && !base.end.said
-        ? { ...base, end: { ...base.end, said: true } }
+      // A session goes on after its notice, and so do elections: the store remembers that it was given.
+      base?.leader === me &&
+      idempotencyKey(base) === key &&
+      (ended ? base.ended : !base.ended && !base.end?.said)
+        ? { ...base, term: next(base.term), end: base.end && { ...base.end, said: true } }
         : undefined,
     (turn, { won, failed }) => {
-      if (failed) turn.s.announced = undefined;
-      if (won) emit(turn, 'session-ending', { reason: 'expiry', endsAt: end!.at });
+      const isLast = turn.s.announced === of;
+      if (isLast && (failed || !leads(turn.s))) turn.s.announced = turn.s.foreseen = undefined;
+      if (!won) return;
+      if (ended) emit(turn, 'reauth-required', { reason: ended.reason });
+      else emit(turn, 'session-ending', { reason: 'expiry', endsAt: end!.at });
     },
   );
 }

@@ -172,7 +172,9 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       // A tab that hears that one of two pairs is dead cannot tell which is meant; a tab that the server told can.
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {
         const { ended, refreshToken } = event.result.record!;
-        if (ended?.kind === 'reauth-required' && !isRefused(refreshToken))
+        // (An end known in advance may be announced while another refusal is looked into.)
+        const isForeseen = ended?.reason === 'no_refresh_token';
+        if (ended?.kind === 'reauth-required' && !isForeseen && !isRefused(refreshToken))
           violate('I6', `${by.tab.name} ends the session for a refresh token that the server did not refuse`);
       }
       if (record?.ended?.kind === 'signed-out') {
