@@ -1,14 +1,25 @@
 import { fault, requiredLife, standingError } from './core/calls.js';
 import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
+import { tell } from './core/commit.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
-import { patienceMs } from './core/limits.js';
+import { patienceMs, silenceMs } from './core/limits.js';
 import { isText } from './core/parse.js';
-import { audienceKey, idempotencyKey, isForeign, isOpen, tokensIn } from './core/record.js';
+import {
+  attemptLock,
+  audienceKey,
+  idempotencyKey,
+  isForeign,
+  isOpen,
+  SCHEMA,
+  tokensIn,
+  tombstone,
+} from './core/record.js';
 import { maySend } from './core/refresh.js';
 import type { Fault } from './core/record.js';
 import { messageOf, type Secrets } from './core/sanitise.js';
 import type { Outcome, State } from './core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot } from './core/types.js';
+import type { lazyExport } from './lazy-export.js';
 import type { CheckedOptions } from './options.js';
 import { outcomeOf } from './outcome.js';
 import type { Ports } from './runtime.js';
@@ -25,8 +36,15 @@ interface Fast {
   readonly dead: number;
 }
 
-/** Promises, snapshots and listeners on top of one participant. */
-export function createCoordinator(options: CheckedOptions, ports: Ports): TokenCoordinator {
+/**
+ * Promises, snapshots and listeners on top of one participant.
+ * @param loadExport - absent in a worker, which may not load code later and shows nobody an `exportSession`
+ */
+export function createCoordinator(
+  options: CheckedOptions,
+  ports: Ports,
+  loadExport?: typeof lazyExport,
+): TokenCoordinator {
   const { name, client, isSessionLost, ...core } = options;
   const { clock } = ports;
   const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
@@ -354,6 +372,13 @@ export function createCoordinator(options: CheckedOptions, ports: Ports): TokenC
       await signOut();
     },
 
+    async exportSession() {
+      await ready;
+      const { exportSession } = await loadExport!();
+      const core = { attemptLock, fault, isOpen, silenceMs, tell, tombstone, SCHEMA };
+      return exportSession({ ports, state, dispatch, core });
+    },
+
     async close() {
       dispatch({ type: 'close' });
     },
@@ -389,6 +414,7 @@ export function createInertCoordinator(): TokenCoordinator {
     subscribe: () => nothing,
     on: () => nothing,
     signOut: refuse,
+    exportSession: refuse,
     close: async () => {},
   };
 }

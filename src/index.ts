@@ -6,6 +6,7 @@ import { indexedDbStore } from './browser/indexed-db.js';
 import { lifecycleHere } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
 import { createCoordinator, createInertCoordinator } from './coordinator.js';
+import { lazyExport } from './lazy-export.js';
 import { checkOptions } from './options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from './types.js';
 
@@ -57,5 +58,6 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       // Its answer comes over the channel.
       worker: native && lazyWorker(options),
     },
+    lazyExport,
   );
 }

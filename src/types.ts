@@ -210,6 +210,14 @@ export interface TokenCoordinator {
    * @throws `ERR_STORAGE` if it could not be committed (this tab is signed out all the same), `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
   readonly signOut: (options?: { readonly revoke?: boolean | undefined }) => Promise<void>;
+  /**
+   * Ends the session in every tab without revoking it, and returns its tokens as a token endpoint would: to sign other code in with them, for
+   * example after a rollback. Waits for a refresh in flight, and nothing is sent afterwards. `undefined`: nobody is signed in, or the
+   * session is lost.
+   * @throws With all of these the session stays: `ERR_UNSUPPORTED` if the tokens are bound to a key (DPoP); `ERR_STORAGE` if the store fails, or
+   * only another tab has the refresh token; `ERR_TIMEOUT` if a tab stands still with the session's lock; `ERR_CLOSED`
+   */
+  readonly exportSession: () => Promise<TokenResponse | undefined>;
   /** Leaves: this tab only; idempotent; frees the name at once. The session stays. Never rejects. */
   readonly close: () => Promise<void>;
 }

@@ -58,7 +58,8 @@ async function bundle(output: string, patch: Patch | undefined): Promise<void> {
       },
     ],
   });
-  await build.write({ file: output, format: 'esm' });
+  // (What a coordinator loads later is in it, too.)
+  await build.write({ file: output, format: 'esm', codeSplitting: false });
   await build.close();
   if (patch && !patched) throw new Error(`${patch.file} is not part of the simulator's bundle`);
 }

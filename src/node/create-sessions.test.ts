@@ -87,6 +87,17 @@ test('a sign-out ends the session in every process', async () => {
   expect(await failed(other.getAccessToken())).toMatchObject({ code: 'ERR_SIGNED_OUT' });
 });
 
+test('exports the session of all processes after the refresh in flight', async () => {
+  const [one, other] = [start().open('a'), start().open('a')];
+  await one.setSession(expired());
+  const refreshed = one.getAccessToken();
+  await expect.poll(() => server.requests.length).toBe(1);
+  expect(await other.exportSession()).toMatchObject({ access_token: 'access-2', refresh_token: 'refresh-2' });
+  expect(await refreshed).toBe('access-2');
+  expect(await failed(one.getAccessToken({ forceRefresh: true }))).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+  expect(server.requests).toHaveLength(1);
+});
+
 test('a session that somebody listens to hears of it', async () => {
   const [one, other] = [start().open('a'), start().open('a')];
   await one.setSession(server.pair());

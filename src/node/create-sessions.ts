@@ -133,6 +133,7 @@ class SessionHandle implements TokenCoordinator {
   readonly subscribe: TokenCoordinator['subscribe'];
   readonly on: TokenCoordinator['on'];
   readonly signOut: TokenCoordinator['signOut'];
+  readonly exportSession: TokenCoordinator['exportSession'];
   readonly close: TokenCoordinator['close'];
 
   constructor(session: Session, name: string, closed: () => void) {
@@ -147,6 +148,7 @@ class SessionHandle implements TokenCoordinator {
     this.subscribe = (listener) => session.listen((core) => core.subscribe(listener));
     this.on = (type, listener) => session.listen((core) => core.on(type, listener));
     this.signOut = (options) => session.change((core) => core.signOut(options));
+    this.exportSession = () => session.change((core) => core.exportSession());
     this.close = async () => {
       session.close();
       closed();

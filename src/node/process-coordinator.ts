@@ -3,6 +3,7 @@ import type { ClockPort, LockPort, StorePort } from '../core/ports.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { toEnvelope, type Message } from '../core/protocol.js';
 import type { State } from '../core/state.js';
+import { lazyExport } from '../lazy-export.js';
 import type { CheckedOptions } from '../options.js';
 import type { Ports } from '../runtime.js';
 import type { TokenCoordinator } from '../types.js';
@@ -109,6 +110,7 @@ export function createProcessCoordinator(
         observe?.(event, after, effects);
       },
     },
+    lazyExport,
   );
   return { coordinator, reread, save: () => wake() };
 }

@@ -86,13 +86,14 @@ export class Session {
   }
 
   /** `setSession` or `signOut`: a pair that only this process has does not count. */
-  change(run: (core: TokenCoordinator) => Promise<void>): Promise<void> {
+  change<R>(run: (core: TokenCoordinator) => Promise<R>): Promise<R> {
     this.#use();
     return this.#held(async () => {
       await this.#current();
       try {
-        await this.#ask(run);
+        const result = await this.#ask(run);
         if (this.#isBroken()) throw storageFault(undefined);
+        return result;
       } finally {
         this.#memory = undefined;
       }

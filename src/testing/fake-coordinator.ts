@@ -215,6 +215,12 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
       set({ ...nothing, ...idle, status: 'signed-out', role: 'none', version: 0 });
       emit('signed-out', { sessionId });
     },
+    async exportSession() {
+      const { accessToken = '', idToken: given } = tokens;
+      const isHere = isOpen(snapshot.status);
+      await this.signOut();
+      return isHere ? { access_token: accessToken, id_token: given, token_type: 'Bearer' } : undefined;
+    },
     async close() {
       if (closed) return;
       closed = true;

@@ -59,6 +59,7 @@ export function createFakeCoordinator(
     on: () => () => undefined,
     setSession: nothing,
     signOut: nothing,
+    exportSession: () => Promise.resolve(undefined),
     close: nothing,
   };
   return coordinator;

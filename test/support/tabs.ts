@@ -4,6 +4,7 @@ import type { LifecycleChange, LockOutcome } from '../../src/core/ports.js';
 import { toEnvelope, type Message } from '../../src/core/protocol.js';
 import type { SessionRecord } from '../../src/core/record.js';
 import type { CoordinatorEvent, EventType } from '../../src/core/types.js';
+import { lazyExport } from '../../src/lazy-export.js';
 import { checkOptions } from '../../src/options.js';
 import type { Ports } from '../../src/runtime.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../../src/types.js';
@@ -51,7 +52,7 @@ export class Origin {
       worker: options.worker === undefined ? undefined : { ask: (message) => this.ask(message) },
     };
     const checked = { ...checkOptions({ name: 'test', ...options }), answers: !without.includes('answers') };
-    const coordinator = createCoordinator(checked, ports);
+    const coordinator = createCoordinator(checked, ports, lazyExport);
     const events: CoordinatorEvent[] = [];
     for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
     return {

@@ -1,0 +1,9 @@
+import { fault } from './core/calls.js';
+import type * as exporting from './export-session.js';
+
+/** Loads `exportSession`, which few apps ever call. */
+export function lazyExport(): Promise<typeof exporting> {
+  return import('./export-session.js').catch(() => {
+    throw fault('ERR_UNSUPPORTED', undefined, 'The module of exportSession() could not be loaded');
+  });
+}
