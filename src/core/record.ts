@@ -213,8 +213,9 @@ export function current(
   stored: SessionRecord | undefined,
   memory: SessionRecord | undefined,
 ): SessionRecord | undefined {
-  // (Held in memory alone, a forged record of a later version would outlast every sign-in.)
-  const isUnwritable = isOpen(memory) && memory.schema > SCHEMA;
+  // (Held in memory alone, a forged record of a later version, or one without its refresh token, would outlast every sign-in.)
+  const isUnstored = memory?.withheld && memory.sessionId !== stored?.sessionId;
+  const isUnwritable = isOpen(memory) && (isUnstored || memory.schema > SCHEMA);
   if (isForeign(memory) || isUnwritable) return stored ?? memory;
   return memory && isForeign(stored) && isOver(memory) ? stored : newer(stored, memory);
 }

@@ -939,6 +939,14 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'hostile: a withheld session that the store does not have gives way to what it has',
+    file: record,
+    anchor: 'isOpen(memory) && (isUnstored || memory.schema > SCHEMA)',
+    replacement: 'isOpen(memory) && memory.schema > SCHEMA',
+    profile: 'hostile',
+    within: 20_000,
+  },
+  {
     guard: 'of two attempts of one number the one that may be under way counts',
     file: record,
     anchor: '    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||\n',

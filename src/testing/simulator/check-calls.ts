@@ -60,6 +60,8 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     if (state?.storage === 'indexeddb' || state?.unread) by.over.add(unread);
   }
 
+  /** When a tab last stole the lock and let it go again; virtual time. */
+  let idleTheft = -Infinity;
   /** How long each tab has asked in vain, since when (virtual time), and until when. */
   const inVain = new Map<Participant, { ms: number; readonly from: number; until: number }>();
 
@@ -69,6 +71,12 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
    *
    *     A  holds the lock, stands still ──╮ wakes, sends, stands still again ──────────────╮
    *     B  asks ──────────────────────────┴ sees A's journal, and gives A its time ── B's call reaches its limit
+   *
+   * Nor where it was replaced by a tab that wanted to lead, and no token: nobody else knows that it stands still.
+   *
+   *     A  holds both locks, stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+   *     B  stands for election ── T + R ─▶ claims, steals, lets go
+   *     C            asks ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ granted: waits T for A's attempt lock
    */
   function checkProgress({ by, outcome, options, limitMs }: Call, waited: number): void {
     const now = world.scheduler.now();
@@ -88,6 +96,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     // (It had its turn: the server's answer follows.)
     if (world.network.exchanges().some(({ tab, begunAt }) => tab === by.tab && begunAt >= series.from))
       return;
+    if (idleTheft >= series.from) return;
     // (By its default limit one call is enough.)
     const enough = T + Math.min(T, 5_000) + 5_000 - SLACK_MS;
     if (options.timeoutMs === undefined || series.ms > enough)
@@ -98,6 +107,10 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
   }
 
   return {
+    step(_by, _event, before, { flight }) {
+      if (before?.flight?.phase === 'stealing' && !flight) idleTheft = world.scheduler.now();
+    },
+
     settled(call) {
       const { by, kind, outcome } = call;
       const waited = by.tab.age() - call.since;

@@ -103,7 +103,9 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
   /** A tab that knows better hears that a session is lost, and says so: its sender does not go on believing it. */
   function contradicted(by: Participant, known: SessionRecord, from: string): void {
     const at = world.scheduler.now();
-    world.scheduler.at(2_000, () => {
+    // (One whose write failed tries again, and until then the others read the older pair.)
+    const soon = truth.storeHurt() ? 10_000 : 2_000;
+    world.scheduler.at(soon, () => {
       const sender = world.participants.find(({ state }) => state()?.me === from);
       const theirs = sender?.state()?.record;
       if (theirs?.sessionId !== known.sessionId || !theirs.ended || theirs.version >= known.version) return;

@@ -75,6 +75,8 @@ export function createTruth(world: World): Truth {
       },
       written(_by, _before, after) {
         const { sessionId, version, ended } = after;
+        // (A record of a hostile script's, written again with what is to be revoked.)
+        if (typeof sessionId !== 'string' || typeof version !== 'number') return;
         const key = `${sessionId}.${version}`;
         if (!committed.has(key)) {
           committed.set(key, world.scheduler.now());
