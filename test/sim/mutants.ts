@@ -819,8 +819,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'hostile: a session whose numbers cannot grow is over',
     file: parse,
-    anchor: '(version, term, journal?.attempt ?? 0) < MOST_COUNT',
-    replacement: '(version, term, journal?.attempt ?? 0) <= MOST_COUNT',
+    anchor: '(version, term, journal?.attempt ?? 0) >= MOST_COUNT',
+    replacement: '(version, term, journal?.attempt ?? 0) > MOST_COUNT',
     profile: 'hostile',
     within: 20_000,
   },
