@@ -1,6 +1,7 @@
 import { nativeChannel } from './browser/broadcast-channel.js';
 import { browserClock } from './browser/clock.js';
 import { lazyChannel } from './browser/lazy-channel.js';
+import { sessionPorts } from './browser/lazy-session-store.js';
 import { lazyWorker } from './browser/lazy-worker.js';
 import { indexedDbStore } from './browser/indexed-db.js';
 import { lifecycleHere } from './browser/lifecycle.js';
@@ -57,6 +58,7 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       lifecycle,
       // Its answer comes over the channel.
       worker: native && lazyWorker(options),
+      ...(options.storage === 'session' && sessionPorts(options.name, store, native)),
     },
     lazyExport,
   );

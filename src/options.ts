@@ -30,11 +30,8 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     check(key, sound, `a number of milliseconds, at least ${least} and below 2^31`);
     return value;
   };
-  const oneOf = <K extends 'proactive' | 'broadcast'>(
-    key: K,
-    ...values: CoreOptions[K][]
-  ): CoreOptions[K] => {
-    const value = (given[key] ?? values[0]) as CoreOptions[K];
+  const oneOf = <V extends string>(key: 'proactive' | 'broadcast' | 'storage', ...values: V[]): V => {
+    const value = (given[key] ?? values[0]) as V;
     check(key, values.includes(value), `'${values.join("' or '")}'`);
     return value;
   };
@@ -55,6 +52,7 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     url === undefined || typeof url === 'string' || typeof Object(url).href === 'string',
     'a URL, or { url, scope }',
   );
+  oneOf('storage', 'persistent', 'session');
   return {
     name: given.name,
     client,

@@ -110,6 +110,12 @@ export interface TokenCoordinatorOptions {
    */
   readonly broadcast?: 'pair' | 'access-token' | undefined;
   /**
+   * How long the session is kept; default `persistent`: in IndexedDB, until it ends. `session`: while a tab of the app is open, reloads and new tabs
+   * included. IndexedDB then has it encrypted only, and the key is in each tab's `sessionStorage`. Without a secure context (plain
+   * `http:`) or without `BroadcastChannel` such a session is in memory.
+   */
+  readonly storage?: 'persistent' | 'session' | undefined;
+  /**
    * For a plain refresh function: names the server and client that the tokens belong to. A session under this `name` that belongs to another
    * one is shown as `signed-out` with `ERR_CONFIGURATION`, and is neither sent, revoked, broadcast nor deleted; `setSession` replaces it.
    * Default: the client's own (`refreshTokenGrant()` does), else none, and nothing is compared. Shown in errors, so without secrets.

@@ -234,7 +234,7 @@ function optionsFromQuery(): Partial<TokenCoordinatorOptions> {
   const picked: Record<string, string | number> = {};
   for (const [key, value] of query) {
     if (key.endsWith('Ms')) picked[key] = Number(value);
-    if (key === 'proactive' || key === 'broadcast') picked[key] = value;
+    if (['proactive', 'broadcast', 'storage'].includes(key)) picked[key] = value;
   }
   return picked;
 }

@@ -1,6 +1,8 @@
 import { nativeChannel } from '../browser/broadcast-channel.js';
 import { browserClock } from '../browser/clock.js';
 import { indexedDbStore } from '../browser/indexed-db.js';
+import { overheard } from '../browser/lazy-session-store.js';
+import { sessionStore } from '../browser/session-store.js';
 import { webLocks } from '../browser/web-locks.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { checkOptions } from '../options.js';
@@ -51,10 +53,12 @@ export function serveRefresh(options: TokenCoordinatorOptions): RefreshService {
     const channel = nativeChannel(prefix);
     // It could not answer, so pages go on by themselves.
     if (!channel) return undefined;
+    const records = indexedDbStore(name);
+    const session = options.storage === 'session' ? sessionStore(name, records, channel, null) : undefined;
     const ports = {
       locks: webLocks(`${prefix}:`),
-      channel,
-      store: indexedDbStore(name),
+      channel: session ? overheard(channel, session.hear) : channel,
+      store: session ?? records,
       clock: browserClock,
     };
     const started = createWorkerParticipant(checked, ports);
