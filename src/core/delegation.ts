@@ -96,8 +96,9 @@ function accept(
   //     B  (no store)                                 wants ─ asks ─▶ told: asks the server no more
   if (record!.ended) return post(t, { type: 'reauth-required' });
   // Without locks only the sender can tell that a request is under way, whether its store still works or not.
+  // Nor does a tab say that it will which has no refresh token either: all would wait for each other.
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
-  if (blind) return;
+  if (blind || record!.withheld) return;
   if (pause) {
     const known = journal?.failure && attemptOf({ sessionId, version }, journal);
     // It asked before it heard of the failure. All wait as one.

@@ -65,7 +65,7 @@ function hearRecord(
     return access(t);
   adopt(t, withheld ? { ...record, withheld } : record, true);
   // Its sender has seen it in a store.
-  if (!unsaved && isSamePair(record, s.record)) s.saved = record;
+  if (!unsaved && isSamePair(record, s.record)) s.saved = s.record;
   if (s.record === known) return;
   // On its way it does not age, unless it lay in the queue of a frozen tab.
   if (lifeLeft(s, '', now) > -s.options.refreshTimeoutMs) s.received = record.version;

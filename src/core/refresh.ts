@@ -94,8 +94,11 @@ export function proceed(t: Turn): void {
     if (!audience || fingerprint(turn.s.record!) !== basis) return finish(turn);
     const { withheld } = turn.s.record!;
     const isAsked = turn.s.flight!.phase === 'asking';
-    // The refresh token is in a store that nobody who answers can read. (With `undefined` the server would end the session.)
-    if (isAsked && withheld) return giveUp(turn);
+    // The refresh token is in a store that nobody who answers can read, or nowhere any more. (With `undefined` the server would end the session.)
+    if (isAsked && withheld) {
+      pause(turn, 'storage', turn.s.options.refreshTimeoutMs, 'ERR_STORAGE');
+      return finish(turn);
+    }
     if (isAsked || (turn.s.storage !== 'memory' && !withheld)) return writeAhead(turn, audience);
     // The other tabs may know better, or do it better.
     const { resource, scope } = audience;

@@ -312,8 +312,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'nothing is sent without the refresh token that was withheld',
     file: refresh,
-    anchor: 'if (isAsked && withheld) return giveUp(turn);',
-    replacement: '',
+    anchor: 'if (isAsked && withheld) {',
+    replacement: 'if (isAsked && !turn) {',
     within: 50_000,
   },
   {
@@ -943,6 +943,14 @@ export const mutants: readonly Mutant[] = [
     file: record,
     anchor: 'isOpen(memory) && (isUnstored || memory.schema > SCHEMA)',
     replacement: 'isOpen(memory) && memory.schema > SCHEMA',
+    profile: 'hostile',
+    within: 20_000,
+  },
+  {
+    guard: 'hostile: a tab without a refresh token promises no refresh',
+    file: 'src/core/delegation.ts',
+    anchor: 'if (blind || record!.withheld) return;',
+    replacement: 'if (blind) return;',
     profile: 'hostile',
     within: 20_000,
   },

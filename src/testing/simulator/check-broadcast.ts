@@ -17,7 +17,9 @@ export function checkBroadcast({ plan }: World, truth: Truth, violate: Violate):
   const isHostile = plan.profile === 'hostile';
 
   return {
-    step(by, event) {
+    step(by, event, _before, { record }) {
+      // (It has believed a script since, and knows no more what it saw.)
+      if (isHostile && nameOf(record) !== shown.get(by)) shown.delete(by);
       if (event.type !== 'stored' || event.result.failed || !event.result.isStored) return;
       shown.set(by, nameOf(event.result.record));
     },
