@@ -36,6 +36,12 @@ interface Fast {
   readonly dead: number;
 }
 
+/** Stands between a coordinator and its callers, for an option that few apps use; `notify` tells the coordinator's listeners. */
+export type Guard = (
+  coordinator: TokenCoordinator,
+  notify: (type: EventType, event: CoordinatorEvent) => void,
+) => TokenCoordinator;
+
 /**
  * Promises, snapshots and listeners on top of one participant.
  * @param loadExport - absent in a worker, which may not load code later and shows nobody an `exportSession`
@@ -44,6 +50,7 @@ export function createCoordinator(
   options: CheckedOptions,
   ports: Ports,
   loadExport?: typeof lazyExport,
+  guard?: Guard,
 ): TokenCoordinator {
   const { name, client, isSessionLost, ...core } = options;
   const { clock } = ports;
@@ -385,7 +392,7 @@ export function createCoordinator(
   };
 
   dispatch({ type: 'start' });
-  return coordinator;
+  return guard?.(coordinator, notify) ?? coordinator;
 }
 
 const initialSnapshot: Snapshot = Object.freeze({

@@ -1,6 +1,7 @@
 import { nativeChannel } from './browser/broadcast-channel.js';
 import { browserClock } from './browser/clock.js';
 import { lazyChannel } from './browser/lazy-channel.js';
+import { lazyIdle } from './browser/lazy-idle.js';
 import { sessionPorts } from './browser/lazy-session-store.js';
 import { lazyWorker } from './browser/lazy-worker.js';
 import { indexedDbStore } from './browser/indexed-db.js';
@@ -23,6 +24,7 @@ export type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from './cor
 export type {
   AccessTokenOptions,
   AuthorizedRequest,
+  IdleOptions,
   NewSession,
   RefreshFunction,
   RefreshRequest,
@@ -61,5 +63,6 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
       ...(options.storage === 'session' && sessionPorts(options.name, store, native)),
     },
     lazyExport,
+    lazyIdle(options),
   );
 }

@@ -1,6 +1,6 @@
 import { TokenCoordinatorError } from './core/errors.js';
 import type { CoreOptions } from './core/state.js';
-import type { TokenClient, TokenCoordinatorOptions } from './types.js';
+import type { IdleOptions, TokenClient, TokenCoordinatorOptions } from './types.js';
 
 /** Options after the check, with their defaults. */
 export interface CheckedOptions extends Omit<CoreOptions, 'locks' | 'worker'> {
@@ -40,6 +40,12 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   check('refresh', typeof client?.refresh === 'function', 'a function, or what refreshTokenGrant() returns');
   check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost), 'a function');
   const url: unknown = (worker as { url?: unknown } | undefined)?.url ?? worker;
+  const { timeoutMs, warnBeforeMs = 0 } = Object(given.idle) as IdleOptions;
+  check(
+    'idle',
+    given.idle === undefined || (timeoutMs > warnBeforeMs && warnBeforeMs >= 0 && timeoutMs < Infinity),
+    '{ timeoutMs, warnBeforeMs? }, milliseconds, the second less than the first',
+  );
   const binding = given.binding ?? client.binding;
   check(
     'binding',

@@ -88,6 +88,14 @@ export interface NewSession {
   readonly dpopKeyPair?: CryptoKeyPair | undefined;
 }
 
+/** When a session ends because nobody uses the app. */
+export interface IdleOptions {
+  /** Signs out after so long without activity in any tab; milliseconds. A refresh by timer is none. */
+  readonly timeoutMs: number;
+  /** `session-ending` comes so long ahead, in one tab; milliseconds; default `min(timeoutMs / 10, 300_000)`. */
+  readonly warnBeforeMs?: number | undefined;
+}
+
 /** Options of `createTokenCoordinator`. Durations are milliseconds. */
 export interface TokenCoordinatorOptions {
   /** Scopes locks, channel and store record: one name, one login. */
@@ -115,6 +123,8 @@ export interface TokenCoordinatorOptions {
    * `http:`) or without `BroadcastChannel` such a session is in memory.
    */
   readonly storage?: 'persistent' | 'session' | undefined;
+  /** Signs out when nobody uses the app; default: never. In pages only: a worker does not see the user. */
+  readonly idle?: IdleOptions | undefined;
   /**
    * For a plain refresh function: names the server and client that the tokens belong to. A session under this `name` that belongs to another
    * one is shown as `signed-out` with `ERR_CONFIGURATION`, and is neither sent, revoked, broadcast nor deleted; `setSession` replaces it.
