@@ -155,7 +155,7 @@ describe('a tab that stood still past the end', () => {
     async (method) => {
       const { tabs } = await world(2);
       vi.setSystemTime(Date.now() + 60 * MINUTE);
-      const call = watch(tabs[1]![method]({ url: 'https://api.test' }));
+      const call = watch<unknown>(tabs[1]![method]({ url: 'https://api.test' }));
       await pass(100);
       expect(call.outcome()).toBe('ERR_SIGNED_OUT');
       expect(statuses(tabs)).toEqual(['signed-out', 'signed-out']);
