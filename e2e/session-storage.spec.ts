@@ -4,7 +4,7 @@ import { expect, test, type Tab } from './fixtures.js';
 
 test.use({ tabOptions: { proactive: 'never', storage: 'session' } });
 
-/** What IndexedDB has, as names and as text. */
+/** The contents of IndexedDB, as names and as text. */
 function atRest(tab: Tab) {
   return tab.evaluate(async () => {
     const stored = Object((await window.lab.readRecord()) as object) as Record<string, unknown>;

@@ -98,7 +98,7 @@ test('`access-token`: a tab without a store is served, and asks another one to r
   expect(refreshTokens(origin)).toEqual([]);
 });
 
-test('`access-token`: what was heard without its refresh token is neither sent nor stored', async () => {
+test('`access-token`: a pair without its refresh token is neither sent nor stored', async () => {
   const { origin, sent, open, tab } = await signedIn();
   const frame = await openWithoutStore({ origin, open });
   const { record } = origin;

@@ -16,12 +16,12 @@ import {
 } from './core/record.js';
 import { maySend } from './core/refresh.js';
 import type { Fault } from './core/record.js';
-import { messageOf, type Secrets } from './core/sanitise.js';
+import { causeOf, messageOf, type Secrets } from './core/sanitise.js';
 import type { Outcome, State } from './core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot } from './core/types.js';
 import type { lazyExport } from './lazy-export.js';
 import type { CheckedOptions } from './options.js';
-import { outcomeOf } from './outcome.js';
+import { outcomeOf, programmingFault } from './outcome.js';
 import type { Ports } from './runtime.js';
 import { withRevocations } from './revocations.js';
 import { createRuntime } from './runtime.js';
@@ -52,7 +52,7 @@ export function createCoordinator(
   loadExport?: typeof lazyExport,
   guard?: Guard,
 ): TokenCoordinator {
-  const { name, client, isSessionLost, ...core } = options;
+  const { name, client, isSessionLost, debug: _, ...core } = options;
   const { clock } = ports;
   const pending = new Map<number, { resolve: (token: string) => void; reject: (error: Error) => void }>();
   const controllers = new Map<number, AbortController>();
@@ -60,6 +60,8 @@ export function createCoordinator(
   const listeners = new Map<EventType | '*' | '', Set<(event?: CoordinatorEvent) => void>>();
   /** Errors of our own that callers were given: one that comes back out of `refresh` tells that it called us. */
   const own = new WeakSet<object>();
+  /** The fault of `refresh`, as far as it was reported. */
+  const faults = new Set<string>();
   let sending = false;
   /** The last sign-in that this tab has begun; never rejects. */
   let signingIn: Promise<void> | undefined;
@@ -94,6 +96,8 @@ export function createCoordinator(
         isSent = true;
       };
       const cancelWatch = watchForMisuse();
+      let isSameTask = true;
+      const cancelTask = clock.setTimer(0, () => (isSameTask = false));
       sending = true;
       const answer = (async () =>
         client.refresh({
@@ -111,13 +115,23 @@ export function createCoordinator(
       void answer
         .then(
           (answered) => outcomeOfAnswer(answered, sessionId, secrets),
-          (error: unknown) =>
-            outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost, secrets()),
+          (error: unknown): Outcome => {
+            const message = programmingFault(error, isSameTask && !isSent, secrets());
+            if (message === undefined)
+              return outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost, secrets());
+            // Once: each wake-up tries again.
+            if (!faults.has(message)) report(error);
+            faults.add(message);
+            const why = { cause: causeOf(error, secrets()) };
+            // (A request may have left all the same, as without an `await`.)
+            return { kind: 'fault', fault: { code: 'ERR_CONFIGURATION', message }, unspent: false, why };
+          },
         )
         // An error, or an answer, that throws when it is looked at.
         .catch(() => outcomeOf(undefined, undefined))
         .then((outcome: Outcome) => {
           cancelWatch();
+          cancelTask();
           controllers.delete(tag);
           dispatch({ type: 'answered', tag, outcome });
         });
@@ -290,7 +304,10 @@ export function createCoordinator(
     name,
     ready,
 
-    async setSession(given, { subject, sessionExpiresAt: endsAt, ifSignedOut = false, dpopKeyPair } = {}) {
+    async setSession(
+      given,
+      { subject, sessionExpiresAt: endsAt, ifSignedOut = false, dpopKeyPair, refreshable = true } = {},
+    ) {
       // At once: the caller may change the arguments later.
       const at = clock.wall();
       const tokens = tokensWithLife(given, at);
@@ -305,7 +322,9 @@ export function createCoordinator(
                 ? 'These tokens are no Bearer tokens; with `token_type` DPoP use refreshTokenGrant({ dpop: true })'
                 : endsAt !== undefined && !(Number.isFinite(endsAt) && endsAt > at)
                   ? '`sessionExpiresAt` must be an instant in the future, in epoch milliseconds'
-                  : undefined;
+                  : core.needsRefreshToken && refreshable && !tokens.refresh_token
+                    ? noRefreshToken
+                    : undefined;
       if (!tokens || wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong!);
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
@@ -395,6 +414,9 @@ export function createCoordinator(
   return guard?.(coordinator, notify) ?? coordinator;
 }
 
+const noRefreshToken =
+  'This token response has no `refresh_token`: ask for one at the sign-in (often: scope offline_access), or give setSession() { refreshable: false }';
+
 const initialSnapshot: Snapshot = Object.freeze({
   status: 'loading',
   refreshStatus: 'idle',
@@ -471,8 +493,14 @@ function guarded(run: () => void): void {
   try {
     run();
   } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    report(error);
   }
+}
+
+/** As uncaught, where the platform and its monitors look for such. */
+function report(error: unknown): void {
+  if (typeof reportError === 'function') return reportError(error);
+  queueMicrotask(() => {
+    throw error;
+  });
 }

@@ -11,7 +11,7 @@ import type { Ports } from './runtime.js';
 const LOOK_AGAIN_MS = 200;
 
 /**
- * What it needs of its coordinator. The functions are handed over, not imported: a bundler puts each module that a lazy chunk shares with the
+ * The parts of its coordinator that it needs. The functions are handed over, not imported: a bundler puts each module that a lazy chunk shares with the
  * page's first one into a third, and each app would pay for that.
  */
 export interface ExportContext {
@@ -64,7 +64,7 @@ export async function exportSession(context: ExportContext): Promise<TokenRespon
   }
 }
 
-/** Loses nothing: what this tab cannot hand over whole stays where it is. */
+/** Loses nothing: a session that this tab cannot hand over whole stays where it is. */
 function assertExportable(
   { core: { fault, SCHEMA } }: ExportContext,
   { schema, accessTokens, withheld }: SessionRecord,
@@ -116,7 +116,7 @@ function access(
   });
 }
 
-/** What counts of the store and of memory. */
+/** The one that counts, of the store's and memory's. */
 async function newest(context: ExportContext): Promise<SessionRecord | undefined> {
   return (await access(context)).record;
 }

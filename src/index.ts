@@ -9,7 +9,9 @@ import { lifecycleHere } from './browser/lifecycle.js';
 import { webLocks } from './browser/web-locks.js';
 import { createCoordinator, createInertCoordinator } from './coordinator.js';
 import { lazyExport } from './lazy-export.js';
+import { withDebug } from './observe-steps.js';
 import { checkOptions } from './options.js';
+import type { Ports } from './runtime.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from './types.js';
 
 export {
@@ -50,18 +52,19 @@ export function createTokenCoordinator(options: TokenCoordinatorOptions): TokenC
   const store = indexedDbStore(options.name);
   const prefix = `one-refresh:${options.name}`;
   const native = nativeChannel(prefix);
+  const ports: Ports = {
+    locks: webLocks(`${prefix}:`),
+    channel: native ?? lazyChannel(prefix),
+    store,
+    clock: browserClock,
+    lifecycle,
+    // Its answer comes over the channel.
+    worker: native && lazyWorker(options),
+    ...(options.storage === 'session' && sessionPorts(options.name, store, native)),
+  };
   return createCoordinator(
     { ...checked, answers: native !== undefined },
-    {
-      locks: webLocks(`${prefix}:`),
-      channel: native ?? lazyChannel(prefix),
-      store,
-      clock: browserClock,
-      lifecycle,
-      // Its answer comes over the channel.
-      worker: native && lazyWorker(options),
-      ...(options.storage === 'session' && sessionPorts(options.name, store, native)),
-    },
+    withDebug(ports, checked, () => import('./debug/describe.js')),
     lazyExport,
     lazyIdle(options),
   );

@@ -1,5 +1,6 @@
 import { TokenCoordinatorError } from './core/errors.js';
 import type { CoreOptions } from './core/state.js';
+import type { Debug } from './observe-steps.js';
 import type { IdleOptions, TokenClient, TokenCoordinatorOptions } from './types.js';
 
 /** Options after the check, with their defaults. */
@@ -7,6 +8,7 @@ export interface CheckedOptions extends Omit<CoreOptions, 'locks' | 'worker'> {
   readonly name: string;
   readonly client: TokenClient;
   readonly isSessionLost: ((error: unknown) => boolean) | undefined;
+  readonly debug: Debug;
 }
 
 /**
@@ -15,7 +17,7 @@ export interface CheckedOptions extends Omit<CoreOptions, 'locks' | 'worker'> {
  */
 export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   const given: TokenCoordinatorOptions = Object(options);
-  const { refresh, isSessionLost, worker } = given;
+  const { refresh, isSessionLost, worker, debug } = given;
   const client = typeof refresh === 'function' ? { refresh } : refresh;
 
   const check = (key: keyof TokenCoordinatorOptions, sound: boolean, expected: string): void => {
@@ -39,6 +41,11 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   check('name', typeof given.name === 'string' && given.name !== '', 'a non-empty string');
   check('refresh', typeof client?.refresh === 'function', 'a function, or what refreshTokenGrant() returns');
   check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost), 'a function');
+  check(
+    'debug',
+    ['undefined', 'boolean', 'function'].includes(typeof debug),
+    'true, or a function that prints a line',
+  );
   const url: unknown = (worker as { url?: unknown } | undefined)?.url ?? worker;
   const { timeoutMs, warnBeforeMs = 0 } = Object(given.idle) as IdleOptions;
   check(
@@ -63,6 +70,7 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     name: given.name,
     client,
     isSessionLost,
+    debug,
     refreshBeforeMs: duration('refreshBeforeMs', 0),
     minValidityMs: duration('minValidityMs', 0),
     refreshTimeoutMs: duration('refreshTimeoutMs', 1) ?? 30_000,
@@ -70,6 +78,7 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     proactive: oneOf('proactive', 'visible', 'always', 'never'),
     broadcast: oneOf('broadcast', 'pair', 'access-token'),
     binding,
+    needsRefreshToken: client.needsRefreshToken === true,
     answers: true,
     candidate: true,
     leases: false,

@@ -22,6 +22,8 @@ interface World {
   readonly other: Tab;
   /** Refresh tokens, in the order in which they were sent. */
   readonly sent: (string | undefined)[];
+  /** For whom they were to be spent. */
+  readonly resources: unknown[];
   readonly revoked: string[];
 }
 
@@ -33,11 +35,13 @@ async function signedIn(
 ): Promise<World> {
   const origin = new Origin();
   const sent: (string | undefined)[] = [];
+  const resources: unknown[] = [];
   const revoked: string[] = [];
   const refresh: TokenClient = {
     ...client,
-    async refresh({ refreshToken }) {
+    async refresh({ refreshToken, resource }) {
       sent.push(refreshToken);
+      resources.push(resource);
       return { access_token: 'access-x', expires_in: LIFE, ...answers.shift() };
     },
     async revoke(token) {
@@ -49,7 +53,7 @@ async function signedIn(
   const given = { access_token: 'access-1', refresh_token: 'refresh-1', expires_in: LIFE, id_token: jwt(id) };
   void tab.setSession({ ...given, ...first }, { subject: 'alice' });
   await pass(100);
-  return { origin, tab, other, sent, revoked };
+  return { origin, tab, other, sent, resources, revoked };
 }
 
 async function force(tab: Tab): Promise<unknown> {
@@ -128,6 +132,19 @@ test.each([
   expect(world.revoked).toEqual(['refresh-2']);
   await pass(LIFE * 500);
   expect(world.sent).toEqual(['refresh-1']);
+});
+
+// The server may have spent the refresh token, and repeat its answer to that request: a token for another audience.
+test("after another user's tokens the audience of that request is asked for again, then one's own", async () => {
+  const foreign = { ...ofAlice, id_token: jwt({ ...id, sub: 'mallory' }) };
+  const repeated = { access_token: 'for-b', refresh_token: 'refresh-3' };
+  const { tab, other, resources } = await signedIn([foreign, repeated]);
+  const call = watch(tab.getAccessToken({ resource: 'https://b.test', failFast: true }));
+  await pass(1_000);
+  expect(call.outcome()).toBe('ERR_CONFIGURATION');
+  expect(await force(other)).toBe('access-x');
+  expect(resources).toEqual(['https://b.test', 'https://b.test', undefined]);
+  expect(other.peekAccessToken({ resource: 'https://b.test' })).toBe('for-b');
 });
 
 test('a refresh token that is none: nothing is kept', async () => {

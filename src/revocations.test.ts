@@ -277,7 +277,7 @@ describe('a revocation that did not work', () => {
   });
 });
 
-describe('what others have written', () => {
+describe('entries of others', () => {
   const planted = (token: unknown) => ({ token, at: Date.now(), tries: 0, next: 0 });
 
   test('revokes no token that is in use', async () => {

@@ -40,6 +40,11 @@ export interface TokenClient {
   readonly binding?: string | undefined;
   /** Asks the server for a new token pair. */
   readonly refresh: RefreshFunction;
+  /**
+   * Whether a session without a refresh token cannot be refreshed; default `false`, since it may live in a cookie. `refreshTokenGrant()` says
+   * `true`: then `setSession` refuses such a session, unless it is told `refreshable: false`.
+   */
+  readonly needsRefreshToken?: boolean | undefined;
   /** Revokes a token (RFC 7009), best effort. */
   readonly revoke?: ((token: string, hint: 'refresh_token' | 'access_token') => Promise<void>) | undefined;
   /** Told in every tab that a session is there: data that `revoke` needs is best fetched now, since a page may leave as soon as it signs out. */
@@ -131,8 +136,17 @@ export interface TokenCoordinatorOptions {
    * Default: the client's own (`refreshTokenGrant()` does), else none, and nothing is compared. Shown in errors, so without secrets.
    */
   readonly binding?: string | undefined;
-  /** For servers that say "this refresh token is dead" in their own way; default: only `invalid_grant` does. */
+  /**
+   * For servers that say "this refresh token is dead" in their own way; default: only `invalid_grant` does, and the OAuth errors that ask for the
+   * user. Sees what `refresh` threw: of `refreshTokenGrant` an error with `status`, `error`, `errorDescription` and `body`, the parsed body of
+   * the answer (JSON, a form, or else text). Must not be async, and not keep or log the error: its body may show tokens.
+   */
   readonly isSessionLost?: ((error: unknown) => boolean) | undefined;
+  /**
+   * Tells each step in one readable line, without tokens: `true` prints with `console.debug`, a function is given the lines. The words are loaded
+   * when they are needed; `debugLog` of `one-refresh/debug` brings them along, as a refresh worker needs it. Default: nothing is told or loaded.
+   */
+  readonly debug?: boolean | ((line: string) => void) | undefined;
   /** A service worker that refreshes where closing a tab cannot stop it (`one-refresh/worker`); default: none, tabs refresh. */
   readonly worker?:
     string | URL | { readonly url: string | URL; readonly scope?: string | undefined } | undefined;
@@ -171,6 +185,11 @@ export interface SessionOptions {
   readonly sessionExpiresAt?: number | undefined;
   /** Only the first of several tabs wins; the others adopt its session. Default `false`: replaces any other session. */
   readonly ifSignedOut?: boolean | undefined;
+  /**
+   * `false`: the tokens came without a refresh token, and that is as it should be. The session ends with its access token (reason
+   * `no_refresh_token`), and the server is not asked. Default `true`.
+   */
+  readonly refreshable?: boolean | undefined;
   /** The DPoP key that the tokens are bound to (RFC 9449); default: the key of `getDPoPKeyPair(name)`, where `dpop` is used. */
   readonly dpopKeyPair?: CryptoKeyPair | undefined;
 }
@@ -185,7 +204,7 @@ export interface TokenCoordinator {
    * Begins a session in every tab, replacing any other. The refresh token of a session that it replaces, or of a sign-in that lost, is revoked:
    * at once if it is another user's by its `subject`, or if without subjects it was never refreshed; else with the next sign-out, since to
    * some servers it stands for the whole grant.
-   * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, or a token or `subject` no text, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
+   * @throws `ERR_CONFIGURATION` if `tokens` is not a token response, has no refresh token where one is needed, or a token or `subject` is no text, `ERR_STORAGE` if it could not be saved, `ERR_CLOSED`, `ERR_UNSUPPORTED`
    */
   readonly setSession: (tokens: TokenResponse, options?: SessionOptions) => Promise<void>;
   /**

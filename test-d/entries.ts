@@ -1,5 +1,6 @@
 // Code that users may write against the further imports. Nothing here is run.
 import type { Snapshot, TokenClient, TokenCoordinator, TokenCoordinatorError } from 'one-refresh';
+import type { debugLog } from 'one-refresh/debug';
 import { createFetch } from 'one-refresh/fetch';
 import { createLogin, type requireSession, type Login, type LoginError } from 'one-refresh/login';
 import { type getDPoPKeyPair, refreshTokenGrant } from 'one-refresh/oauth';
@@ -8,6 +9,9 @@ import { createFakeCoordinator, type FakeCoordinator } from 'one-refresh/testing
 import { same } from './expect.js';
 
 declare const coordinator: TokenCoordinator;
+
+// Lines for a developer.
+same<Parameters<typeof debugLog>, [line: string]>();
 
 // A drop-in for fetch.
 same<ReturnType<typeof createFetch>, typeof fetch>();

@@ -20,17 +20,16 @@ afterEach(() => {
 interface Given {
   grant?: Partial<RefreshTokenGrantOptions>;
   tab?: Partial<TokenCoordinatorOptions>;
-  tokens?: object;
   origin?: Origin;
 }
 
 /** One tab with a session, at a server that answers like this. */
 async function signedIn(fetch: typeof globalThis.fetch, given: Given = {}): Promise<Tab> {
-  const { grant = { tokenEndpoint: `${ISSUER}/token` }, tokens = TOKENS, origin = new Origin() } = given;
+  const { grant = { tokenEndpoint: `${ISSUER}/token` }, origin = new Origin() } = given;
   const refresh = refreshTokenGrant({ clientId: 'my-app', fetch, ...grant });
   const tab = origin.open({ refresh, proactive: 'never', ...given.tab });
   await pass(10);
-  void tab.setSession({ access_token: '', ...tokens });
+  void tab.setSession(TOKENS);
   await pass(10);
   tab.events.length = 0;
   return tab;
@@ -41,16 +40,19 @@ async function needToken(tab: Tab): Promise<{ error: string; events: string[] }>
   await pass(11_000);
   const call = tab.getAccessToken({ failFast: true }).then(() => 'token', said);
   await pass(3_000);
-  const told = ['refresh-failed', 'conflict', 'in-doubt', 'reauth-required', 'signed-out'];
-  const events = tab.events
-    .filter(({ type }) => told.includes(type))
+  return { error: await call, events: told(tab) };
+}
+
+function told(tab: Tab): string[] {
+  const types = ['refresh-failed', 'conflict', 'in-doubt', 'reauth-required', 'signed-out'];
+  return tab.events
+    .filter(({ type }) => types.includes(type))
     .map(({ type, reason }) => JSON.stringify(reason === undefined ? { type } : { type, reason }));
-  return { error: await call, events };
 }
 
 function said(error: unknown): string {
-  const { code, message, reason, error: oauth } = error as Record<string, string | undefined>;
-  return [`${code}: ${message}`, ...[reason, oauth].filter(Boolean).map((detail) => `(${detail})`)].join(' ');
+  const { code, message } = error as { code: string; message: string };
+  return `${code}: ${message}`;
 }
 
 /** The lines that the page's section of this heading does not quote. */
@@ -61,11 +63,15 @@ function missing(heading: string, ...texts: string[]): string[] {
 
 describe('docs/troubleshooting.md quotes what is seen when', () => {
   test('a login gave no refresh token', async () => {
-    const tab = await signedIn(async () => json(400, {}), {
-      tokens: { ...TOKENS, refresh_token: undefined },
-    });
+    const refresh = refreshTokenGrant({ tokenEndpoint: `${ISSUER}/token`, clientId: 'my-app' });
+    const tab = new Origin().open({ refresh, proactive: 'never' });
+    const without = { ...TOKENS, refresh_token: undefined };
+    const refused = await tab.setSession(without).then(() => 'accepted', said);
+    void tab.setSession(without, { refreshable: false });
+    await pass(10);
+    tab.events.length = 0;
     const { error, events } = await needToken(tab);
-    expect(missing('Signed out after one token life', error, ...events)).toEqual([]);
+    expect(missing('Signed out after one token life', refused, error, ...events)).toEqual([]);
   });
 
   test('the server ended the session', async () => {
@@ -122,6 +128,16 @@ describe('docs/troubleshooting.md quotes what is seen when', () => {
     const other = async () => json(200, { issuer: 'https://login.example.com/{tenantid}/v2.0' });
     const tab = await signedIn(other, { grant: { issuer: ISSUER } });
     expect(missing('Issuer mismatch', (await needToken(tab)).error)).toEqual([]);
+  });
+
+  test('a server refuses without an OAuth error', async () => {
+    const tab = await signedIn(async () => new Response(null, { status: 400 }));
+    await pass(11_000);
+    const call = tab.getAccessToken({ timeoutMs: 60_000 }).then(() => 'token', said);
+    await pass(30_000);
+    expect(missing('A dead token is answered without a word', await call, ...told(tab))).toEqual([]);
+    expect(tab.events.find(({ type }) => type === 'reauth-required')).toMatchObject({ status: 400 });
+    expect(tab.events.filter(({ type }) => type === 'refresh-started')).toHaveLength(3);
   });
 
   test('a dead token is answered invalid_request, until isSessionLost knows', async () => {

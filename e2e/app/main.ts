@@ -112,8 +112,17 @@ const lab = {
   readRecord: () => readRecord(options.name),
 
   /** A coordinator of another configuration, as another app on this origin might have. */
-  openAnother: (name: string, grant: RefreshTokenGrantOptions) =>
-    library.createTokenCoordinator({ name, proactive: 'never', refresh: refreshTokenGrant(grant) }),
+  openAnother: (
+    name: string,
+    grant: RefreshTokenGrantOptions,
+    more: Pick<TokenCoordinatorOptions, 'isSessionLost'> = {},
+  ) =>
+    library.createTokenCoordinator({
+      name,
+      proactive: 'never',
+      refresh: refreshTokenGrant(grant),
+      ...more,
+    }),
 
   /** A token as the application gets it, told by its claims; or why there is none. */
   async get(request?: Parameters<typeof coordinator.getAccessToken>[0]): Promise<TokenFacts | Failure> {

@@ -8,7 +8,7 @@ const LONGEST_NOTICE_MS = 300_000;
 /** A visible tab warns first; a hidden leader finds its mark; milliseconds. */
 const HIDDEN_LATER_MS = 500;
 
-/** What all tabs know of the user's activity; all instants are epoch milliseconds. */
+/** The common knowledge of the user's activity; all instants are epoch milliseconds. */
 export interface Activity {
   /** The last one. */
   readonly at: number;
@@ -18,9 +18,9 @@ export interface Activity {
   readonly warned?: number | undefined;
 }
 
-/** What the idle time-out needs of the page. */
+/** The page, as the idle time-out needs it. */
 export interface IdlePorts {
-  /** What the tabs have written last; `undefined`: nothing. */
+  /** The tabs' last entry; `undefined`: nothing. */
   readonly read: () => Activity | undefined;
   readonly write: (activity: Activity) => void;
   /** Whether a user can see this page. */
@@ -142,7 +142,7 @@ async function watchIdle(
   }
 
   function active(): void {
-    // What comes after the end does not bring the session back.
+    // Activity after the end does not bring the session back.
     if (isOver() && isSignedIn()) return void settle().catch(() => {});
     mine = Date.now();
     if (saveAt < Infinity) return;
@@ -169,7 +169,7 @@ async function watchIdle(
     });
   }
 
-  /** What is to be done now, and when to look again. */
+  /** The thing to do now, and when to look again. */
   function look(): void {
     lookAt = Infinity;
     if (isSignedIn() && (isVisible() || coordinator.getSnapshot().role === 'leader')) {

@@ -160,7 +160,7 @@ describe('a session that ends with the last tab', () => {
 });
 
 describe('a change', () => {
-  test('is one compare-and-set, whoever writes meanwhile', async () => {
+  test('is one compare-and-set, also beside other writers', async () => {
     const { open } = createBrowser();
     const tabs = [open(), open(), open(), open()];
     await put(tabs[0]!, '0');

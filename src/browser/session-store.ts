@@ -6,7 +6,7 @@ const ASK_MS = 500;
 /** So many other writers may be in between. */
 const MOST_WRITES = 20;
 
-/** What the database holds: nothing that can be read without the key. */
+/** The contents of the database: nothing that can be read without the key. */
 interface Sealed {
   /** Names the key. */
   readonly key: string;
@@ -54,7 +54,7 @@ export function sessionStore(
   const keys = new Map<string, string>();
   const asking = new Map<string, Promise<void>>();
   const waiting = new Set<(key: Key) => void>();
-  /** The keys that nobody had. Whoever speaks afterwards may have them. */
+  /** The keys that nobody had. A tab that speaks afterwards may have them. */
   const missing = new Set<string>();
   let mine = parseKey(place?.get());
   if (mine) keys.set(mine.id, mine.secret);

@@ -1,10 +1,11 @@
-import { commit } from './commit.js';
+import { commit, tell } from './commit.js';
 import { backoff } from './expiry.js';
 import { endAttempt, finish, hold } from './flight.js';
-import { access, adopt, emit, post } from './knowledge.js';
+import { access, adopt, emit, post, successorOnLoss } from './knowledge.js';
+import { APART_MS, MOST_WORDLESS, restMs } from './limits.js';
 import { reconcile } from './reconcile.js';
-import type { Failure, Journal } from './record.js';
-import { isJournalOf, next } from './record.js';
+import type { Failure, Journal, Refusals, SessionRecord } from './record.js';
+import { isJournalOf, next, withPair } from './record.js';
 import type { Attempt, Change, Continuation, Event, Outcome, StoreResult, Turn } from './state.js';
 
 /** So many version conflicts in a row are a fault of configuration, not a race. */
@@ -20,14 +21,21 @@ export function answered(t: Turn, { tag, outcome }: Extract<Event, { type: 'answ
     if (flying) hold(t, 'committing');
     return commit(t, attempt, outcome);
   }
-  if (outcome.kind === 'lost' || outcome.kind === 'conflict') {
+  const isUnasked = outcome.kind === 'lost' && outcome.reason === 'no_refresh_token';
+  if ((outcome.kind === 'lost' || outcome.kind === 'conflict') && !isUnasked) {
     const { version, attempt: number, sent } = attempt;
     const reason = outcome.kind === 'lost' ? 'invalid_grant' : 'version_conflict';
-    emit(t, 'conflict', { version, attempt: number, reason, durationMs: now.mono - sent.mono });
+    emit(t, 'conflict', {
+      version,
+      attempt: number,
+      reason,
+      durationMs: now.mono - sent.mono,
+      ...outcome.why,
+    });
     // For monitors: one that does no harm has no other message, and its participant may be stopped before its next one.
     post(t, { type: 'conflict' });
   }
-  if (outcome.kind === 'lost') return flying ? reconcile(t, attempt) : endAttempt(t, attempt);
+  if (outcome.kind === 'lost') return flying ? reconcile(t, attempt, outcome) : endAttempt(t, attempt);
   // The tokens of somebody else. (A server that does not rotate may have sent our own again.)
   if (outcome.kind === 'foreign' && outcome.refreshToken && outcome.refreshToken !== attempt.refreshToken)
     t.effects.push({ type: 'revoke', token: outcome.refreshToken });
@@ -50,26 +58,24 @@ function failureFor(
   { failures, conflicts = 0 }: Journal,
   outcome: Exclude<Outcome, { kind: 'tokens' | 'lost' }>,
 ): Failure {
-  const failure = { at: now.wall, retryInMs: backoff(failures, now.random), unspent: false };
+  const wait = backoff(failures, now.random);
+  const failure = { at: now.wall, retryInMs: wait, unspent: false };
+  if (outcome.kind === 'foreign') return { ...failure, fault: outcome.refused };
+  Object.assign(failure, outcome.why);
   switch (outcome.kind) {
     case 'fault':
-      return { ...failure, unspent: true, fault: outcome };
-    case 'foreign':
-      return { ...failure, fault: outcome.refused };
+      return { ...failure, unspent: outcome.unspent, fault: outcome.fault };
     case 'rejected':
-      return { ...failure, error: outcome.error, errorDescription: outcome.errorDescription };
-    case 'conflict':
-      return {
-        ...failure,
-        unspent: true,
-        conflict: true,
-        error: conflicts < MAX_CONFLICTS ? undefined : 'version_conflict',
-      };
+      return { ...failure, refused: true };
+    case 'conflict': {
+      const conflict = { ...failure, unspent: true, conflict: true };
+      return conflicts < MAX_CONFLICTS ? conflict : { ...conflict, refused: true, error: 'version_conflict' };
+    }
     case 'unavailable': {
-      const { unspent, retryAfterMs } = outcome;
+      const { unspent, isWordless, retryAfterMs } = outcome;
       // In doubt: servers that forgive a replay do so for seconds, so the first repetition does not wait.
-      const retryInMs = retryAfterMs ?? (failures === 0 && !unspent ? 0 : failure.retryInMs);
-      return { ...failure, unspent, retryInMs };
+      const retryInMs = retryAfterMs ?? (failures === 0 && !unspent && !isWordless ? 0 : wait);
+      return { ...failure, unspent, isWordless, retryInMs };
     }
   }
 }
@@ -82,30 +88,80 @@ export function overdue(t: Turn): void {
 }
 
 /** Writes into its journal how an attempt failed. The journal stays: within a version none is ever forgotten. */
-function withFailure(attempt: Journal, failure: Failure): Change {
+function withFailure(attempt: Journal, failure: Failure, leader?: string): Change {
   return (base) => {
-    const journal = base?.journal;
-    if (!journal || !isJournalOf(base, attempt)) return undefined;
-    const conflicts = failure.conflict ? next(journal.conflicts ?? 0) : 0;
-    const failures = next(journal.failures);
-    return { ...base, term: next(base.term), journal: { ...journal, failures, conflicts, failure } };
+    const known = base?.journal;
+    if (!known || !isJournalOf(base, attempt)) return undefined;
+    const refusals = counted(known.refusals, failure);
+    const { count = 0, wordless = 0, denied = 0 } = refusals ?? {};
+    const isFinal = failure.isWordless && wordless >= MOST_WORDLESS;
+    const noted: SessionRecord = {
+      ...base,
+      term: next(base.term),
+      journal: {
+        ...known,
+        failures: next(known.failures),
+        conflicts: failure.conflict ? next(known.conflicts ?? 0) : 0,
+        refusals,
+        failure: {
+          ...failure,
+          // A server that has said no is left in peace, whatever goes wrong after that.
+          retryInMs: Math.max(failure.retryInMs, refusals ? APART_MS : 0, restMs(count)),
+          refused: failure.refused || isFinal || undefined,
+        },
+      },
+    };
+    if (!isFinal || denied < MOST_WORDLESS || base.ended) return noted;
+    const [spare, ...spares] = base.spares ?? [];
+    if (spare) return { ...withPair(noted, spare), spares };
+    const { status, cause } = failure;
+    return {
+      ...noted,
+      leader,
+      ended: { kind: 'reauth-required', reason: 'refresh_unanswered', status, cause },
+    };
+  };
+}
+
+/** One failure more. An attempt that the server did not look at says nothing. */
+function counted(
+  known: Refusals | undefined,
+  { at, status, unspent, refused, isWordless }: Failure,
+): Refusals | undefined {
+  if ((unspent && !refused) || !(known || refused || isWordless)) return known;
+  const before = known ?? { count: 0, wordless: 0, denied: 0, at: 0 };
+  // (By a clock that was set back, too.)
+  const isApart = !before.wordless || Math.abs(at - before.at) >= APART_MS;
+  // One that follows too soon, or no refusal, adds nothing to its row; and what is none ends the row.
+  const rowOf = (row: number, belongs: boolean): number => (belongs ? row + Number(isApart) : 0);
+  return {
+    count: before.count + Number(!!(refused || isWordless)),
+    wordless: rowOf(before.wordless, !!isWordless),
+    // The two with which servers refuse a grant (RFC 6749 §5.2). Another one may be about the address, or a firewall's: it must not
+    // complete the three that end a session.
+    denied: rowOf(before.denied, !!isWordless && (status === 400 || status === 401)),
+    at: isWordless && isApart ? at : before.at,
   };
 }
 
 /** Writes the failure down, so that all tabs wait as one; then lets the lock go. */
 function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean): void {
   const { tag, sent } = attempt;
-  const change = withFailure(attempt, failure);
+  const change = withFailure(attempt, failure, successorOnLoss(t.s));
   hold(t, 'failing');
   access(t, change, (turn, { won, failed }) => {
     const { s, now } = turn;
     const noted = failed ? change(s.record) : undefined;
     if (noted) adopt(turn, noted);
     if (won || noted) {
-      post(turn, { type: 'refresh-failed' });
+      const { version, ended } = s.record!;
+      if (version > attempt.version) tell(turn, 'pair', s.record!, false);
+      else post(turn, { type: ended ? 'reauth-required' : 'refresh-failed' });
+      const { status, error, errorDescription, cause, refused, fault } = failure;
       const details = { attempt: attempt.attempt, durationMs: now.mono - sent.mono };
-      emit(turn, 'refresh-failed', { ...details, reason: failure.error ?? 'unavailable' });
-      if (!failure.unspent) emit(turn, 'in-doubt', details);
+      const why = { status, error, errorDescription, cause };
+      emit(turn, 'refresh-failed', { ...details, reason: (refused && error) || 'unavailable', ...why });
+      if (!failure.unspent && !fault) emit(turn, 'in-doubt', details);
     }
     if (s.flight?.attempt === tag && s.flight.phase === 'failing') finish(turn);
     if (!travelling) endAttempt(turn, attempt);

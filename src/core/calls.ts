@@ -1,10 +1,11 @@
-import type { ErrorCode } from './errors.js';
+import type { ErrorCode, ErrorDetails } from './errors.js';
 import { TokenCoordinatorError } from './errors.js';
 import { lifeOf, minValidity } from './expiry.js';
 import type { Now } from './expiry.js';
-import { access, lifeLeft, tokenOf } from './knowledge.js';
+import { access, endPause, isRefreshable, lifeLeft, tokenOf } from './knowledge.js';
 import type { AccessToken } from './record.js';
 import { audienceKey, isForeign, isOpen } from './record.js';
+import type { Cause } from './sanitise.js';
 import type { Caller, Event, State, Turn } from './state.js';
 
 /** The text of each code for a developer who reads a log. */
@@ -20,9 +21,21 @@ const texts: Partial<Record<ErrorCode, string>> = {
   ERR_CONFIGURATION: '`refresh` waited for its own coordinator; use a plain fetch in it',
 };
 
-/** An error of this code with its standard text. */
-export function fault(code: ErrorCode, details?: object, text: string = texts[code]!): TokenCoordinatorError {
+/** An error of this code, with its standard text and what is known of why: many logs keep nothing but the message. */
+export function fault(
+  code: ErrorCode,
+  details: ErrorDetails = {},
+  text: string = texts[code]! + reasonsIn(details),
+): TokenCoordinatorError {
   return new TokenCoordinatorError(code, text, details);
+}
+
+function reasonsIn({ reason, status, error, errorDescription, cause }: ErrorDetails): string {
+  const { name, message } = Object(cause) as Partial<Cause>;
+  // A page is told no more of these three.
+  const hint = name === 'TypeError' && !status && 'offline, a wrong address, or no CORS headers there';
+  const said = [reason, status, error, errorDescription, name && `${name}: ${message}`, hint].filter(Boolean);
+  return said[0] ? ` (${said.join('; ')})` : '';
 }
 
 /** An unread store is not an empty one. */
@@ -45,10 +58,13 @@ export function standingError(
     const text = `The session under this \`name\` belongs to ${theirs}, and this coordinator to ${ours}; give each a name of its own, or sign in again`;
     return fault('ERR_CONFIGURATION', undefined, text);
   }
-  if (isOpen(record) && record.ended) return fault('ERR_REAUTH_REQUIRED', { reason: record.ended.reason });
+  if (isOpen(record) && record.ended) {
+    const { kind: _, ...details } = record.ended;
+    return fault('ERR_REAUTH_REQUIRED', details);
+  }
   if (!pause) return undefined;
-  const { error, errorDescription, fault: found } = pause.failure ?? {};
-  return fault(pause.code, { error, errorDescription, retryAfterMs }, found?.message);
+  const { status, error, errorDescription, cause, fault: found } = pause.failure ?? {};
+  return fault(pause.code, { status, error, errorDescription, cause, retryAfterMs }, found?.message);
 }
 
 /** Least life of a token handed out without a word about it. */
@@ -68,8 +84,8 @@ export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   // A person may have healed a fault that waiting does not heal: a forced call tries again. And a refusal
   // of a further audience says nothing of the sign-in's own.
   const refused = s.record?.journal;
-  if (s.pause?.until === Infinity && (event.force || (!key && refused && audienceKey(refused))))
-    s.pause = undefined;
+  const isAsked = event.force || (!key && refused && audienceKey(refused));
+  if (s.pause?.until === Infinity && isAsked && !s.record?.ended) endPause(t);
 }
 
 /** Lets a caller go. */
@@ -140,8 +156,12 @@ function verdict(
     if (token.expiresAt !== 0 && (newer > 1 || (newer > 0 && (left > 0 || token.version === s.received))))
       return served;
     // No better one is to be had for now, so a live one is served.
-    const least = pause || record.ended ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
+    const isLast = pause || record.ended || !isRefreshable(s);
+    const least = isLast ? 0 : (caller.minValidityMs ?? requiredLife(s, token));
     if (!caller.force && left > least) return served;
+    // The session ends with its token, not before.
+    if (left > 0 && !isRefreshable(s))
+      return { error: fault('ERR_REAUTH_REQUIRED', { reason: 'no_refresh_token' }) };
   }
   const waits = pause && pause.until < caller.until && !record.ended && !caller.failFast;
   const retryInMs = pause ? pause.until - now.mono : Infinity;

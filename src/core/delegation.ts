@@ -1,9 +1,9 @@
 import { settleCallers } from './calls.js';
 import { tell } from './commit.js';
 import { begin, finish, mayFly, whileFlying } from './flight.js';
-import { access, messageOf, post } from './knowledge.js';
+import { access, endPause, messageOf, post } from './knowledge.js';
 import type { Envelope } from './protocol.js';
-import { attemptOf, isOpen } from './record.js';
+import { attemptOf, isLost, isOpen } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import type { Continuation, Flight, Turn } from './state.js';
 
@@ -74,7 +74,7 @@ export function accepted(t: Turn, to: string | undefined): void {
 export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-request' }>): void {
   const { record, active } = t.s;
   const { sessionId, version, memory } = asked;
-  // What is known already is told at once: the store may hang for longer than the other tab waits before it spends a dead token.
+  // A tab that knows a newer pair tells it at once: the store may hang for longer than the other tab waits before it spends a dead token.
   if (memory && active && isOpen(record) && record.sessionId === sessionId && record.version > version)
     return tell(t, 'pair', record, true);
   access(t, undefined, (turn, { failed }) => accept(turn, asked, failed !== undefined));
@@ -94,7 +94,7 @@ function accept(
   //
   //     A  writes the loss, is told that it failed: says nothing      reads the loss
   //     B  (no store)                                 wants ─ asks ─▶ told: asks the server no more
-  if (record!.ended) return post(t, { type: 'reauth-required' });
+  if (isLost(record!)) return post(t, { type: 'reauth-required' });
   // Without locks only the sender can tell that a request is under way, whether its store still works or not.
   // Nor does a tab say that it will which has no refresh token either: all would wait for each other.
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
@@ -104,7 +104,7 @@ function accept(
     // It asked before it heard of the failure. All wait as one.
     if (known !== s.pausedFor) return pause.failure && post(t, { type: 'refresh-failed' });
     // Told by a person to go on; and a worker has no clock of its own, it has pages.
-    if (pause.until === Infinity || !s.options.candidate) s.pause = undefined;
+    if (pause.until === Infinity || !s.options.candidate) endPause(t);
   }
   s.request = { version, resource, scope, until: now.mono + s.options.refreshTimeoutMs };
   if (s.options.candidate) post(t, { type: 'refresh-accepted', to: from });

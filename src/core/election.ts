@@ -1,6 +1,6 @@
 import { hold, letGo, mayFly, whileFlying } from './flight.js';
 import { access, adopt, emit, leads, post } from './knowledge.js';
-import { idempotencyKey, isOpen, next, SCHEMA } from './record.js';
+import { idempotencyKey, isOpen, isUnanswered, next, SCHEMA } from './record.js';
 import type { Turn } from './state.js';
 
 /** Holds an election in a while, unless the term moves on or the leader answers before. Visible tabs go first. */
@@ -36,7 +36,8 @@ export function planElection(t: Turn): void {
   const { s } = t;
   const { record, elect } = s;
   const may = mayFly(s) && record!.schema <= SCHEMA && !record!.withheld;
-  if (!may || elect?.term !== record!.term) s.elect = undefined;
+  // (That a session which was refused without a word is tried again moves the term, and says nothing of its leader.)
+  if (!may || (elect?.term !== record!.term && !isUnanswered(record!))) s.elect = undefined;
   if (may && !s.elect && !record!.leader) scheduleElection(t, 0);
 }
 
@@ -95,7 +96,10 @@ export function announceEnd(t: Turn): void {
   }
   if (!leads(s) || s.announced === of) return;
   s.announced = of;
-  if (!isForeseen) return emit(t, 'reauth-required', { reason: ended!.reason });
+  if (!isForeseen) {
+    const { kind: _, ...why } = ended!;
+    return emit(t, 'reauth-required', why);
+  }
   access(
     t,
     (base) =>

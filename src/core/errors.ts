@@ -18,18 +18,23 @@ export type ErrorCode =
   | 'ERR_CONFIGURATION';
 
 /**
- * Why a session was lost: the server refused a refresh token, or it had answered and nobody heard it, or there is no refresh token that could
- * be sent: the end that was known in advance has come.
+ * Why a session was lost. `refresh_rejected`: the server refused the refresh token. `response_lost`: likewise, after an answer that nobody
+ * heard. `interaction_required`: the server wants the user (OpenID Connect Core §3.1.2.6). `no_refresh_token`: there is nothing to refresh with,
+ * and its access token has expired, or the end that was known in advance has come. `refresh_unanswered`: the server refused three times in a row with 400 or 401 and no OAuth error; the tokens
+ * stay, each wake-up tries again, and a success brings the session back.
  */
-export type LossReason = 'refresh_rejected' | 'response_lost' | 'no_refresh_token';
+export type LossReason =
+  'refresh_rejected' | 'response_lost' | 'interaction_required' | 'no_refresh_token' | 'refresh_unanswered';
 
 /** Members of an error besides its code, where they apply. Never a token, a request or a response. */
 export interface ErrorDetails {
   /** Of `ERR_REAUTH_REQUIRED`. */
   reason?: LossReason | undefined;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
+  /** Of a refresh that failed: the HTTP status of the answer. */
+  status?: number | undefined;
+  /** Of a refresh that failed: the OAuth error code (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
   error?: string | undefined;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`, at most 256 of its characters, without known tokens. */
+  /** Of a refresh that failed: the OAuth `error_description`, at most 256 of its characters, without known tokens. */
   errorDescription?: string | undefined;
   /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
   retryAfterMs?: number | undefined;
@@ -55,9 +60,11 @@ export class TokenCoordinatorError extends Error {
   readonly code: ErrorCode;
   /** Of `ERR_REAUTH_REQUIRED`: why the session was lost. */
   declare readonly reason?: LossReason;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth error code (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
+  /** Of a refresh that failed: the HTTP status of the answer. */
+  declare readonly status?: number;
+  /** Of a refresh that failed: the OAuth error code (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
   declare readonly error?: string;
-  /** Of `ERR_REFRESH_REJECTED`: the OAuth `error_description`, at most 256 of its characters, without known tokens. */
+  /** Of a refresh that failed: the OAuth `error_description`, at most 256 of its characters, without known tokens. */
   declare readonly errorDescription?: string;
   /** Of `ERR_REFRESH_UNAVAILABLE`: milliseconds until the next attempt, where known. */
   declare readonly retryAfterMs?: number;
@@ -89,17 +96,21 @@ export class RefreshRejectedError extends Error {
   readonly errorDescription: string | undefined;
   /** The HTTP status, if known. */
   readonly status: number | undefined;
+  /** The body of the answer, parsed, for `isSessionLost`; not enumerable, since it may show tokens. */
+  declare readonly body: unknown;
 
-  /** @param details - the OAuth `error`, its description and the HTTP status, as the server sent them */
+  /** @param details - the OAuth `error`, its description, the HTTP status and the body, as the server sent them */
   constructor(details: {
     error: string;
     errorDescription?: string | undefined;
     status?: number | undefined;
+    body?: unknown;
   }) {
     super(`The token endpoint refused the refresh: ${details.error}`);
     this.error = details.error;
     this.errorDescription = details.errorDescription;
     this.status = details.status;
+    Object.defineProperty(this, 'body', { value: details.body });
   }
 }
 
@@ -112,10 +123,23 @@ export class RefreshUnavailableError extends Error {
   readonly retryAfterMs: number | undefined;
   /** The HTTP status, if there was an answer; 429 means: nothing was spent. */
   readonly status: number | undefined;
+  /** An OAuth error that says that the server is not available (RFC 6749 §4.1.2.1). */
+  readonly error: string | undefined;
+  /** Its `error_description`. */
+  readonly errorDescription: string | undefined;
+  /** The body of the answer, parsed, for `isSessionLost`; not enumerable, since it may show tokens. */
+  declare readonly body: unknown;
 
-  /** @param details - milliseconds to wait if the server said so, the HTTP status (429 means: nothing was spent), the cause */
+  /** @param details - milliseconds to wait if the server said so, the HTTP status (429 means: nothing was spent), the OAuth error, the body, the cause */
   constructor(
-    details: { retryAfterMs?: number | undefined; status?: number | undefined; cause?: unknown } = {},
+    details: {
+      retryAfterMs?: number | undefined;
+      status?: number | undefined;
+      error?: string | undefined;
+      errorDescription?: string | undefined;
+      body?: unknown;
+      cause?: unknown;
+    } = {},
   ) {
     super(
       'The token endpoint gave no usable answer',
@@ -123,6 +147,9 @@ export class RefreshUnavailableError extends Error {
     );
     this.retryAfterMs = details.retryAfterMs;
     this.status = details.status;
+    this.error = details.error;
+    this.errorDescription = details.errorDescription;
+    Object.defineProperty(this, 'body', { value: details.body });
   }
 }
 

@@ -70,7 +70,7 @@ export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): v
   s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(then)) };
   const expire: Continuation = (turn) => {
     access(turn, undefined, undefined, true);
-    // What was heard since it queued was a sign of life, also where its timer comes late.
+    // News since it queued was a sign of life, also where its timer comes late.
     requeue(turn, then, Math.max(since, turn.s.movedAt));
   };
   if (since + ARRIVAL_MS > t.now.mono) hold(t, 'queued', { until: since + ARRIVAL_MS, expire });
@@ -100,8 +100,14 @@ export function finish(t: Turn): void {
   const { s } = t;
   if (!s.flight) return;
   const { tag, attempt, phase, since, granted } = s.flight;
-  if (phase === 'probing' || (phase === 'queued' && !granted))
-    s.waited = { phase, ms: t.now.mono - Math.max(since, s.movedAt) };
+  // An election of others is no sign of life of a holder that has written no journal:
+  //
+  //     A  both locks ░░░░ stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B  steals ─ elected       resigns: the term moves
+  //     C    granted ─ waits for A's attempt lock ─ T ─▶ the journal on the old term ✗ ─ on the new one ✓
+  if (phase === 'probing' || phase === 'journaling')
+    s.waited = { phase: 'probing', ms: t.now.mono - Math.max(since, s.journalSeen) };
+  else if (phase === 'queued' && !granted) s.waited = { phase, ms: t.now.mono - Math.max(since, s.movedAt) };
   // The lock was free, so nobody stands still with it.
   else if (granted) s.waited = undefined;
   if (attempt !== undefined && !s.attempts.some((one) => one.tag === attempt)) unlock(t, attempt);

@@ -1,8 +1,9 @@
+import { restMs } from './limits.js';
 import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
 import type { AccessToken, Failure, SessionRecord } from './record.js';
-import { attemptOf, current, fingerprint, isForeign, isOpen, newer } from './record.js';
+import { attemptOf, current, fingerprint, isForeign, isOpen, isUnanswered, newer } from './record.js';
 import { asOf } from './session-end.js';
 import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
 import type { CoordinatorEvent, EventType } from './types.js';
@@ -52,9 +53,21 @@ export function leads({ record, me }: State): boolean {
   return isOpen(record) && record.leader === me;
 }
 
-/** The leader after a write of this participant: itself, if it stands for election. */
-export function successor({ me, options }: State, { leader, withheld }: SessionRecord): string | undefined {
-  return options.candidate && !withheld ? me : leader;
+/**
+ * The leader after a write of this participant: itself, if it stands for election. While a session that was refused without a word is tried
+ * again, the tab that has announced its loss keeps the lead, or that would be announced again:
+ *
+ *     A  400, three times: lost, says so                         hears of it
+ *     B                                  is looked at ─ queues ─ claims (or writes its journal): led by A as before
+ */
+export function successor({ me, options }: State, record: SessionRecord): string | undefined {
+  const { leader, withheld } = record;
+  return options.candidate && !withheld && !isUnanswered(record) ? me : leader;
+}
+
+/** The leader of a session that this participant finds lost: the one that announces it; a visible tab is elected, if it is none itself. */
+export function successorOnLoss({ me, visible }: State): string | undefined {
+  return visible ? me : undefined;
 }
 
 /** Whether what was decided `from` then may still be acted on: a tab may have stood still meanwhile. */
@@ -62,18 +75,18 @@ export function inTime({ options }: State, from: Now, now: Now): boolean {
   return Math.max(now.wall - from.wall, now.mono - from.mono) <= options.refreshTimeoutMs / 2;
 }
 
+/** Whether there is anything to refresh the session with. */
+export function isRefreshable({ record, options }: State): boolean {
+  return !options.needsRefreshToken || record?.refreshToken !== undefined || record?.withheld === true;
+}
+
 /** Milliseconds until this tab refreshes ahead of expiry, by itself; `Infinity` if it does not. */
 export function proactiveDue(s: State, now: Now): number {
   const { proactive, refreshBeforeMs } = s.options;
   const token = tokenOf(s, '');
-  if (
-    !token ||
-    s.record!.ended ||
-    s.record!.withheld ||
-    proactive === 'never' ||
-    (proactive === 'visible' && !s.visible)
-  )
-    return Infinity;
+  if (!token || s.record!.ended || s.record!.withheld) return Infinity;
+  if (!isRefreshable(s)) return lifeLeft(s, '', now);
+  if (proactive === 'never' || (proactive === 'visible' && !s.visible)) return Infinity;
   const life = lifeOf(token);
   // (The next one of a server that gives no life at all would be due at once as well, and so on.)
   return life && life < Infinity
@@ -87,9 +100,24 @@ export function proactiveDue(s: State, now: Now): number {
 }
 
 /** Stops sending for a while. */
-export function pause(t: Turn, of: string, forMs: number, code: Pause['code'], failure?: Failure): void {
+export function pause(
+  t: Turn,
+  of: string,
+  forMs: number,
+  code: Pause['code'],
+  failure?: Failure,
+  restMs = 0,
+): void {
+  const { mono } = t.now;
   t.s.pausedFor = of;
-  t.s.pause = { until: t.now.mono + forMs, code, failure };
+  t.s.pause = { until: mono + forMs, code, failure, rest: mono + restMs };
+}
+
+/** A wake-up or a person ends the wait; not so soon after the server has said no several times. */
+export function endPause({ s, now }: Turn): void {
+  const { pause: known } = s;
+  s.pause =
+    known && known.rest > now.mono ? { ...known, until: Math.min(known.until, known.rest) } : undefined;
 }
 
 /** When this tab first saw a token of this version; a token fetched here counts from its request. */
@@ -128,10 +156,13 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   const moved = !before || fingerprint(after) !== fingerprint(before);
   if (moved) {
     s.movedAt = now.mono;
-    s.waited = undefined;
+    if (s.waited?.phase === 'queued') s.waited = undefined;
   }
   // (One with a store and one without may both write the journal of a term.)
-  if (replaced || before.journal?.term !== term || before.journal?.by !== by) s.journalSeen = now.mono;
+  if (replaced || before.journal?.term !== term || before.journal?.by !== by) {
+    s.journalSeen = now.mono;
+    s.waited = undefined;
+  }
   if (advanced) s.jitter = now.random;
   s.advanced = replaced ? undefined : advanced ? now : s.advanced;
   // A refresh that this tab asked others for, or others asked of it, has an outcome. An old failure, read again, is none.
@@ -141,13 +172,16 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     // (To read again what is known is no news: an old bundle would not wait for the end of its pause, and read again, and so on.)
     if (moved) s.pause = undefined;
   } else if (of !== s.pausedFor) {
-    const { at, retryInMs, error, fault } = failure;
+    const { at, retryInMs, refused, fault } = failure;
     // News is a duration, on this tab's own clock. A failure that is read is a while old by another tab's wall clock: believed for
     // no longer than the wait it asks for.
-    const rest = hearsay ? retryInMs : Math.max(0, Math.min(at + retryInMs - now.wall, retryInMs));
-    if (error === undefined && !fault) pause(t, of, rest, 'ERR_REFRESH_UNAVAILABLE', failure);
-    // A fault that waiting does not heal waits for a wake-up or a forced call.
-    else pause(t, of, Infinity, fault?.code ?? 'ERR_REFRESH_REJECTED', failure);
+    const left = (ms: number): number => (hearsay ? ms : Math.max(0, Math.min(at + ms - now.wall, ms)));
+    // A fault that waiting does not heal waits for a wake-up or a forced call. So does a session that was refused without a word: of each
+    // wake-up comes one request, however that fails.
+    const isLasting = refused || fault || isUnanswered(after);
+    const code = !isLasting ? 'ERR_REFRESH_UNAVAILABLE' : (fault?.code ?? 'ERR_REFRESH_REJECTED');
+    const rest = restMs(after.journal?.refusals?.count ?? 0);
+    pause(t, of, isLasting ? Infinity : left(retryInMs), code, failure, left(rest));
   }
 
   if (!s.loaded) return;

@@ -22,3 +22,15 @@ export function silenceMs(limits: Limits): number {
 export function patienceMs(limits: Limits): number {
   return silenceMs(limits) + 5_000;
 }
+
+/** A server that refuses without a word is asked again no sooner; and refusals closer together count once. */
+export const APART_MS = 10_000;
+/** So many of them are taken for its word. */
+export const MOST_WORDLESS = 3;
+/** From the third refusal of a version on, nobody asks sooner: with the first three, six requests a minute at most. */
+const SPACED_MS = 20_000;
+
+/** How long nobody asks a server again that has said no so often, whatever wakes a tab or is forced; milliseconds. */
+export function restMs(refusals: number): number {
+  return refusals < 3 ? 0 : SPACED_MS;
+}

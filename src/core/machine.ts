@@ -4,7 +4,7 @@ import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceEnd, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
 import { begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
-import { access, adopt, emit, leads, proactiveDue } from './knowledge.js';
+import { access, adopt, emit, endPause, leads, proactiveDue } from './knowledge.js';
 import { hear } from './messages.js';
 import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
@@ -171,7 +171,7 @@ function load(t: Turn, real = false): void {
       const starting = !s.loaded;
       s.loaded = true;
       // A reload is a wake-up, too.
-      if (starting && s.pause?.until === Infinity) s.pause = undefined;
+      if (starting && s.pause?.until === Infinity) endPause(turn);
       if (starting && s.active) hello(turn);
       if (newer(record, s.record) !== record) s.saveAt = now.mono;
     },
@@ -254,7 +254,7 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
   }
   if (change === 'visible') s.visible = true;
   // A wake-up: messages may have been missed, and what waiting did not heal may be healed.
-  if (change === 'online' || s.pause?.until === Infinity) s.pause = undefined;
+  if (change === 'online' || s.pause?.until === Infinity) endPause(t);
   if (!s.active) return;
   load(t, true);
   if (change === 'return' || change === 'visible') hello(t);

@@ -2,10 +2,12 @@ import type { Envelope, Position } from './protocol.js';
 import { PROTOCOL } from './protocol.js';
 import type {
   AccessToken,
+  Diagnosis,
   Ended,
   Failure,
   Fault,
   Journal,
+  Refusals,
   Revocation,
   SessionEnd,
   SessionRecord,
@@ -20,6 +22,7 @@ import {
   MOST_TEXT,
   tombstone,
 } from './record.js';
+import type { Cause } from './sanitise.js';
 import { descriptionPattern, errorCodePattern, messagePattern } from './sanitise.js';
 
 /** Reads one member and returns a copy of it; `undefined` if it is malformed. */
@@ -98,6 +101,14 @@ const accessToken = object<AccessToken>({
   'expiresAt?': instant,
 });
 
+const message = like(messagePattern);
+const diagnosis: Table<Diagnosis> = {
+  'status?': count,
+  'error?': like(errorCodePattern),
+  'errorDescription?': like(descriptionPattern),
+  'cause?': object<Cause>({ name: message, message }),
+};
+
 const journal = object<Journal>({
   attempt: count,
   by: text,
@@ -106,6 +117,7 @@ const journal = object<Journal>({
   doubts: count,
   failures: count,
   'conflicts?': count,
+  'refusals?': object<Refusals>({ count, wordless: count, denied: count, at: instant }),
   'resource?': text,
   'scope?': text,
   'failure?': object<Failure>({
@@ -113,11 +125,12 @@ const journal = object<Journal>({
     retryInMs: duration,
     unspent: flag,
     'conflict?': flag,
-    'error?': like(errorCodePattern),
-    'errorDescription?': like(descriptionPattern),
+    'isWordless?': flag,
+    'refused?': flag,
+    ...diagnosis,
     'fault?': object<Fault>({
       code: oneOf('ERR_CONFIGURATION', 'ERR_UNSUPPORTED'),
-      message: like(messagePattern),
+      message,
     }),
   }),
 });
@@ -128,7 +141,11 @@ const position: Table<Position> = {
   term: count,
   'leader?': text,
   'journal?': journal,
-  'ended?': object<Ended>({ kind: oneOf('signed-out', 'reauth-required'), 'reason?': word }),
+  'ended?': object<Ended>({
+    kind: oneOf('signed-out', 'reauth-required'),
+    'reason?': word,
+    ...diagnosis,
+  }),
 };
 
 const record = object<Omit<SessionRecord, 'withheld'>>({

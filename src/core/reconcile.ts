@@ -1,28 +1,28 @@
 import { tell } from './commit.js';
-import type { LossReason } from './errors.js';
 import { awaitAttempt, endAttempt, finish, giveUp, hold } from './flight.js';
-import { access, post } from './knowledge.js';
+import { access, post, successorOnLoss } from './knowledge.js';
 import { reconcileMs } from './limits.js';
-import { next, withPair } from './record.js';
-import type { Attempt, Turn } from './state.js';
+import { isLost, next, withPair } from './record.js';
+import type { Attempt, Outcome, Turn } from './state.js';
+
+type Word = Extract<Outcome, { kind: 'lost' }>;
 
 /**
  * The server says that the refresh token is dead. That proves nothing yet: another attempt may have spent it and be
  * about to commit, a spare may be the pair that lives, the session may be another by now. Only when all that is ruled
  * out, in one compare-and-set, is the session lost; and only the winner of it says so.
  */
-export function reconcile(t: Turn, attempt: Attempt): void {
+export function reconcile(t: Turn, attempt: Attempt, word: Word): void {
   const { s } = t;
   // Any other tab that may still be answered has the attempt lock, or waits for it behind this one.
   endAttempt(t, attempt);
   const others = s.options.locks || attempt.attempt > 1;
-  awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (turn) => compare(turn, attempt));
+  awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (turn) => compare(turn, attempt, word));
 }
 
-function compare(t: Turn, attempt: Attempt): void {
+function compare(t: Turn, attempt: Attempt, word: Word): void {
   const { s } = t;
   const { tag } = s.flight!;
-  const leader = s.visible ? s.me : undefined;
   hold(t, 'reconciling');
   access(
     t,
@@ -35,14 +35,16 @@ function compare(t: Turn, attempt: Attempt): void {
         base?.sessionId !== attempt.sessionId ||
         base.version !== attempt.version ||
         base.refreshToken !== attempt.refreshToken ||
-        base.ended
+        isLost(base)
       )
         return undefined;
       const [spare, ...spares] = base.spares ?? [];
       const term = next(base.term);
       if (spare) return { ...withPair(base, spare), term, spares };
-      const reason: LossReason = base.journal?.doubts ? 'response_lost' : 'refresh_rejected';
-      return { ...base, term, leader, ended: { kind: 'reauth-required', reason } };
+      const reason = word.reason ?? (base.journal?.doubts ? 'response_lost' : 'refresh_rejected');
+      // A loss that was announced before is not announced again.
+      const leader = base.ended ? base.leader : successorOnLoss(s);
+      return { ...base, term, leader, ended: { kind: 'reauth-required', reason, ...word.why } };
     },
     (turn, { won, failed, record }) => {
       if (won) {

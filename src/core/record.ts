@@ -1,4 +1,5 @@
 import type { LossReason } from './errors.js';
+import type { Cause } from './sanitise.js';
 import type { TokenResponse } from './types.js';
 
 /** Grows when an older bundle could no longer write the record safely; it then reads, but never leads. */
@@ -46,12 +47,37 @@ export interface Journal extends Audience {
   readonly failures: number;
   /** Version conflicts in a row. */
   readonly conflicts?: number | undefined;
+  /** How often the server has said no. */
+  readonly refusals?: Refusals | undefined;
   /** How the attempt failed; absent while nobody knows. */
   readonly failure?: Failure;
 }
 
+/** How often the server has said no to the refresh token of a version. */
+export interface Refusals {
+  /** In all. */
+  readonly count: number;
+  /** In a row, far enough apart, without an OAuth error. */
+  readonly wordless: number;
+  /** The last of those in a row with a status that servers refuse a grant with. */
+  readonly denied: number;
+  /** When the last of the wordless was counted; epoch milliseconds. */
+  readonly at: number;
+}
+
+/** The known cause of a failed request: scrubbed, so it may be stored, told and shown. */
+export interface Diagnosis {
+  /** The HTTP status of the answer. */
+  readonly status?: number | undefined;
+  /** The OAuth error (RFC 6749 §5.2). */
+  readonly error?: string | undefined;
+  readonly errorDescription?: string | undefined;
+  /** The error that was thrown. */
+  readonly cause?: Cause | undefined;
+}
+
 /** The outcome of an attempt that brought no pair: all tabs wait as one. */
-export interface Failure {
+export interface Failure extends Diagnosis {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly retryInMs: number;
@@ -59,9 +85,10 @@ export interface Failure {
   readonly unspent: boolean;
   /** The server holds a newer version (409). */
   readonly conflict?: boolean | undefined;
-  /** An OAuth error that waiting does not heal (RFC 6749 §5.2). */
-  readonly error?: string | undefined;
-  readonly errorDescription?: string | undefined;
+  /** The server said no without an OAuth error. */
+  readonly isWordless?: boolean | undefined;
+  /** The server said no, and waiting does not heal that. */
+  readonly refused?: boolean | undefined;
   /** A fault that only a developer can mend. */
   readonly fault?: Fault | undefined;
 }
@@ -80,7 +107,7 @@ export interface Spare {
 }
 
 /** How a session ended: `reauth-required` for a reason, or by a sign-out. `foreign` is never stored: see `asSeenBy`. */
-export interface Ended {
+export interface Ended extends Diagnosis {
   readonly kind: 'signed-out' | 'reauth-required' | 'foreign';
   readonly reason?: LossReason;
 }
@@ -168,6 +195,16 @@ export function attemptLock(record: Pick<SessionRecord, 'sessionId' | 'version'>
 /** Whether the session can still be used or brought back. */
 export function isOpen(record: SessionRecord | undefined): record is SessionRecord {
   return record !== undefined && !isOver(record) && !isForeign(record);
+}
+
+/** Whether the session ended because the server refused without a word: whether its refresh token is dead, nobody knows. */
+export function isUnanswered({ ended }: SessionRecord): boolean {
+  return ended?.reason === 'refresh_unanswered';
+}
+
+/** Whether the server's last word was that the refresh token is dead. */
+export function isLost(record: SessionRecord): boolean {
+  return record.ended !== undefined && !isUnanswered(record);
 }
 
 function isOver({ ended }: SessionRecord): boolean {

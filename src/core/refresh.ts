@@ -5,7 +5,7 @@ import { awaitAttempt, finish, giveUp, hold, limitOf, waitedIn } from './flight.
 import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import { silenceMs } from './limits.js';
 import type { Audience, Journal } from './record.js';
-import { audienceKey, fingerprint, isJournalOf, next, SCHEMA } from './record.js';
+import { audienceKey, fingerprint, isJournalOf, isLost, next, SCHEMA } from './record.js';
 import { asOf } from './session-end.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 
@@ -21,12 +21,14 @@ const ASK_MS = 300;
  */
 export function wanted({ s, now }: Turn): Audience | undefined {
   const { record, request, options } = s;
-  if (!s.loaded || !record || record.ended || s.pause || s.delegated) return undefined;
+  if (!s.loaded || !record || isLost(record) || s.pause || s.delegated) return undefined;
   // A journal in memory would be saved later, over those that others have written meanwhile:
   //
   //     A  asks for another audience: journal 1 ─ answer: lost on its way
   //     B     (store away)  journals 1 and 2, in memory ─ (store back) saves them ─ asks for its own: is given A's
   if (options.leases && s.storage === 'memory') return undefined;
+  // Refused without a word, and awake since: the server may have come to its senses.
+  if (record.ended) return {};
   if (s.callers.length > 0) return s.callers[0];
   const asked =
     request &&
@@ -123,7 +125,7 @@ function writeAhead(t: Turn, audience: Audience): void {
   //     A  asks for another audience ─ (a cache) ─ tokens of another user: refused
   //     B                                             asks for its own ─ the server repeats A's answer
   const { failure } = previous ?? {};
-  const isInDoubt = previous && !failure?.unspent && !failure?.error;
+  const isInDoubt = previous && !failure?.unspent && !failure?.refused;
   const doubts = isInDoubt ? next(previous.doubts) : (previous?.doubts ?? 0);
   const isNever = failure?.error === 'invalid_scope' || failure?.error === 'invalid_target';
   const { resource, scope } = doubts > 0 && !isNever ? previous! : audience;
@@ -135,6 +137,7 @@ function writeAhead(t: Turn, audience: Audience): void {
     doubts,
     failures: previous?.failures ?? 0,
     conflicts: previous?.conflicts,
+    refusals: previous?.refusals,
     resource,
     scope,
   };
@@ -143,7 +146,7 @@ function writeAhead(t: Turn, audience: Audience): void {
   access(
     t,
     (base) =>
-      base && !base.ended && fingerprint(base) === basis
+      base && !isLost(base) && fingerprint(base) === basis
         ? { ...base, schema: SCHEMA, term, leader: successor(s, base), journal }
         : undefined,
     (turn, { won, failed }) => {
@@ -178,7 +181,7 @@ export function maySend(s: State, attempt: Attempt, now: Now): boolean {
   return (
     flight?.attempt === attempt.tag &&
     isJournalOf(record, attempt) &&
-    !asOf(record, now.wall)!.ended &&
+    !isLost(asOf(record, now.wall)!) &&
     inTime(s, attempt.built, now)
   );
 }

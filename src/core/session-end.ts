@@ -1,5 +1,5 @@
 import type { SessionEnd, SessionRecord } from './record.js';
-import { isOpen, LATEST } from './record.js';
+import { isOpen, isUnanswered, LATEST } from './record.js';
 import type { TokenResponse } from './types.js';
 
 /** `session-ending` comes a tenth of the known life ahead, and no earlier than this; milliseconds. */
@@ -47,7 +47,8 @@ export function asOf(record: SessionRecord | undefined, wall: number): SessionRe
   if (!isOpen(record) || !record.end) return record;
   const { end, ended } = record;
   const isOver = end.at <= wall;
-  if (ended ? isOver || ended.reason !== 'no_refresh_token' : !isOver) return record;
+  // (A session that was refused without a word is tried again until then.)
+  if (ended && !isUnanswered(record) ? isOver || ended.reason !== 'no_refresh_token' : !isOver) return record;
   return { ...record, ended: isOver ? { kind: 'reauth-required', reason: 'no_refresh_token' } : undefined };
 }
 

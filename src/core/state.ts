@@ -1,8 +1,8 @@
-import type { TokenCoordinatorError } from './errors.js';
 import type { Now } from './expiry.js';
 import type { LifecycleChange, LockMode, LockOutcome } from './ports.js';
 import type { Envelope, Message } from './protocol.js';
-import type { Audience, Failure, Fault, Journal, SessionRecord } from './record.js';
+import type { LossReason, TokenCoordinatorError } from './errors.js';
+import type { Audience, Diagnosis, Failure, Fault, Journal, SessionRecord } from './record.js';
 import type { CoordinatorEvent, TokenResponse } from './types.js';
 
 /** Options of the core, checked and with their defaults. */
@@ -16,6 +16,8 @@ export interface CoreOptions {
   readonly broadcast: 'pair' | 'access-token';
   /** The server and client that this participant's tokens go to; absent: nothing is compared. */
   readonly binding?: string | undefined;
+  /** A session without a refresh token ends with its access token. */
+  readonly needsRefreshToken?: boolean | undefined;
   /** Whether the platform has locks. */
   readonly locks: boolean;
   /**
@@ -112,6 +114,8 @@ export interface Pause {
   readonly until: number;
   readonly code: 'ERR_REFRESH_UNAVAILABLE' | 'ERR_REFRESH_REJECTED' | 'ERR_STORAGE' | Fault['code'];
   readonly failure?: Failure | undefined;
+  /** Until then the server is left alone even by whoever wakes or is forced; monotonic. */
+  readonly rest: number;
 }
 
 /** All that one participant knows. Changed by `step` alone. */
@@ -181,12 +185,18 @@ export type Outcome =
   /** The tokens of another session, and so none of ours. */
   | { readonly kind: 'foreign'; readonly refused: Fault; readonly refreshToken?: string | undefined }
   /** The server's definitive word: this refresh token is dead. */
-  | { readonly kind: 'lost' }
-  | { readonly kind: 'rejected'; readonly error: string; readonly errorDescription?: string | undefined }
-  | { readonly kind: 'unavailable'; readonly retryAfterMs?: number | undefined; readonly unspent: boolean }
-  | { readonly kind: 'conflict' }
-  /** A fault of configuration, found before anything was sent. */
-  | { readonly kind: 'fault'; readonly code: Fault['code']; readonly message: string };
+  | { readonly kind: 'lost'; readonly reason?: LossReason | undefined; readonly why: Diagnosis }
+  | { readonly kind: 'rejected' | 'conflict'; readonly why: Diagnosis }
+  | {
+      readonly kind: 'unavailable';
+      readonly retryAfterMs?: number | undefined;
+      readonly unspent: boolean;
+      /** The server refused without an OAuth error. */
+      readonly isWordless: boolean;
+      readonly why: Diagnosis;
+    }
+  /** A fault in the application. `unspent`: nothing was sent. */
+  | { readonly kind: 'fault'; readonly fault: Fault; readonly unspent: boolean; readonly why: Diagnosis };
 
 /** How a store operation ended. */
 export interface StoreResult {

@@ -1,4 +1,5 @@
 import type { TokenCoordinatorError } from './errors.js';
+import type { Cause } from './sanitise.js';
 
 /** A token response (RFC 6749 §5.1), snake_case and in seconds, as any OAuth client library returns it. */
 export interface TokenResponse {
@@ -84,6 +85,14 @@ export interface CoordinatorEvent<T extends EventType = EventType> {
   readonly reason?: string | undefined;
   /** Of `session-ending`: when the session ends; epoch milliseconds. */
   readonly endsAt?: number | undefined;
+  /** Of failures, conflicts and losses: the HTTP status of the answer, if there was one. */
+  readonly status?: number | undefined;
+  /** Of those: the OAuth error of the answer (RFC 6749 §5.2), at most 64 of its characters, without known tokens. */
+  readonly error?: string | undefined;
+  /** Of those: its `error_description`, at most 256 of its characters, without known tokens. */
+  readonly errorDescription?: string | undefined;
+  /** Of those: the error, without known tokens. */
+  readonly cause?: Cause | undefined;
   /** Milliseconds since the request was sent. */
   readonly durationMs?: number | undefined;
 }

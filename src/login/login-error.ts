@@ -92,7 +92,9 @@ export function asLoginError(thrown: unknown, secrets: readonly string[] = []): 
   if (thrown instanceof LoginError || String(code).startsWith('ERR_')) return thrown;
   if (refreshOutcome === 'rejected') return serverError(String(error), errorDescription, secrets);
   // The cause of any other error may be a request or a response.
-  return new LoginError('server_unavailable', 'The authorization server gave no usable answer', {
-    cause: refreshOutcome ? cause : undefined,
+  const known = refreshOutcome ? (cause as Partial<Error> | undefined) : undefined;
+  const why = known?.message ? `: ${known.message}` : '';
+  return new LoginError('server_unavailable', `The authorization server gave no usable answer${why}`, {
+    cause: known,
   });
 }

@@ -100,7 +100,7 @@ export function createProcessCoordinator(
       lifecycle: {
         state: () => ({ active: true, visible: true }),
         listen: (listener) => {
-          // What all have agreed to wait for after a failure is not over because the store is back.
+          // The wait that all have agreed on after a failure is not over because the store is back.
           wake = () => listener(state?.pause?.failure ? 'focus' : 'online');
           return () => {};
         },

@@ -14,8 +14,8 @@ import { noAnswer, notSent, transportTo } from './transport.js';
  * The refresh token grant (RFC 6749 §6) of a public client, to be given to `createTokenCoordinator` as `refresh`.
  *
  * The coordinator is told the server's answer as one of four things: a token response; `RefreshRejectedError` for an OAuth error
- * (RFC 6749 §5.2) with a 4xx status other than 408 and 429; `RefreshConflictError` for 409 `version_conflict`; `RefreshUnavailableError`, with `Retry-After`
- * in milliseconds where it can be read, for everything else. Any 2xx with an access token is a success, whatever else is wrong with it.
+ * (RFC 6749 §5.2), whatever the status, as JSON, form or plain text; `RefreshConflictError` for 409 `version_conflict`; `RefreshUnavailableError`,
+ * with `Retry-After` in milliseconds where it can be read, for everything else. Any 2xx with an access token is a success.
  *
  * @param options - the server's endpoints or its issuer, and the `client_id`
  * @returns a client whose `revoke` (RFC 7009) exists where its endpoint was given or is to be discovered
@@ -33,9 +33,8 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
   const refresh = async (request: RefreshRequest): Promise<TokenResponse> => {
     const { refreshToken, sessionId, idempotencyKey, signal } = request;
     if (!refreshToken) {
-      throw sessionIsOver(
-        'it has no refresh token; ask for one at sign-in (on many servers: scope offline_access)',
-      );
+      const over = sessionIsOver('it has no refresh token; ask for one at sign-in (scope offline_access)');
+      throw Object.assign(over, { reason: 'no_refresh_token' });
     }
     const prepare = async () => {
       const server = metadata.known() ?? (await metadata.load());
@@ -84,6 +83,7 @@ export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClien
   const cannotRevoke = options.revocationEndpoint === undefined && options.tokenEndpoint !== undefined;
   return {
     binding: bindingOf(options),
+    needsRefreshToken: true,
     refresh,
     ...(!cannotRevoke && {
       revoke: (token, hint) => revokeToken(options, metadata, token, hint),

@@ -116,7 +116,21 @@ describe('outcomes of the answer', () => {
     ['400 with a JSON list', json(400, ['invalid_grant']), unavailable(400)],
     ['400 with a JSON null', json(400, 'null'), unavailable(400)],
     ['400 with truncated JSON', json(400, '{"error":"invalid_gr'), unavailable(400)],
-    ['408', json(408, { error: 'invalid_grant' }), unavailable(408)],
+    [
+      '400 invalid_grant as a form',
+      text(400, 'error=invalid_grant&error_description=used'),
+      rejected('invalid_grant', 400, { errorDescription: 'used' }),
+    ],
+    ['400 invalid_grant as a word', text(400, ' invalid_grant\n'), rejected('invalid_grant', 400)],
+    ['400 with a sentence', text(400, 'invalid_grant, they say'), unavailable(400)],
+    [
+      '400 temporarily_unavailable',
+      json(400, { error: 'temporarily_unavailable' }),
+      { ...unavailable(400), error: 'temporarily_unavailable' },
+    ],
+    ['408', json(408, {}), unavailable(408)],
+    ['408 invalid_grant', json(408, { error: 'invalid_grant' }), rejected('invalid_grant', 408)],
+    ['200 bad_refresh_token', json(200, { error: 'bad_refresh_token' }), rejected('bad_refresh_token', 200)],
     ['429', json(429, { error: 'slow_down' }), unavailable(429)],
     ['429, Retry-After in seconds', json(429, {}, { 'retry-after': '7' }), unavailable(429, 7_000)],
     ['503, Retry-After in seconds', text(503, '', { 'retry-after': '120' }), unavailable(503, 120_000)],
@@ -131,7 +145,8 @@ describe('outcomes of the answer', () => {
       text(503, '', { 'retry-after': 'Sun, 06 Nov 1994 08:49:37 GMT' }),
       unavailable(503, 0),
     ],
-    ['500 with an OAuth error', json(500, { error: 'invalid_grant' }), unavailable(500)],
+    ['500 invalid_grant', json(500, { error: 'invalid_grant' }), rejected('invalid_grant', 500)],
+    ['500 with an error of its own', json(500, { error: 'Internal Server Error' }), unavailable(500)],
     ['502 with HTML', text(502, '<h1>Bad Gateway</h1>'), unavailable(502)],
     ['302, not followed', text(302, '', { location: '/elsewhere' }), unavailable(302)],
 
@@ -140,7 +155,7 @@ describe('outcomes of the answer', () => {
     ['200 without an access token', json(200, { refresh_token: 'refresh-2' }), unavailable(200)],
     ['200 with an empty access token', json(200, { access_token: '' }), unavailable(200)],
     ['200 with an access token that is no string', json(200, { access_token: { a: 1 } }), unavailable(200)],
-    ['200 with an OAuth error', json(200, { error: 'invalid_grant' }), unavailable(200)],
+    ['200 invalid_grant', json(200, { error: 'invalid_grant' }), rejected('invalid_grant', 200)],
     ['200 with truncated JSON', json(200, '{"access_token":"acc'), unavailable(200)],
     ['the connection reset', (_request, response) => void response.destroy(), unavailable(undefined)],
     [
@@ -164,6 +179,19 @@ describe('outcomes of the answer', () => {
     expect(error).toMatchObject(expected);
     expect(JSON.stringify(error)).not.toMatch(/access-2|refresh-1/);
     expect(server.received).toHaveLength(1);
+  });
+
+  test.each([
+    ['JSON', json(400, { code: 'refresh_token_not_found' }), { code: 'refresh_token_not_found' }],
+    ['a form', text(400, 'error=x&hint=y'), { error: 'x', hint: 'y' }],
+    ['text', text(400, '<p>No</p>'), '<p>No</p>'],
+  ])('shows isSessionLost a body of %s, and no log', async (_name, answer, body) => {
+    server.answer(answer);
+    const error = await client()
+      .refresh(request())
+      .catch((reason: unknown) => reason as object);
+    expect(error).toMatchObject({ body });
+    expect(Object.keys(error)).not.toContain('body');
   });
 
   test('Retry-After as a date, from a server whose clock is an hour ahead', async () => {

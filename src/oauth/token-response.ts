@@ -1,9 +1,18 @@
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from '../core/errors.js';
 import { errorCode, errorDescription } from '../core/sanitise.js';
 import type { TokenResponse } from '../core/types.js';
+import { INTERACTIVE, TRANSIENT } from '../outcome.js';
 import { usableTokens } from '../token-response.js';
 import { readRetryAfter } from './retry-after.js';
 import { noAnswer } from './transport.js';
+
+/** The errors of a token endpoint (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5), besides those that ask for the user. */
+const REGISTERED =
+  /^(invalid_(request|client|grant|scope|target|dpop_proof)|unauthorized_client|unsupported_grant_type|use_dpop_nonce)$/;
+
+function isRegistered(code: string): boolean {
+  return REGISTERED.test(code) || INTERACTIVE.test(code);
+}
 
 /**
  * The meaning of the token endpoint's answer (RFC 6749 §5.1, §5.2).
@@ -16,7 +25,7 @@ import { noAnswer } from './transport.js';
  * @throws what {@link readTokenError} makes of it, if there is no access token in it
  */
 export async function readTokenResponse(response: Response, sent?: string): Promise<TokenResponse> {
-  const body = await readObject(response);
+  const body = await readBody(response);
   const tokens = response.ok ? usableTokens(body) : undefined;
   if (tokens) return tokens;
   throw toError(response, body, sent);
@@ -25,11 +34,11 @@ export async function readTokenResponse(response: Response, sent?: string): Prom
 /**
  * The meaning of an answer that is no success.
  *
- * @returns `RefreshConflictError` (409 `version_conflict`), `RefreshRejectedError` (an OAuth error with a 4xx status) or
+ * @returns `RefreshConflictError` (409 `version_conflict`), `RefreshRejectedError` (an OAuth error, whatever the status) or
  * `RefreshUnavailableError` (anything else, with `Retry-After` where it can be read)
  */
 export async function readTokenError(response: Response, sent?: string): Promise<Error> {
-  return toError(response, await readObject(response), sent);
+  return toError(response, await readBody(response), sent);
 }
 
 /** The OAuth error of an answer, which can still be read afterwards; `undefined` if there is none. */
@@ -39,29 +48,37 @@ export async function readErrorCode(response: Response): Promise<string | undefi
   return isText(error) ? error : undefined;
 }
 
-function toError({ status, headers }: Response, body: JsonObject, sent: string | undefined): Error {
-  const { error, error_description: description, current_version: version } = body;
-  if (status === 409 && error === 'version_conflict') {
+function toError({ status, headers }: Response, body: unknown, sent: string | undefined): Error {
+  const members = asObject(body);
+  const { error: code, error_description: description, current_version: version } = members;
+  if (status === 409 && code === 'version_conflict') {
     return new RefreshConflictError({
       currentVersion: Number.isSafeInteger(version) ? Number(version) : undefined,
     });
   }
-  // 408 and 429 speak about the request, not about the grant, whatever their body says.
-  if (isText(error) && status >= 400 && status < 500 && status !== 408 && status !== 429) {
-    const secrets = [sent, body['access_token'], body['refresh_token'], body['id_token']];
-    return new RefreshRejectedError({
-      error: errorCode(error, secrets),
-      errorDescription: errorDescription(description, secrets),
-      status,
-    });
-  }
-  return new RefreshUnavailableError({ status, retryAfterMs: readRetryAfter(headers, Date.now()) });
+  const secrets = [sent, members['access_token'], members['refresh_token'], members['id_token']];
+  const error = isText(code) ? errorCode(code, secrets) : undefined;
+  const details = { status, errorDescription: errorDescription(description, secrets), body };
+  // The error counts, not the status. (Of an overloaded server, a proxy or a framework `error` is a word of its own: {"error":"Bad Gateway"}.)
+  const isAboutRequest = status >= 500 || status === 408 || status === 429;
+  if (error && !TRANSIENT.test(error) && (isRegistered(error) || !isAboutRequest))
+    return new RefreshRejectedError({ ...details, error });
+  return new RefreshUnavailableError({
+    ...details,
+    error,
+    retryAfterMs: readRetryAfter(headers, Date.now()),
+  });
 }
 
 type JsonObject = Record<string, unknown>;
 
 /** The body as an object, empty if it is none. @throws `RefreshUnavailableError` if it breaks off */
 export async function readObject(response: Response): Promise<JsonObject> {
+  return asObject(await readBody(response));
+}
+
+/** JSON, a form, or the text itself. Dead refresh tokens are told in all three. @throws `RefreshUnavailableError` if it breaks off */
+async function readBody(response: Response): Promise<unknown> {
   let text: string;
   try {
     text = await response.text();
@@ -69,11 +86,18 @@ export async function readObject(response: Response): Promise<JsonObject> {
     throw noAnswer(error, { status: response.status });
   }
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+    return JSON.parse(text) as unknown;
   } catch {
-    return {};
+    const form = new URLSearchParams(text.trim());
+    return form.has('error') || form.has('access_token') ? Object.fromEntries(form) : text;
   }
+}
+
+function asObject(body: unknown): JsonObject {
+  // (A server that says nothing but the code.)
+  const word = typeof body === 'string' ? body.trim() : '';
+  if (isRegistered(word)) return { error: word };
+  return typeof body === 'object' && body !== null ? (body as JsonObject) : {};
 }
 
 function isText(value: unknown): value is string {

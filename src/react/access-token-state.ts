@@ -11,7 +11,7 @@ export interface AccessTokenState extends Pick<Snapshot, 'status' | 'refreshStat
   readonly expiresAt: number | undefined;
   /** Random, one per sign-in; `undefined` without a session. */
   readonly sessionId: string | undefined;
-  /** Who signed in, as `setSession` was told; `undefined` if it was not. */
+  /** The user, as `setSession` was told; `undefined` if it was not. */
   readonly subject: string | undefined;
   /** When the session ends, as far as is known in advance; epoch milliseconds. */
   readonly sessionExpiresAt: number | undefined;

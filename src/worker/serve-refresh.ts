@@ -5,8 +5,10 @@ import { overheard } from '../browser/lazy-session-store.js';
 import { sessionStore } from '../browser/session-store.js';
 import { webLocks } from '../browser/web-locks.js';
 import { TokenCoordinatorError } from '../core/errors.js';
+import { withDebug } from '../observe-steps.js';
 import { checkOptions } from '../options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
+import type { Ports } from '../runtime.js';
 import { readAsk } from './ask.js';
 import { createWorkerParticipant, type WorkerParticipant } from './worker-participant.js';
 
@@ -55,13 +57,16 @@ export function serveRefresh(options: TokenCoordinatorOptions): RefreshService {
     if (!channel) return undefined;
     const records = indexedDbStore(name);
     const session = options.storage === 'session' ? sessionStore(name, records, channel, null) : undefined;
-    const ports = {
+    const ports: Omit<Ports, 'lifecycle' | 'worker'> = {
       locks: webLocks(`${prefix}:`),
       channel: session ? overheard(channel, session.hear) : channel,
       store: session ?? records,
       clock: browserClock,
     };
-    const started = createWorkerParticipant(checked, ports);
+    const started = createWorkerParticipant(
+      checked,
+      withDebug(ports, checked, () => Promise.reject(new Error())),
+    );
     watches.forEach((watch) => watch(started));
     return started;
   }

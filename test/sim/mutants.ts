@@ -28,8 +28,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'compare before spend: the journal is written only on the state that the decision was made on',
     file: refresh,
-    anchor: 'base && !base.ended && fingerprint(base) === basis',
-    replacement: 'base && !base.ended',
+    anchor: 'base && !isLost(base) && fingerprint(base) === basis',
+    replacement: 'base && !isLost(base)',
     within: 2_000,
   },
   {
@@ -106,7 +106,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ check before send: not when memory holds something newer',
     file: refresh,
-    anchor: '    isJournalOf(record, attempt) &&\n    !asOf(record, now.wall)!.ended &&\n',
+    anchor: '    isJournalOf(record, attempt) &&\n    !isLost(asOf(record, now.wall)!) &&\n',
     replacement: '    (isJournalOf(record, attempt) || true) &&\n',
     within: 10_000,
   },
@@ -356,16 +356,16 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ backoff shared through the journal, and kept on the own clock of who hears of it',
     file: 'src/core/knowledge.ts',
-    anchor: 'const rest = hearsay ? retryInMs : Math.max(',
-    replacement: 'const rest = hearsay ? 0 : Math.max(',
+    anchor: '(hearsay ? ms : Math.max(',
+    replacement: '(hearsay ? 0 : Math.max(',
     profile: 'faults',
     within: 30_000,
   },
   {
     guard: 'a failure pauses everybody',
     file: answer,
-    anchor: 'journal: { ...journal, failures, conflicts, failure }',
-    replacement: 'journal: { ...journal, failures, conflicts }',
+    anchor: '        failure: {\n          ...failure,',
+    replacement: '        isForgotten: {\n          ...failure,',
     within: 5_000,
   },
   {
@@ -506,8 +506,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'who asks without a store is told of a loss',
     file: 'src/core/delegation.ts',
-    anchor: "if (record!.ended) return post(t, { type: 'reauth-required' });",
-    replacement: 'if (record!.ended) return;',
+    anchor: "if (isLost(record!)) return post(t, { type: 'reauth-required' });",
+    replacement: 'if (isLost(record!)) return;',
     within: 50_000,
   },
   {
@@ -647,7 +647,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a refresh worker is never named leader',
     file: 'src/core/knowledge.ts',
-    anchor: 'return options.candidate && !withheld ? me : leader;',
+    anchor: 'return options.candidate && !withheld && !isUnanswered(record) ? me : leader;',
     replacement: 'return options.candidate || leader ? me : me;',
     profile: 'worker',
     within: 2_000,
@@ -888,6 +888,69 @@ export const mutants: readonly Mutant[] = [
     within: 10_000,
   },
   {
+    guard: 'the wait for a holder without a journal goes on through the elections of others',
+    file: 'src/core/knowledge.ts',
+    anchor: "if (s.waited?.phase === 'queued') s.waited = undefined;",
+    replacement: 's.waited = undefined;',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: from the third on nobody asks at once',
+    file: 'src/core/limits.ts',
+    anchor: 'return refusals < 3 ? 0 : SPACED_MS;',
+    replacement: 'return refusals < 3 ? 0 : 0 * SPACED_MS;',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: only those count that are far apart',
+    file: answer,
+    anchor: '!before.wordless || Math',
+    replacement: 'true || Math',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: the next attempt knows of those before',
+    file: refresh,
+    anchor: '    refusals: previous?.refusals,\n',
+    replacement: '',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: a session that was refused without a word is tried again on a wake-up',
+    file: refresh,
+    anchor: 'if (record.ended) return {};',
+    replacement: 'if (record.ended) return undefined;',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: of each wake-up comes one request, however that fails',
+    file: 'src/core/knowledge.ts',
+    anchor: 'refused || fault || isUnanswered(after)',
+    replacement: 'refused || fault',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: what is no word about the grant does not complete the three',
+    file: answer,
+    anchor: '!!isWordless && (status === 400 || status === 401)',
+    replacement: '!!isWordless',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: a tab that claims or tries again leaves the lead to the one that announced the loss',
+    file: 'src/core/knowledge.ts',
+    anchor: 'options.candidate && !withheld && !isUnanswered(record) ?',
+    replacement: 'options.candidate && !withheld ?',
+    within: 50_000,
+  },
+  {
+    guard: 'refusals: only the third in a row ends the session',
+    file: 'src/core/limits.ts',
+    anchor: 'MOST_WORDLESS = 3',
+    replacement: 'MOST_WORDLESS = 2',
+    within: 50_000,
+  },
+  {
     guard: 'answers: of one that is refused nothing is served',
     file: 'src/coordinator.ts',
     anchor: 'if (!refusal) return',
@@ -904,8 +967,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'answers: an attempt that was answered for another session stays in doubt',
     file: refresh,
-    anchor: 'previous && !failure?.unspent && !failure?.error;',
-    replacement: 'previous && !failure?.unspent && !failure?.error && !failure?.fault;',
+    anchor: 'previous && !failure?.unspent && !failure?.refused;',
+    replacement: 'previous && !failure?.unspent && !failure?.refused && !failure?.fault;',
     within: 20_000,
   },
   {
@@ -978,7 +1041,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'end: a request that is ready when the end has come does not leave',
     file: refresh,
-    anchor: '!asOf(record, now.wall)!.ended &&',
+    anchor: '!isLost(asOf(record, now.wall)!) &&',
     replacement: '!record!.ended &&',
     profile: 'endings',
     within: 20_000,
@@ -994,8 +1057,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'end: what others see by their clocks is not believed',
     file: 'src/core/session-end.ts',
-    anchor: "if (ended ? isOver || ended.reason !== 'no_refresh_token' : !isOver) return record;",
-    replacement: 'if (ended || !isOver) return record;',
+    anchor: "!isUnanswered(record) ? isOver || ended.reason !== 'no_refresh_token' : !isOver)",
+    replacement: '!isUnanswered(record) ? ended : !isOver)',
     profile: 'endings',
     within: 5_000,
   },
@@ -1122,8 +1185,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'processes: the journal is compared although a lease was held',
     file: refresh,
-    anchor: 'base && !base.ended && fingerprint(base) === basis',
-    replacement: 'base && !base.ended',
+    anchor: 'base && !isLost(base) && fingerprint(base) === basis',
+    replacement: 'base && !isLost(base)',
     profile: 'folder',
     within: 2_000,
   },

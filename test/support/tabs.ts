@@ -5,6 +5,7 @@ import { toEnvelope, type Message } from '../../src/core/protocol.js';
 import type { SessionRecord } from '../../src/core/record.js';
 import type { CoordinatorEvent, EventType } from '../../src/core/types.js';
 import { lazyExport } from '../../src/lazy-export.js';
+import { withDebug } from '../../src/observe-steps.js';
 import { checkOptions } from '../../src/options.js';
 import type { Ports } from '../../src/runtime.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../../src/types.js';
@@ -52,7 +53,11 @@ export class Origin {
       worker: options.worker === undefined ? undefined : { ask: (message) => this.ask(message) },
     };
     const checked = { ...checkOptions({ name: 'test', ...options }), answers: !without.includes('answers') };
-    const coordinator = createCoordinator(checked, ports, lazyExport);
+    const coordinator = createCoordinator(
+      checked,
+      withDebug(ports, checked, () => import('../../src/debug/describe.js')),
+      lazyExport,
+    );
     const events: CoordinatorEvent[] = [];
     for (const type of eventTypes) coordinator.on(type, (event) => void events.push(event));
     return {

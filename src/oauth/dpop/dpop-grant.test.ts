@@ -523,5 +523,5 @@ test('a service worker, which cannot load code later, is given it instead', asyn
 
 test('a client without DPoP has nothing of it', async () => {
   const { client } = await openTab({ dpop: false });
-  expect(Object.keys(client)).toEqual(['binding', 'refresh']);
+  expect(Object.keys(client)).toEqual(['binding', 'needsRefreshToken', 'refresh']);
 });

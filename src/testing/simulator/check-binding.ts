@@ -18,7 +18,8 @@ export function checkBinding(world: World, violate: Violate): Check {
   }
 
   function tokensIn({ refreshToken, accessTokens, spares = [] }: SessionRecord): (string | undefined)[] {
-    const access = [...Object.values(accessTokens), ...spares.map(({ accessToken }) => accessToken)];
+    // (A store that was wiped may have only what is to be revoked.)
+    const access = [...Object.values(accessTokens ?? {}), ...spares.map(({ accessToken }) => accessToken)];
     return [refreshToken, ...spares.map((spare) => spare.refreshToken), ...access.map(({ token }) => token)];
   }
 

@@ -2,7 +2,7 @@ import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { idempotencyKey, isBoundAlike, newer } from '../../core/record.js';
 import { asOf } from '../../core/session-end.js';
-import type { State } from '../../core/state.js';
+import type { Event, State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
@@ -44,25 +44,50 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   /** The version that each participant wanted to spend when it wrote its journal. */
   const prepared = new Map<Participant, number | undefined>();
 
+  /** Those that were woken since they learned of the last failure. */
+  const woken = new Set<Participant>();
+
   /** Names a failure, in any tab's copy. */
   const failureIn = (journal: Journal | undefined): string | undefined =>
     journal?.failure && `${journal.by} ${journal.attempt} ${journal.failure.at}`;
 
   function isWanted(state: State, by: Participant): boolean {
-    if (state.callers.length > 0 || state.request) return true;
+    if (state.request) return true;
+    // Nobody is left to ask where a session was refused without a word: each wake-up tries it once more, by itself.
+    //
+    //     A  400 ─ 10 s ─ 400 ─ 10 s ─ 400: lost, refresh_unanswered
+    //     B                                     hears of it ░░░░░░░ is looked at, or begins: sends ─ fails ░░░ sends no more
+    //
+    // And who was woken may die before its request has an outcome; then another one finishes what it began:
+    //
+    //     A  is looked at: journal ─ killed
+    //     B                        ╰▶ hears of it ░░░░░░ A's lock is free: sends
+    const { ended, journal } = state.record ?? {};
+    const isBegun = woken.has(by) || (journal && !journal.failure);
+    if (ended?.reason === 'refresh_unanswered') return !!isBegun;
+    if (state.callers.length > 0) return true;
     const wall = by.tab.clock.wall();
     const instant = { wall, mono: by.tab.clock.monotonic(), random: 0 };
     return proactiveDue(state, instant) <= 0 || lifeLeft(state, '', instant) <= 0;
   }
 
+  /** A wake-up lasts until the next failure is known, unless that is read in it. */
+  function noteWaking(by: Participant, event: Event, before: State | undefined, after: State): void {
+    if (failureIn(before?.record?.journal) !== failureIn(after.record?.journal)) woken.delete(by);
+    const isStart = !before?.loaded && after.loaded;
+    const isWaking = event.type === 'lifecycle' && !['leave', 'freeze', 'hidden'].includes(event.change);
+    if (isStart || isWaking) woken.add(by);
+  }
+
   return {
     step(by, event, before, after, effects) {
+      noteWaking(by, event, before, after);
       if (event.type === 'message' && event.message.type === 'refresh-failed') {
         const { sessionId, version, journal } = event.message;
-        const { retryInMs = 0, error, fault } = journal?.failure ?? {};
+        const { retryInMs = 0, refused, fault } = journal?.failure ?? {};
         const failure = failureIn(journal);
-        // A fault that waiting does not heal waits for a person.
-        const isPatient = failure && error === undefined && !fault;
+        // A refusal or a fault that waiting does not heal waits for a person, or a wake-up.
+        const isPatient = failure && !refused && !fault;
         // News, unless it lay in the queue of a page that stood still, or the store had it.
         const isNews = by.tab.lastStill() < now() - 1_000 && failureIn(before?.record?.journal) !== failure;
         // Its own attempt may be on its way already.
@@ -78,11 +103,11 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       }
       if (event.type === 'lock' && event.outcome === 'lost') robbed.set(by, now());
       // (To a process it means no more than that the store may be back.)
-      const woken = event.type === 'lifecycle' && event.change === 'online' && !plan.leases;
+      const isOnline = event.type === 'lifecycle' && event.change === 'online' && !plan.leases;
       // A later attempt of somebody who was woken, or asked by a person, ends the wait for all.
       const journal = after.record?.journal;
       const own = journal?.by === after.me && !journal.failure;
-      if (woken || (!own && waits.get(by)?.failure !== failureIn(journal))) waits.delete(by);
+      if (isOnline || (!own && waits.get(by)?.failure !== failureIn(journal))) waits.delete(by);
       if (beginsJournal(before, after)) {
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);
@@ -114,6 +139,19 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
           `${by.tab.name} sends version ${version} ${early} ms before the time that all agreed on`,
         );
       }
+    },
+
+    heard({ request, outcome, fault }) {
+      // (By clocks that jump, and stores and messages that fail, nobody can know better.)
+      const { faults } = stats;
+      const isBlind = truth.storeHurt() || ['jump', 'sleep', 'message: lost'].some((name) => name in faults);
+      const no = (one: Exchange): boolean =>
+        one.outcome === 'wordless' || one.outcome === 'rejected' || one.fault === 'html';
+      if (isBlind || !(outcome === 'wordless' || outcome === 'rejected' || fault === 'html')) return;
+      const asked = truth.requests.get(request.refreshToken ?? '') ?? [];
+      const said = asked.filter((one) => no(one) && one.heardAt! > now() - 60_000).length;
+      if (said > 6 && participants.every(({ state }) => state()?.storage !== 'memory'))
+        violate('I1', `the server says no to version ${request.version} ${said} times in a minute`);
     },
 
     executed(by, before, after) {

@@ -64,6 +64,21 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   }
   if (stored?.ended?.kind === 'reauth-required' && stored.spares?.length)
     violate('I2', 'the session ended, though a spare was left to be tried');
+  // Three refusals in a row are enough, or a dead token is asked about for ever. A request that was lost on its way, or hung, begins a new row:
+  //
+  //     A  400 ─ 10 s ─ 400 ─ offline: no answer ─ 400 ─ 10 s ─ 400 ─ (10 s ─ 400: lost)
+  const failure = stored?.journal?.failure;
+  const refusedAt: number[] = [];
+  for (const { outcome, heardAt = Infinity, begunAt } of truth.requests.get(stored?.refreshToken ?? '') ??
+    []) {
+    const isInTime = heardAt - begunAt < (world.plan.options.refreshTimeoutMs ?? 30_000);
+    if (outcome === 'wordless' && isInTime) refusedAt.push(heardAt);
+    // (Of a page that died nothing is noted.)
+    else if (outcome !== 'unheard') refusedAt.length = 0;
+  }
+  const far = refusedAt.filter((at, n) => n === 0 || at - refusedAt[n - 1]! > 10_000).length;
+  if (failure?.status === 400 && !failure.refused && !stored?.ended && far > 3 && !truth.storeHurt())
+    violate('I3', `version ${stored!.version} was refused ${far} times without a word, and no end is said`);
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
     // (After a wipe, or blindly, two tabs came to two pairs of one version: no message tells which of them is meant by the word

@@ -2,7 +2,7 @@ import { mayFly } from '../../core/flight.js';
 import { silenceMs } from '../../core/limits.js';
 import type { Effect, State } from '../../core/state.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
-import { attemptLock, idempotencyKey, isOpen } from '../../core/record.js';
+import { attemptLock, idempotencyKey, isLost, isOpen } from '../../core/record.js';
 import { beginsJournal } from './check-conduct.js';
 import type { Check, Violate } from './checker.js';
 import type { Participant } from './participant.js';
@@ -83,7 +83,7 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   function consider(question: Question, by: Participant, after: State, effects: readonly Effect[]): void {
     const { from, version } = question;
     const { record } = after;
-    question.knew ??= !!record?.ended && mayFly(after) && idempotencyKey(record) === version;
+    question.knew ??= !!record && isLost(record) && mayFly(after) && idempotencyKey(record) === version;
     question.spoke ||= effects.some(({ type }) => type === 'post');
     question.left--;
     // A page that was frozen hears the question when whoever asked has long gone on.

@@ -15,7 +15,16 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
 
   /** The server's definitive word about this very refresh token was heard. */
   function isRefused(refreshToken = ''): boolean {
-    return truth.requests.get(refreshToken)?.some(({ outcome }) => outcome === 'lost') === true;
+    const asked = truth.requests.get(refreshToken) ?? [];
+    return asked.some(({ outcome }) => outcome === 'lost') || isUnanswered(refreshToken);
+  }
+
+  /** It was refused three times, ten seconds apart, without a word. (By clocks that may have jumped, and be late.) */
+  function isUnanswered(refreshToken = ''): boolean {
+    const asked = truth.requests.get(refreshToken) ?? [];
+    const at = asked.flatMap(({ outcome, heardAt }) => (outcome === 'wordless' ? [heardAt!] : []));
+    const isLong = Math.max(...at) - Math.min(...at) >= 20_000 - 500;
+    return at.length >= 3 && (isLong || world.stats.faults['jump'] !== undefined);
   }
 
   /** I6: only on the server's definitive word about this very refresh token; and the loss must have a reason. */
@@ -25,9 +34,24 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
         violate('I6', `${by.tab.name} ends a session that has no end`);
       return truth.countLoss('ended as announced');
     }
-    const key = `${sessionId}.${version}`;
+    // A loss without the server's word is judged when it is declared: while a later attempt brings the session back, others may still hear of it.
+    //
+    //     A  lost, refresh_unanswered ░░░ is looked at: sends ─ pair ─ commit
+    //     B                                                         opens: reads of the loss
+    const key = `${sessionId}.${version} ${ended?.reason === 'refresh_unanswered'}`;
     if (judged.has(key) || refreshToken === undefined) return;
     judged.add(key);
+    const dead = server.find(refreshToken);
+    // (A server that does not rotate takes a spent one again.)
+    const isSpent = dead?.spentAt !== undefined && plan.server !== 'static';
+    const isAlive = dead && !isSpent && !dead.family.revoked && !dead.superseded;
+    if (ended?.reason === 'refresh_unanswered' && !isUnanswered(refreshToken))
+      return violate(
+        'I6',
+        `session ended at version ${version} although the server had not refused it three times`,
+      );
+    // The next wake-up brings it back.
+    if (ended?.reason === 'refresh_unanswered' && isAlive) return;
     if (!isRefused(refreshToken)) {
       return violate('I6', `session ended at version ${version} without the server's word about its token`);
     }
@@ -170,7 +194,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       }
       if (record === was) return;
       if (was && record && was.sessionId !== record.sessionId) left.add(was.sessionId);
-      if (record?.ended?.kind === 'reauth-required' && !was?.ended) judgeLoss(by, record);
+      const isNews = !was?.ended || was.ended.reason === 'refresh_unanswered';
+      if (record?.ended?.kind === 'reauth-required' && isNews) judgeLoss(by, record);
       // A tab that hears that one of two pairs is dead cannot tell which is meant; a tab that the server told can.
       if (event.type === 'stored' && event.result.won && before?.flight?.phase === 'reconciling') {
         const { ended, refreshToken } = event.result.record!;

@@ -1,4 +1,4 @@
-import { attemptLock, idempotencyKey, isOpen, type SessionRecord } from '../../core/record.js';
+import { attemptLock, idempotencyKey, isLost, isOpen, type SessionRecord } from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
@@ -150,7 +150,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       const earlier = (truth.requests.get(refreshToken ?? '') ?? []).filter((one) => one !== exchange);
       const state = by.state()!;
       const mine = state.record;
-      if (mine?.sessionId !== sessionId || mine.version > version || mine.ended) {
+      if (mine?.sessionId !== sessionId || mine.version > version || isLost(mine)) {
         violate('I1', `${by.tab.name} sends version ${version} although it knows better`);
       }
       if (state.storage === 'memory' && plan.leases)

@@ -23,6 +23,8 @@ export type RequestFault =
   | 'rate-limited'
   | 'oauth-error'
   | 'html'
+  /** 400 without a body, of a firewall say. */
+  | 'empty-request'
   | 'unusable-answer'
   /** A cache on the way gives the answer to somebody else's request. */
   | 'foreign-answer'
@@ -44,12 +46,23 @@ export interface Exchange {
   /** Tokens that the server gave in answers that nobody will ever read. */
   unread: TokenResponse[];
   /** The page's own view of the answer. */
-  outcome: 'tokens' | 'foreign' | 'lost' | 'conflict' | 'unavailable' | 'rejected' | 'unheard' | undefined;
+  outcome:
+    | 'tokens'
+    | 'foreign'
+    | 'lost'
+    | 'conflict'
+    | 'wordless'
+    | 'unavailable'
+    | 'rejected'
+    | 'unheard'
+    | undefined;
   heardAt: number | undefined;
 }
 
 export interface NetworkHooks {
   readonly fault: (tab: Tab) => RequestFault | undefined;
+  /** The server refuses a dead token with an empty 400. */
+  readonly isWordless: boolean;
   /** Whether anybody is left in this page who listens; a coordinator that was closed does so for a while. */
   readonly listens: (tab: Tab) => boolean;
   readonly sent: (exchange: Exchange) => void;
@@ -109,6 +122,8 @@ export function createNetwork(
         const outcome = error instanceof RefreshRejectedError ? 'rejected' : 'unavailable';
         hear(outcome, () => reject(error), delay);
       };
+      const refuse = (delay: number): void =>
+        hear('wordless', () => reject(new RefreshUnavailableError({ status: 400 })), delay);
       const way = (): number => random.spread(5, 200);
       const slow = (): number => random.spread(timeoutMs * 0.3, timeoutMs * 3);
 
@@ -129,6 +144,8 @@ export function createNetwork(
         }
         case 'html':
           return fail(new RefreshUnavailableError({ status: 404 }), way());
+        case 'empty-request':
+          return refuse(way());
         default:
       }
 
@@ -158,6 +175,7 @@ export function createNetwork(
         if (answer.kind === 'tokens' && fault === 'other-type')
           return hear('tokens', () => resolve({ ...answer.tokens, token_type: 'N_A' }), delay);
         if (answer.kind === 'tokens') return hear('tokens', () => resolve(answer.tokens), delay);
+        if (answer.kind === 'lost' && hooks.isWordless) return refuse(delay);
         const error =
           answer.kind === 'lost'
             ? new RefreshRejectedError({ error: 'invalid_grant', status: 400 })

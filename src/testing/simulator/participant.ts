@@ -216,7 +216,8 @@ function createProcess(
     // (It has asked for what was primed, and concludes from it in the turns that follow.)
     for (let turn = 0; turn < 3; turn++) await Promise.resolve();
     const known = state?.record;
-    found(isOpen(known) ? known.sessionId : undefined);
+    // (A call that comes while this process signs in waits for it.)
+    found(isOpen(known) && !state?.signingIn ? known.sessionId : undefined);
     const timeoutMs = Math.max(0, limitMs - (clock.monotonic() - start));
     const call = new AbortController();
     calls.add(call);

@@ -68,6 +68,8 @@ export interface Plan {
   readonly participants: number;
   readonly options: Omit<TokenCoordinatorOptions, 'name' | 'refresh'>;
   readonly server: ServerKind;
+  /** It refuses a dead refresh token with an empty 400, and says no more than that while it is down. */
+  readonly isWordless: boolean;
   readonly graceMs: number;
   /** Life of an access token; seconds. */
   readonly life: number;
@@ -252,6 +254,7 @@ export function createPlan(seed: number, profile: Profile): Plan {
       broadcast: pick(['pair', 'pair', 'access-token']),
     },
     server: pick(SERVERS),
+    isWordless: faulty && createRandom(seed, 14).chance(0.15),
     graceMs: pick([10_000, 30_000, 60_000]),
     life,
     // Mostly long enough for the next refresh to move the end.

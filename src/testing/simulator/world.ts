@@ -103,11 +103,12 @@ export function createWorld(
     {
       fault: (tab) => {
         const kind = strikes(rates.request, plan.requestFaults, 'request');
-        const is =
-          now() < outage.offline ? 'lost-request' : now() < outage.serverDown ? 'error-request' : kind;
+        const down = plan.isWordless ? 'empty-request' : 'error-request';
+        const is = now() < outage.offline ? 'lost-request' : now() < outage.serverDown ? down : kind;
         if (is) hooks.note?.(participants[tab.index], () => `request meets ${is}`);
         return is;
       },
+      isWordless: plan.isWordless,
       listens: (tab) => participants[tab.index]?.state()?.disposed !== true,
       sent: (exchange) => checker.sent(exchange, participants[exchange.tab.index]!),
       heard: (exchange) => {

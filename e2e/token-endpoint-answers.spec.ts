@@ -1,0 +1,58 @@
+// Every answer of a token endpoint, over the wire in a browser, in one page at once: three refusals without a word take 20 seconds.
+import { startLoopbackServer } from '../test/support/loopback-server.js';
+import {
+  answerByRow,
+  answerRows,
+  driveRow,
+  expectedOf,
+  inDoubt,
+  type AnswerRow,
+} from '../test/support/token-answers.js';
+import { expect, test } from './fixtures.js';
+
+// A page is told nothing of an answer without CORS headers, and no more of a redirect than that it is one.
+const rows: readonly AnswerRow[] = [
+  ...answerRows,
+  {
+    name: '302 to a login page',
+    status: 302,
+    headers: { location: '/login' },
+    expected: inDoubt(undefined),
+  },
+  {
+    name: '401 without CORS headers',
+    status: 401,
+    broken: 'no-cors',
+    expected: {
+      first: 'ERR_REFRESH_UNAVAILABLE',
+      status: 'signed-in',
+      refreshStatus: 'paused',
+      error: { code: 'ERR_REFRESH_UNAVAILABLE' },
+    },
+  },
+];
+
+test('each answer of the token endpoint has its meaning @chromium', async ({ newTabs }) => {
+  test.setTimeout(180_000);
+  const server = await startLoopbackServer();
+  try {
+    server.answer(answerByRow(rows));
+    const [tab] = await newTabs(1);
+    // Those that a wake-up heals come last, since it wakes them all.
+    const drive = async (index: number): Promise<void> => {
+      const row = rows[index]!;
+      const told = (await tab!.evaluate(driveRow, { index, row, origin: server.origin })) as {
+        events: object[];
+      };
+      const { events, ...result } = told;
+      const { last, ...expected } = expectedOf(row) as { last?: object };
+      expect(result).toEqual(expected);
+      if (last) expect(events, row.name).toContainEqual(last);
+    };
+    const all = [...rows.keys()];
+    await Promise.all(all.filter((index) => !rows[index]!.expected.healed).map(drive));
+    await Promise.all(all.filter((index) => rows[index]!.expected.healed).map(drive));
+  } finally {
+    await server.close();
+  }
+});
