@@ -34,7 +34,7 @@ export function outcomeOf(
   const refused = refreshOutcome === 'rejected' ? String(oauth) : '';
   if (INTERACTIVE.test(refused)) return { kind: 'lost', reason: 'interaction_required', why };
   // (`refreshTokenGrant` asks no server for a session that has no refresh token.)
-  if (reason === 'no_refresh_token') return { kind: 'lost', reason, why: {} };
+  if (refused === 'invalid_grant' && reason === 'no_refresh_token') return { kind: 'lost', reason, why: {} };
   if (refused === 'invalid_grant' || saysLost(error, isSessionLost)) return { kind: 'lost', why };
   if (refused && !TRANSIENT.test(refused)) return { kind: 'rejected', why };
   if (refreshOutcome === 'conflict') return { kind: 'conflict', why };

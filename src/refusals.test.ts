@@ -330,3 +330,13 @@ test.each(['visible', 'never'] as const)(
     expect(losses(tabs)).toEqual(['no_refresh_token']);
   },
 );
+
+test('the reason that another coordinator gave is no word of the server about this session', async () => {
+  const { server, tabs } = await signedIn();
+  server.answer = Object.assign(new Error('Of the other one'), { reason: 'no_refresh_token' });
+  const call = wantIn(tabs[0], 5_000);
+  await pass(6_000);
+  expect(call.outcome()).not.toBe('ERR_REAUTH_REQUIRED');
+  expect(losses(tabs)).toEqual([]);
+  expect(tabs[0].getSnapshot().status).toBe('signed-in');
+});

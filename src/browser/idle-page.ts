@@ -88,7 +88,11 @@ function posted(name: string): Shared {
   };
   open();
   // An open channel keeps pages out of the back/forward cache.
-  addEventListener('pagehide', () => channel?.close());
+  addEventListener('pagehide', () => {
+    channel?.close();
+    // What is written as the page goes would throw on a closed one.
+    channel = undefined;
+  });
   addEventListener('pageshow', ({ persisted }) => persisted && open());
   return {
     read: () => known,

@@ -63,24 +63,25 @@ export class LoginError extends Error {
   }
 }
 
+/** A text from outside: cut to the characters of RFC 6749 §5.2, without what is secret in this sign-in. */
+function clean(text: string, length: number, secrets: readonly string[]): string {
+  return secrets
+    .reduce((rest, secret) => (secret ? rest.replaceAll(secret, '…') : rest), text)
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e…]/g, '')
+    .slice(0, length);
+}
+
 /**
- * The error of an OAuth response. Its texts come from outside: they are cut to the characters of RFC 6749 §5.2, and what is secret in this
- * sign-in is taken out, should the server repeat it.
- *
- * @param secrets - code, state, nonce and verifier
+ * The error of an OAuth response.
+ * @param secrets - code, state, nonce and verifier: the server may repeat them
  */
 export function serverError(
   error: string,
   description: string | null | undefined,
   secrets: readonly string[],
 ): LoginError {
-  const clean = (text: string, length: number): string =>
-    secrets
-      .reduce((rest, secret) => (secret ? rest.replaceAll(secret, '…') : rest), text)
-      .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e…]/g, '')
-      .slice(0, length);
-  const code = clean(error, 64) || 'server_error';
-  const errorDescription = clean(description ?? '', 200) || undefined;
+  const code = clean(error, 64, secrets) || 'server_error';
+  const errorDescription = clean(description ?? '', 200, secrets) || undefined;
   return new LoginError(code, `The authorization server answered ${code}`, { errorDescription });
 }
 
@@ -93,7 +94,7 @@ export function asLoginError(thrown: unknown, secrets: readonly string[] = []): 
   if (refreshOutcome === 'rejected') return serverError(String(error), errorDescription, secrets);
   // The cause of any other error may be a request or a response.
   const known = refreshOutcome ? (cause as Partial<Error> | undefined) : undefined;
-  const why = known?.message ? `: ${known.message}` : '';
+  const why = known?.message ? `: ${clean(known.message, 200, secrets)}` : '';
   return new LoginError('server_unavailable', `The authorization server gave no usable answer${why}`, {
     cause: known,
   });
