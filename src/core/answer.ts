@@ -59,9 +59,9 @@ function failureFor(
   outcome: Exclude<Outcome, { kind: 'tokens' | 'lost' }>,
 ): Failure {
   const wait = backoff(failures, now.random);
-  const failure = { at: now.wall, retryInMs: wait, unspent: false };
-  if (outcome.kind === 'foreign') return { ...failure, fault: outcome.refused };
-  Object.assign(failure, outcome.why);
+  const plain = { at: now.wall, retryInMs: wait, unspent: false };
+  if (outcome.kind === 'foreign') return { ...plain, fault: outcome.refused };
+  const failure = { ...plain, ...outcome.why };
   switch (outcome.kind) {
     case 'fault':
       return { ...failure, unspent: outcome.unspent, fault: outcome.fault };

@@ -75,6 +75,9 @@ export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-requ
   const { record, active } = t.s;
   const { sessionId, version, memory } = asked;
   // A tab that knows a newer pair tells it at once: the store may hang for longer than the other tab waits before it spends a dead token.
+  //
+  //     A (no store)  asks ── 300 ms ─▶ sends v1, which is dead
+  //     B                ╰▶ knows v2, reads ░░░░░░░░░░░░░░░░░░░░ tells of v2
   if (memory && active && isOpen(record) && record.sessionId === sessionId && record.version > version)
     return tell(t, 'pair', record, true);
   access(t, undefined, (turn, { failed }) => accept(turn, asked, failed !== undefined));
@@ -96,7 +99,10 @@ function accept(
   //     B  (no store)                                 wants ─ asks ─▶ told: asks the server no more
   if (isLost(record!)) return post(t, { type: 'reauth-required' });
   // Without locks only the sender can tell that a request is under way, whether its store still works or not.
-  // Nor does a tab say that it will which has no refresh token either: all would wait for each other.
+  // Nor does a tab promise it that has no refresh token either:
+  //
+  //     A (withheld)  asks ─ told that B will ░░░░░░░░░░░░░░░ T ─ asks …
+  //     B (withheld)       ╰▶ accepts, asks ─ told that A will ░░░░░░ T ─ asks …
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
   if (blind || record!.withheld) return;
   if (pause) {

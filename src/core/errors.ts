@@ -18,10 +18,13 @@ export type ErrorCode =
   | 'ERR_CONFIGURATION';
 
 /**
- * Why a session was lost. `refresh_rejected`: the server refused the refresh token. `response_lost`: likewise, after an answer that nobody
- * heard. `interaction_required`: the server wants the user (OpenID Connect Core §3.1.2.6). `no_refresh_token`: there is nothing to refresh with,
- * and its access token has expired, or the end that was known in advance has come. `refresh_unanswered`: the server refused three times in a row with 400 or 401 and no OAuth error; the tokens
- * stay, each wake-up tries again, and a success brings the session back.
+ * Why a session was lost.
+ * - `refresh_rejected`: the server refused the refresh token.
+ * - `response_lost`: likewise, after an answer that nobody heard.
+ * - `interaction_required`: the server wants the user (OpenID Connect Core §3.1.2.6).
+ * - `no_refresh_token`: there is nothing to refresh with, and its access token has expired, or the end that was known in advance has come.
+ * - `refresh_unanswered`: the server refused three times in a row with 400 or 401 and no OAuth error. The tokens stay, each wake-up tries
+ *   again, and a success brings the session back.
  */
 export type LossReason =
   'refresh_rejected' | 'response_lost' | 'interaction_required' | 'no_refresh_token' | 'refresh_unanswered';

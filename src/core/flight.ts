@@ -70,8 +70,7 @@ export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): v
   s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(then)) };
   const expire: Continuation = (turn) => {
     access(turn, undefined, undefined, true);
-    // News since it queued was a sign of life, also where its timer comes late.
-    requeue(turn, then, Math.max(since, turn.s.movedAt));
+    requeue(turn, then, since);
   };
   if (since + ARRIVAL_MS > t.now.mono) hold(t, 'queued', { until: since + ARRIVAL_MS, expire });
   else requeue(t, then, since);
@@ -169,10 +168,16 @@ export function giveUp(t: Turn): void {
   finish(t);
 }
 
-/** Gives the holder the time of a refresh, counted from the last sign of life. */
-function requeue(t: Turn, then: Continuation, since: number = t.now.mono): void {
+/**
+ * Gives the holder the time of a refresh, counted from the last sign of life. Also where the timer of a tab comes late:
+ *
+ *     A  claims, steals ─ sends ─ refused
+ *     B  (throttled) queues ░░░░░░░░░░░░░╰▶ hears of it; only now its timer: counts from here, not from when it queued
+ */
+function requeue(t: Turn, then: Continuation, begun: number = t.now.mono): void {
   const { s } = t;
   const seen = fingerprint(s.record!);
+  const since = Math.max(begun, s.movedAt);
   const until = since + silenceMs(s.options);
   hold(t, 'queued', { seen, since, until, expire: (turn) => expired(turn, then) });
 }

@@ -250,7 +250,10 @@ export function current(
   stored: SessionRecord | undefined,
   memory: SessionRecord | undefined,
 ): SessionRecord | undefined {
-  // (Held in memory alone, a forged record of a later version, or one without its refresh token, would outlast every sign-in.)
+  // Held in memory alone, a forged record of a later version, or one without its refresh token, would outlast every sign-in:
+  //
+  //     A (no store)  hears a forged session of 2090, withheld ─ (store back) reads the sign-in: follows it
+  //     B                                    signs in ─ writes ╯
   const isUnstored = memory?.withheld && memory.sessionId !== stored?.sessionId;
   const isUnwritable = isOpen(memory) && (isUnstored || memory.schema > SCHEMA);
   if (isForeign(memory) || isUnwritable) return stored ?? memory;
@@ -283,6 +286,10 @@ export function newer(
     (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||
     mine.term - stored.term ||
     // Two attempts of one number, since a store was wiped in between: the one that may be under way counts.
+    //
+    //     store  {attempt 1} ─ wiped ─ {} ─────────── {attempt 2 of B}
+    //     A      has heard that attempt 2 of C failed                  reads: B may be answered yet
+    //     B      has missed that          claims ─ sends attempt 2 ───────────────────────────────▶
     Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||
     later(mine.leader, stored.leader) ||
     later(mine.refreshToken, stored.refreshToken);

@@ -1027,8 +1027,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a sign of life since a tab queued counts, also where its timer comes late',
     file: flight,
-    anchor: 'Math.max(since, turn.s.movedAt)',
-    replacement: 'since',
+    anchor: 'Math.max(begun, s.movedAt)',
+    replacement: 'begun',
     within: 20_000,
   },
   {
