@@ -132,3 +132,17 @@ test('`access-token`: a pair that no store holds travels whole', async () => {
   expect(refreshTokens(origin)).toContain('refresh-3');
   expect(other.peekAccessToken()).toBe('access-3');
 });
+
+test('a refresh token that is nowhere any more is asked for once in T, and the call says why', async () => {
+  const { origin, sent, open, tab } = await signedIn();
+  const frame = await openWithoutStore({ origin, open });
+  void tab.close();
+  origin.record = undefined;
+  await pass(10_000);
+  origin.messages.length = 0;
+  const call = watch(frame.getAccessToken({ forceRefresh: true, timeoutMs: 19_000 }));
+  await pass(20_000);
+  expect(origin.messages.filter(({ type }) => type === 'refresh-request').length).toBeLessThanOrEqual(10);
+  expect(call.outcome()).toBe('ERR_STORAGE');
+  expect(sent).toHaveLength(1);
+});
