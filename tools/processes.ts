@@ -101,13 +101,28 @@ interface Figures {
   readonly slowestMs: number;
 }
 
+interface Played {
+  readonly store: string;
+  readonly way: string;
+  readonly processes: number;
+  readonly answerMs: number;
+  readonly expiries: number;
+  readonly requests: number;
+  readonly answered: number;
+  readonly early: number;
+  readonly forcedLogins: number;
+  readonly callsWithoutToken: number;
+  readonly p50Ms: number;
+  readonly slowestMs: number;
+}
+
 /** All processes ask at every expiry of one session. */
 async function playExpiries(
   store: Store,
   way: ChildOptions['way'],
   count: number,
   delayMs: number,
-): Promise<Record<string, unknown>> {
+): Promise<Played> {
   const server = await startStrictServer();
   server.delayMs = delayMs;
   const children = await startChildren(processes, {
@@ -122,7 +137,9 @@ async function playExpiries(
   let sessions = 0;
   let requests = 0;
   let answered = 0;
-  // Its life counts from the request; the slowest process is to find it alive, also where its first connection takes more than a second.
+  let early = 0;
+  let slowest = 0;
+  // Its life counts from the request; the slowest process is to find it alive.
   server.life = 3 + delayMs / 1000;
   let name = '';
   const begin = async (): Promise<void> => {
@@ -133,11 +150,13 @@ async function playExpiries(
     const log = server.log(name);
     requests += log.requests;
     answered += log.answered;
+    early += log.early;
   };
   await begin();
   for (let n = 0; n < count; n++) {
     const answers = await Promise.all(children.map((child) => child.ask(name)));
     for (const { token, ms } of answers) if (token !== undefined) waits.push(ms);
+    slowest = Math.max(slowest, ...answers.map(({ ms }) => ms));
     failed += answers.filter(({ token }) => token === undefined).length;
     // Its user has to sign in again.
     if (server.log(name).revoked) {
@@ -157,9 +176,11 @@ async function playExpiries(
     expiries: count,
     requests,
     answered,
+    early,
     forcedLogins: sessions - 1,
     callsWithoutToken: failed,
     p50Ms: Math.round(waits[Math.floor(waits.length / 2)] ?? 0),
+    slowestMs: Math.round(slowest),
   };
 }
 
@@ -282,7 +303,12 @@ for (const kind of chosenKinds) {
       const figures = await playExpiries(store, 'one-refresh', expiries, 20);
       results.plain.push(figures);
       console.log(JSON.stringify(figures));
-      if (figures['requests'] !== expiries || figures['answered'] !== expiries) broken++;
+      // A process that asks so late that the new token is nearly over refreshes it, as it should: one more expiry.
+      //
+      //     9 processes  expiry ─ one refreshes ─ 9 have the token
+      //     the last     asks ── first connection, 3 s ────────────── looks: nearly over ─ refreshes
+      const { requests, answered, early } = figures;
+      if (requests < expiries || requests !== answered || early > 0) broken++;
     }
     for (const fault of chosenFaults) {
       if (fault === 'none' || (kind === 'folder' && (fault === 'restart' || fault === 'cut'))) continue;

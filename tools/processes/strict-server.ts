@@ -10,6 +10,8 @@ export interface SessionLog {
   readonly spent: Map<string, number>;
   requests: number;
   answered: number;
+  /** Answered although the access token before it had more than a quarter of its life left. */
+  early: number;
   refused: number;
   revoked: boolean;
 }
@@ -30,7 +32,7 @@ export interface StrictServer {
 
 /** A token endpoint whose refresh tokens work once. One that comes back ends the session (RFC 9700 §4.14.2). */
 export async function startStrictServer(): Promise<StrictServer> {
-  const sessions = new Map<string, SessionLog & { current: number }>();
+  const sessions = new Map<string, SessionLog & { current: number; renewAt: number }>();
   const gates = new Map<string, { moment: Moment; arrive: () => void; opened: Promise<void> }>();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -50,8 +52,11 @@ export async function startStrictServer(): Promise<StrictServer> {
     }
     session.spent.set(token, (session.spent.get(token) ?? 0) + 1);
     const sound = !session.revoked && Number(count) === session.current;
-    if (sound) session.current++;
-    else session.revoked = true;
+    if (sound) {
+      session.current++;
+      if (performance.now() < session.renewAt) session.early++;
+      session.renewAt = performance.now() + it.life * 750;
+    } else session.revoked = true;
     const { current } = session;
     if (gate?.moment === 'after') {
       gate.arrive();
@@ -86,6 +91,8 @@ export async function startStrictServer(): Promise<StrictServer> {
         spent: new Map(),
         requests: 0,
         answered: 0,
+        early: 0,
+        renewAt: 0,
         refused: 0,
         revoked: false,
         current: 1,
