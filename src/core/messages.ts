@@ -2,10 +2,13 @@ import { tell } from './commit.js';
 import { accepted, consider } from './delegation.js';
 import { hello } from './election.js';
 import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
-import type { Envelope } from './protocol.js';
+import type { Envelope, Message } from './protocol.js';
 import type { SessionRecord } from './record.js';
 import { isBoundAlike, isOpen, isSamePair, tombstone } from './record.js';
 import type { Turn } from './state.js';
+
+/** What a tab says of a version after it has sent, or tried to send, its refresh token. */
+const TRIED: readonly Message['type'][] = ['reauth-required', 'refresh-failed', 'conflict'];
 
 /** Another participant's message. With a store every message may be lost: it brings speed, the store brings truth. */
 export function hear(t: Turn, message: Envelope): void {
@@ -30,13 +33,13 @@ export function hear(t: Turn, message: Envelope): void {
   } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
     // This tab reads news that it does not know.
     reread(t);
-  } else if (type === 'reauth-required' && isOpen(record)) {
-    // Lost only to those who never heard of the token's successor. They are told at once, since the store may hang; but a store that forgot
-    // it has it again before they read.
+  } else if (TRIED.includes(type) && isOpen(record)) {
+    // A tab that never heard of the token's successor has tried the token. It is told at once, since the store may hang; but a store that
+    // forgot the successor has it again before that tab reads.
     //
-    //     store  {v2} ─ rolled back ─ {v1} ──────────────────────────────── {v2}
-    //     A                             sends v1 ─ refused ─ lost! ─╮               ╭▶ reads again: v2
-    //     B  has seen v2 in the store                               ╰▶ writes v2 ───╯ (without its refresh token, as the option wants it)
+    //     store  {v2} ─ rolled back ─ {v1} ────────────────────────────────── {v2}
+    //     A                             sends v1 ─ refused: says so ─╮               ╭▶ reads again: v2
+    //     B  has seen v2 in the store                                ╰▶ writes v2 ───╯ (without its refresh token, as the option wants it)
     access(t, () => undefined);
     tell(t, 'pair', record, true);
   }

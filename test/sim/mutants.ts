@@ -513,10 +513,17 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'who holds a newer version speaks up when the session is called lost',
     file: 'src/core/messages.ts',
-    anchor: "} else if (type === 'reauth-required' && isOpen(record)) {",
-    replacement: "} else if (type === 'reauth-required' && !record) {",
+    anchor: '} else if (TRIED.includes(type) && isOpen(record)) {',
+    replacement: '} else if (TRIED.includes(type) && !record) {',
     profile: 'faults',
     within: 50_000,
+  },
+  {
+    guard: 'who holds a newer version speaks up when an older one has failed',
+    file: 'src/core/messages.ts',
+    anchor: "= ['reauth-required', 'refresh-failed', 'conflict'];",
+    replacement: "= ['reauth-required'];",
+    within: 10_000,
   },
   {
     guard: 'the store is asked before a caller is told that nobody is signed in',
