@@ -119,9 +119,11 @@ async function run(recipe: Recipe, browser: Browser): Promise<Row['measured']> {
   try {
     server = await recipe.start({ ...place, port, folder });
     settings = server.client;
-    await recipe.logIn?.(sendAs(context), place);
+    const user = sendAs(context);
+    await recipe.logIn?.(user, place);
     const tabs = await openTabs(context, pageOrigin, TABS);
-    const figures = await runScenario(recipe, server.client, front, tabs);
+    const endSession = recipe.endSession && (() => recipe.endSession!(user, place));
+    const figures = await runScenario(recipe, server.client, front, tabs, endSession);
     await context.close();
     // A proof of possession is the browser's; nobody else can send the same request.
     if (server.client.dpop) return figures;

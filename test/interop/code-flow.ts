@@ -35,7 +35,7 @@ export async function signInByHand(
   );
   const verifier = randomBytes(32).toString('base64url');
   const url = new URL(authorizationEndpoint);
-  url.search = new URLSearchParams({
+  const parameters = {
     ...client.parameters,
     response_type: 'code',
     client_id: client.clientId,
@@ -45,7 +45,9 @@ export async function signInByHand(
     nonce: randomBytes(16).toString('base64url'),
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
-  }).toString();
+  };
+  // The endpoint may have a query of its own (RFC 6749 §3.1).
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   const body = new URLSearchParams({
     grant_type: 'authorization_code',
     client_id: client.clientId,

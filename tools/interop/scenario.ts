@@ -28,9 +28,9 @@ export interface Figures {
   readonly irregular: number;
   readonly replay: OutsideAnswer & Step;
   readonly lostAnswer: Step;
-  /** Revoked at the server, or spent elsewhere where nothing can be revoked. */
+  /** Revoked at the server, by the app or by the user, or spent elsewhere where nothing can be revoked. */
   readonly deadToken: Step & {
-    readonly how: 'revoked' | 'spent';
+    readonly how: 'revoked' | 'revoked by the user' | 'spent';
     readonly answer: OutsideAnswer;
     readonly later: number;
   };
@@ -47,6 +47,7 @@ export async function runScenario(
   client: ClientSettings,
   front: Front,
   tabs: Tabs,
+  endSession: (() => Promise<void>) | undefined,
 ): Promise<Figures> {
   const { token_endpoint: tokenEndpoint, revocation_endpoint: revocationEndpoint } =
     await endpointsOf(client);
@@ -90,8 +91,9 @@ export async function runScenario(
   const lostAnswer = without(await step());
   await again(lostAnswer);
 
-  const how = revocationEndpoint ? 'revoked' : 'spent';
-  if (revocationEndpoint)
+  const how = endSession ? 'revoked by the user' : revocationEndpoint ? 'revoked' : 'spent';
+  if (endSession) await endSession();
+  else if (revocationEndpoint)
     await post(revocationEndpoint, { token: front.newest(), token_type_hint: 'refresh_token' });
   else {
     const { issued = '' } = await spend(front.newest());

@@ -77,9 +77,10 @@ settings only: see [server settings](server-settings.md#servers-that-the-tests-r
 
 - **A used token from outside**: somebody without the tabs' coordination sends the refresh token that was used last.
 - **A lost answer**: the proxy forwards one refresh and drops its answer.
-- **A dead token**: the session's refresh token is revoked at the server, or, where nothing can be revoked, spent elsewhere.
+- **A dead token**: the session's refresh token is revoked at the server, by the app or on the user's page; where nothing can be revoked, it is
+  spent elsewhere.
 
-\`response_lost\` and \`refresh_rejected\` are the [reasons](failures.md#why-a-session-was-lost) with which the one tab was told.
+\`response_lost\`, \`refresh_rejected\` and \`refresh_unanswered\` are the [reasons](failures.md#why-a-session-was-lost) with which the one tab was told.
 
 ${tabsTable(rows)}
 

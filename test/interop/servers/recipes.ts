@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Send } from '../code-flow.js';
 import { logInAtBetterAuth } from './better-auth-user.js';
+import { endSessionAtGlewlwyd, logInAtGlewlwyd, startGlewlwyd } from './glewlwyd.js';
 import { startProgram, type RunningServer, type StartOptions } from './process.js';
 import type { ClientSettings, Place } from './real-server.js';
 
@@ -22,6 +23,8 @@ export interface Recipe {
   readonly start: (options: StartOptions) => Promise<RunningServer>;
   /** Signs the user in at the server. Default: the server's stand-in for a login page lets everybody in. */
   readonly logIn?: (send: Send, place: Place) => Promise<void>;
+  /** Ends the app's session as the user can at the server, for one that lets no public client revoke. */
+  readonly endSession?: (send: Send, place: Place) => Promise<void>;
   /** It issues no access tokens of a shorter life. Default: any. */
   readonly leastSeconds?: number;
   /** How long a used refresh token is forgiven. */
@@ -138,6 +141,21 @@ export const recipes: readonly Recipe[] = [
     logIn: logInAtBetterAuth,
     forgivesSeconds: 0,
     known: { replayAnswered: false, afterReplay: 'refresh_rejected', afterLostAnswer: 'response_lost' },
+  },
+  {
+    name: 'glewlwyd',
+    source: 'Debian',
+    packages: ['glewlwyd', 'sqlite3'],
+    start: startGlewlwyd,
+    logIn: logInAtGlewlwyd,
+    endSession: endSessionAtGlewlwyd,
+    forgivesSeconds: 0,
+    // It refuses with an empty answer.
+    known: {
+      replayAnswered: false,
+      afterReplay: 'refresh_unanswered',
+      afterLostAnswer: 'refresh_unanswered',
+    },
   },
   {
     name: 'django-oauth-toolkit',
