@@ -1,5 +1,6 @@
 /** One Vite for the demo's page and the unit tests. The library itself is built by tsc: see tsconfig.build.json. */
 import react from '@vitejs/plugin-react';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { entries } from './tools/entries.js';
@@ -19,6 +20,8 @@ export default defineConfig({
   test: {
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
     environment: 'node',
+    // Vitest leaves one processor free, which is half of a machine with two.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: {
       include: ['src/core/**/*.ts'],
       exclude: ['**/*.test.ts'],

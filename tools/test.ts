@@ -1,8 +1,9 @@
 /**
  * `npm test`: the checks that a contributor needs, in a few minutes. `npm run verify`: everything that must hold. `npm run verify -- --rest`: only what
- * `npm test` leaves out, for CI, which runs both. Cheapest first; a run stops at the first stage that fails, and says what was run.
+ * `npm test` leaves out, for CI, which runs both. Cheapest first; a run stops at the first stage that fails, and says what was run. The checks
+ * that only read sources use one processor each, so two run at a time.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -27,13 +28,17 @@ const later = (command: string): Stage => ({ verify: command, rest: command });
 const UNIT = `npm run --silent unit -- --reporter=default --reporter=json --outputFile.json=${unitReport}`;
 const E2E = 'npm run --silent e2e -- --reporter=list,json';
 
-const stages: Record<string, Stage> = {
-  'format and lint': first('npm run --silent lint'),
+const checks: Record<string, Stage> = {
+  // The two longest first.
   types: first('npm run --silent types'),
+  'format and lint': first('npm run --silent lint'),
   'core purity': first('npm run --silent core'),
   'API reference': first('npm run --silent api -- --check'),
   documentation: first('npm run --silent docs'),
   writing: first('npm run --silent writing'),
+};
+
+const stages: Record<string, Stage> = {
   'unit tests': {
     test: `${UNIT} --project unit --project react-18`,
     verify: UNIT,
@@ -73,24 +78,38 @@ const start = performance.now();
 const summary: string[] = [];
 let failedStage: string | undefined;
 
-for (const [name, stage] of Object.entries(stages)) {
-  const command = stage[run];
-  if (command === undefined) continue;
-  console.log(`\n=== ${name} ===`);
+/** Runs a stage, unless one has failed; `aside` shows its output in one piece. */
+async function runStage(name: string, command: string, aside: boolean): Promise<void> {
+  if (failedStage !== undefined) return;
+  const title = `\n=== ${name} ===`;
+  if (!aside) console.log(title);
   const stageStart = performance.now();
-  const { status } = spawnSync(command, {
+  const child = spawn(command, {
     shell: true,
-    stdio: 'inherit',
+    stdio: ['inherit', aside ? 'pipe' : 'inherit', aside ? 'pipe' : 'inherit'],
     env: { ...process.env, PLAYWRIGHT_JSON_OUTPUT_NAME: e2eReport },
   });
+  const said: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data: Buffer) => said.push(data));
+  const status = await new Promise((resolve) => child.on('close', resolve));
   const line = `${status === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(20)} ${seconds(stageStart)}`;
-  console.log(line);
+  if (aside) console.log(`${title}\n${Buffer.concat(said).toString()}${line}`);
+  else console.log(line);
   summary.push(line);
-  if (status !== 0) {
-    failedStage = name;
-    break;
-  }
+  if (status !== 0) failedStage ??= name;
 }
+
+const commands = (of: Record<string, Stage>): [name: string, command: string][] =>
+  Object.entries(of).flatMap(([name, { [run]: command }]) =>
+    command === undefined ? [] : [[name, command]],
+  );
+
+const waiting = commands(checks);
+const lane = async (): Promise<void> => {
+  for (let next = waiting.shift(); next; next = waiting.shift()) await runStage(...next, true);
+};
+await Promise.all([lane(), lane()]);
+for (const [name, command] of commands(stages)) await runStage(name, command, false);
 
 const read = (file: string): Record<string, unknown> =>
   existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>) : {};
