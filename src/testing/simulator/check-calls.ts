@@ -2,6 +2,7 @@ import type { Check, Violate } from './checker.js';
 import type { Call, Participant } from './participant.js';
 import { audienceKey, isOpen } from '../../core/record.js';
 import { readToken } from './server.js';
+import type { Tab } from './tab.js';
 import type { Truth } from './truth.js';
 import type { World } from './world.js';
 
@@ -93,10 +94,12 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     const { prepareMs } = plan;
     const calm = Object.keys(world.stats.faults).every((fault) => fault === 'suspend') && prepareMs <= 400;
     if (!calm || !plan.locks || standstills > 1 || still.includes(by) || by.left || by.closed) return;
-    // (It had its turn: the server's answer follows.)
-    if (world.network.exchanges().some(({ tab, begunAt }) => tab === by.tab && begunAt >= series.from))
-      return;
+    // (It had its turn, and the server's answer follows; or another tab took over, and its answer was no token: the one that stands still has it.)
+    const isStill = (tab: Tab): boolean => still.some((one) => one.tab === tab);
+    if (world.network.exchanges().some(({ tab, begunAt }) => !isStill(tab) && begunAt >= series.from)) return;
     if (idleTheft >= series.from) return;
+    // Of a process that wakes and finds its lease gone the journal may be written all the same: it is waited for like any other.
+    if (plan.leases && still.some(({ tab }) => tab.running() && tab.lastStill() >= series.from)) return;
     // (By its default limit one call is enough.)
     const enough = T + Math.min(T, 5_000) + 5_000 - SLACK_MS;
     if (options.timeoutMs === undefined || series.ms > enough)

@@ -95,7 +95,9 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     const two = other && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
     // The client ends it by itself, a moment before the server does.
     const isExpired = stored.ended.reason === 'no_refresh_token' || kept.endsAt <= world.scheduler.now();
-    if (kept.spentAt === undefined && !two && !isExpired)
+    // It was refused three times without a word, and a process has no wake-ups to try it again at.
+    const isStopped = stored.ended.reason === 'refresh_unanswered' && world.plan.leases;
+    if (kept.spentAt === undefined && !two && !isExpired && !isStopped)
       violate('I2', 'the session ended, but its refresh token lives');
   }
   for (const { outcome, answer, request, tab } of network.exchanges()) {

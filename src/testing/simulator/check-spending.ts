@@ -211,6 +211,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
             one.outcome === 'tokens' ? 'page gone before the commit' : 'answer lost',
           );
         } else if (reason === 'overdue') truth.excuse(refreshToken, 'overtaken');
+        // Among processes memory is nobody else's: the store took the pair of a living one for no time of its lease.
+        else if (reason === 'kept in memory' && plan.leases) truth.excuse(refreshToken, 'overtaken');
         else if (reason === 'forgotten') truth.excuse(refreshToken, 'store lost it');
         // Without a store its journal was only said, and perhaps died with its page, be it after the answer.
         if (unstored.has(one) && (isGone || !one.tab.alive())) truth.excuse(refreshToken, 'blind');
