@@ -1,11 +1,10 @@
 // Produces the symptoms of docs/troubleshooting.md. The page quotes the very lines that are seen here.
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RefreshRejectedError, TokenCoordinatorOptions } from 'one-refresh';
+import type { CoordinatorEvent, RefreshRejectedError, TokenCoordinatorOptions } from 'one-refresh';
 import { refreshTokenGrant, type RefreshTokenGrantOptions } from 'one-refresh/oauth';
 import { Origin, pass, type Tab } from './support/tabs.js';
+import { missing } from './support/troubleshooting-page.js';
 
-const page = readFileSync('docs/troubleshooting.md', 'utf8');
 const ISSUER = 'https://id.example.com';
 const TOKENS = { access_token: 'access-1', refresh_token: 'refresh-1', expires_in: 10 };
 const json = (status: number, body: object): Response => Response.json(body, { status });
@@ -55,12 +54,6 @@ function said(error: unknown): string {
   return `${code}: ${message}`;
 }
 
-/** The lines that the page's section of this heading does not quote. */
-function missing(heading: string, ...texts: string[]): string[] {
-  const section = page.split(/^## /m).find((one) => one.startsWith(`${heading}\n`)) ?? '';
-  return texts.filter((text) => !section.includes(text));
-}
-
 describe('docs/troubleshooting.md quotes what is seen when', () => {
   test('a login gave no refresh token', async () => {
     const refresh = refreshTokenGrant({ tokenEndpoint: `${ISSUER}/token`, clientId: 'my-app' });
@@ -100,6 +93,20 @@ describe('docs/troubleshooting.md quotes what is seen when', () => {
     const { status, error } = tab.getSnapshot();
     expect(status).toBe('signed-out');
     expect(missing('Signed out after a deploy', said(error))).toEqual([]);
+  });
+
+  test('a user signs in again after signing out', async () => {
+    const tab = await signedIn(async () => json(200, TOKENS));
+    const { sessionId } = tab.getSnapshot();
+    void tab.signOut();
+    await pass(10);
+    void tab.setSession(TOKENS);
+    await pass(10);
+    expect(tab.getSnapshot().sessionId).not.toBe(sessionId);
+    const events = tab.events.filter(({ type }) => ['signed-out', 'session-started'].includes(type));
+    expect(events).toHaveLength(2);
+    const lines = events.map(({ type }) => JSON.stringify({ type }));
+    expect(missing('Signed in again after signing out', lines.join('\n'))).toEqual([]);
   });
 
   test('refreshing is paused for a fault of configuration', async () => {
@@ -177,6 +184,10 @@ describe('docs/troubleshooting.md quotes what is seen when', () => {
     origin.record = undefined;
     expect((await needToken(tab)).error).toBe('token');
     expect(origin.record).toMatchObject({ version: 2 });
+    const [{ type, version }] = tab.events.filter((event) => event.type === 'refresh-succeeded') as [
+      CoordinatorEvent,
+    ];
+    expect(missing('`Clear-Site-Data` does not sign out', JSON.stringify({ type, version }))).toEqual([]);
     origin.record = undefined;
     void tab.signOut();
     await pass(10);
