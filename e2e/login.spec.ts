@@ -2,9 +2,23 @@
 import type { EngineTab } from './engines/engine.js';
 import { expect, test as base, type LabServer } from './fixtures.js';
 import type { LoginPageOptions } from './app/login/main.js';
-import { startOtherServer, type OtherServer } from './harness/other-server.js';
+import { startAskingServer, startOtherServer, type OtherServer } from './harness/other-server.js';
+
+/** The authorization server of a test. */
+interface Authority {
+  /** Those that the app needs for it. */
+  readonly options: LoginPageOptions;
+  /** Alice's session; without an ID token nobody knows that it is hers. */
+  readonly signedIn: Record<string, unknown>;
+  /** The answers to code exchanges, as far as they were sent. */
+  readonly exchanges: () => unknown[];
+  /** Answers to so many exchanges wait. */
+  readonly delay: (ms: number, times: number) => void;
+}
 
 interface LoginFixtures {
+  make: 'oidc-provider' | 'node-oauth2-server';
+  authority: Authority;
   /** A tab on the login page. */
   open: (options?: LoginPageOptions) => Promise<EngineTab>;
   /** A further authorization server, of other make. */
@@ -12,12 +26,32 @@ interface LoginFixtures {
 }
 
 const test = base.extend<LoginFixtures>({
-  open: async ({ partition, server }, use) => {
+  make: ['oidc-provider', { option: true }],
+  authority: async ({ make, server }, use) => {
+    if (make === 'oidc-provider') {
+      await use({
+        options: {},
+        signedIn: { status: 'signed-in', subject: 'alice' },
+        exchanges: () => exchanges(server).map(({ sent }) => sent),
+        delay: (answerDelayMs, times) =>
+          server.faults.add({ grantType: 'authorization_code', answerDelayMs, times }),
+      });
+      return;
+    }
+    const other = await startAskingServer(server.url);
+    await use({
+      options: { issuer: other.issuer, clientId: other.clientId, scope: 'read', parameters: {} },
+      signedIn: { status: 'signed-in' },
+      exchanges: () => other.exchanges,
+      delay: (ms, times) => void other.delays.push(...Array<number>(times).fill(ms)),
+    });
+    await other.close();
+  },
+  open: async ({ partition, server, authority }, use) => {
     await use(async (options) => {
       const tab = await partition.newTab();
-      await tab.goto(
-        `${server.url}/login/${options ? `?options=${encodeURIComponent(JSON.stringify(options))}` : ''}`,
-      );
+      const given = JSON.stringify({ ...authority.options, ...options });
+      await tab.goto(`${server.url}/login/${given === '{}' ? '' : `?options=${encodeURIComponent(given)}`}`);
       await ready(tab);
       return tab;
     });
@@ -77,117 +111,136 @@ const exchanges = (server: LabServer) =>
 
 const address = (tab: EngineTab) => tab.evaluate(() => location.pathname + location.search + location.hash);
 
-test('signs in by redirect, in two tabs at once', { tag: '@core' }, async ({ server, open }) => {
-  const [first, second] = [await open(), await open()];
-  await start(first, { returnTo: '/login/?first#here' });
-  await start(second, { returnTo: '/login/?second' });
-  for (const tab of [first, second]) await signInPage(tab);
-  // Both are under way. The server wants one user after the other, since all tabs share its cookie.
-  await choose(second, 'alice');
-  expect(await finished(second)).toEqual({ done: { returnTo: '/login/?second' } });
-  await choose(first, 'alice');
-  expect(await finished(first)).toEqual({ done: { returnTo: '/login/?first#here' } });
-  for (const tab of [first, second]) {
-    await expect.poll(() => session(tab)).toMatchObject({ status: 'signed-in', subject: 'alice' });
-    expect(await address(tab)).toBe('/callback');
-    expect(await ask(tab, () => Object.keys(localStorage).filter((key) => key.includes('login:')))).toEqual(
-      [],
+for (const make of ['oidc-provider', 'node-oauth2-server'] as const) {
+  // In the core set one server is enough.
+  const core = make === 'oidc-provider' ? ['@core'] : [];
+
+  test.describe(make, () => {
+    test.use({ make });
+
+    test('signs in by redirect, in two tabs at once', { tag: core }, async ({ open, authority }) => {
+      const [first, second] = [await open(), await open()];
+      await start(first, { returnTo: '/login/?first#here' });
+      await start(second, { returnTo: '/login/?second' });
+      for (const tab of [first, second]) await signInPage(tab);
+      // Both are under way. oidc-provider wants one user after the other, since all tabs share its cookie.
+      await choose(second, 'alice');
+      expect(await finished(second)).toEqual({ done: { returnTo: '/login/?second' } });
+      await choose(first, 'alice');
+      expect(await finished(first)).toEqual({ done: { returnTo: '/login/?first#here' } });
+      for (const tab of [first, second]) {
+        await expect.poll(() => session(tab)).toMatchObject(authority.signedIn);
+        expect(await address(tab)).toBe('/callback');
+        expect(
+          await ask(tab, () => Object.keys(localStorage).filter((key) => key.includes('login:'))),
+        ).toEqual([]);
+      }
+      await expect
+        .poll(async () => (await session(first))?.sessionId)
+        .toBe((await session(second))?.sessionId);
+      expect(authority.exchanges()).toEqual([{ status: 200 }, { status: 200 }]);
+      if (make === 'oidc-provider') expect(await first.evaluate(() => window.page.callApi())).toBe(200);
+    });
+
+    // WebKitGTK's driver opens no window for a script, and answers nothing more once a click has opened one.
+    test(
+      'signs in by popup, in two tabs at once',
+      { tag: [...core, '@page'] },
+      async ({ open, authority }) => {
+        const [first, second] = [await open(), await open()];
+        const page = (tab: EngineTab) => tab.page!;
+        // The first is in the middle of its exchange when the second begins.
+        authority.delay(2_000, 2);
+        for (const [n, tab] of [first, second].entries()) {
+          const [popup] = await Promise.all([page(tab).waitForEvent('popup'), page(tab).click('button')]);
+          if (make === 'node-oauth2-server') await popup.click('button.alice');
+          await expect.poll(() => authority.exchanges().length).toBe(n + 1);
+        }
+        for (const tab of [first, second]) {
+          await expect.poll(() => ask(tab, () => window.page.popup)).toEqual({});
+          expect(await session(tab)).toMatchObject(authority.signedIn);
+          expect(await address(tab)).toMatch('/login/');
+        }
+        expect(authority.exchanges()).toEqual([{ status: 200 }, { status: 200 }]);
+      },
     );
-  }
-  await expect.poll(async () => (await session(first))?.sessionId).toBe((await session(second))?.sessionId);
-  expect(exchanges(server).map(({ sent }) => sent)).toEqual([{ status: 200 }, { status: 200 }]);
-  expect(await first.evaluate(() => window.page.callApi())).toBe(200);
-});
 
-// WebKitGTK's driver opens no window for a script, and answers nothing more once a click has opened one.
-test('signs in by popup, in two tabs at once', { tag: ['@core', '@page'] }, async ({ server, open }) => {
-  const [first, second] = [await open(), await open()];
-  // The first is in the middle of its exchange when the second begins.
-  server.faults.add({ grantType: 'authorization_code', answerDelayMs: 2_000, times: 2 });
-  await first.page?.click('button');
-  await expect.poll(() => exchanges(server).length).toBe(1);
-  await second.page?.click('button');
-  for (const tab of [first, second]) {
-    await expect.poll(() => ask(tab, () => window.page.popup)).toEqual({});
-    expect(await session(tab)).toMatchObject({ status: 'signed-in', subject: 'alice' });
-    expect(await address(tab)).toMatch('/login/');
-  }
-  expect(exchanges(server).map(({ sent }) => sent)).toEqual([{ status: 200 }, { status: 200 }]);
-});
+    test(
+      'says that the user declined, and signs in at the next attempt',
+      { tag: core },
+      async ({ open, authority }) => {
+        const tab = await open();
+        await start(tab);
+        await choose(tab, 'nobody');
+        expect(await finished(tab)).toMatchObject({ error: { name: 'LoginError', code: 'access_denied' } });
+        expect(await address(tab)).toBe('/callback');
+        expect(authority.exchanges()).toEqual([]);
 
-test(
-  'says that the user declined, and signs in at the next attempt',
-  { tag: '@core' },
-  async ({ server, open }) => {
-    const tab = await open();
-    await start(tab);
-    await choose(tab, 'nobody');
-    expect(await finished(tab)).toMatchObject({ error: { name: 'LoginError', code: 'access_denied' } });
-    expect(await address(tab)).toBe('/callback');
-    expect(exchanges(server)).toEqual([]);
+        await start(tab, { loginHint: 'bob', returnTo: '/login/' });
+        expect(await finished(tab)).toMatchObject({ done: { returnTo: '/login/' } });
+      },
+    );
 
-    await start(tab, { loginHint: 'bob', returnTo: '/login/' });
-    expect(await finished(tab)).toMatchObject({ done: { returnTo: '/login/' } });
-  },
-);
+    test('refuses an answer that comes after an hour', async ({ open, authority }) => {
+      const [tab, other] = [await open(), await open()];
+      await start(tab);
+      await signInPage(tab);
+      await other.evaluate(() => {
+        for (const key of Object.keys(localStorage).filter((name) => name.startsWith('one-refresh-login:'))) {
+          const attempt = JSON.parse(localStorage.getItem(key) ?? '') as { at: number };
+          localStorage.setItem(key, JSON.stringify({ ...attempt, at: attempt.at - 3_600_000 }));
+        }
+      });
+      await choose(tab, 'alice');
+      expect(await finished(tab)).toMatchObject({ error: { code: 'state_unknown' } });
+      expect(await address(tab)).toBe('/callback');
+      expect(authority.exchanges()).toEqual([]);
+    });
 
-test('refuses an answer that comes after an hour', async ({ server, open }) => {
-  const [tab, other] = [await open(), await open()];
-  await start(tab);
-  await signInPage(tab);
-  await other.evaluate(() => {
-    for (const key of Object.keys(localStorage).filter((name) => name.startsWith('one-refresh-login:'))) {
-      const attempt = JSON.parse(localStorage.getItem(key) ?? '') as { at: number };
-      localStorage.setItem(key, JSON.stringify({ ...attempt, at: attempt.at - 3_600_000 }));
-    }
+    test('a reload of the redirect page exchanges nothing again', async ({ open, authority, server }) => {
+      const tab = await open();
+      await start(tab, { loginHint: 'alice' });
+      await finished(tab);
+      await tab.goto(`${server.url}/callback`);
+      expect(await finished(tab)).toEqual({});
+      await expect.poll(() => session(tab)).toMatchObject(authority.signedIn);
+      expect(authority.exchanges()).toHaveLength(1);
+    });
+
+    test('a reload during the exchange loses this attempt only', async ({ open, authority, server }) => {
+      const tab = await open();
+      authority.delay(3_000, 1);
+      await start(tab, { loginHint: 'alice' });
+      await expect.poll(() => authority.exchanges().length).toBe(1);
+      await tab.goto(`${server.url}/callback`);
+      expect(await finished(tab)).toEqual({});
+      expect(authority.exchanges()).toHaveLength(1);
+      await start(tab, { loginHint: 'alice' });
+      expect(await finished(tab)).toMatchObject({ done: {} });
+      await expect.poll(() => session(tab)).toMatchObject({ status: 'signed-in' });
+    });
+
+    test('the back button leads to no second exchange', async ({ open, authority, server }) => {
+      const tab = await open();
+      await start(tab);
+      await choose(tab, 'alice');
+      await finished(tab);
+      const { sessionId } = (await session(tab)) ?? {};
+      if (tab.back) await tab.back();
+      else await tab.evaluate(() => void setTimeout(() => history.back(), 0));
+      // The server's page as it was, if it or the engine has kept it; else what it says now.
+      const text = () => ask(tab, () => document.body.innerText);
+      await expect.poll(text).toMatch(/Who is there|This sign-in has expired/);
+      if ((await text())?.includes('Who is there')) await choose(tab, 'alice');
+      if (make === 'oidc-provider') await expect.poll(text).toContain('This sign-in has expired');
+      else expect(await finished(tab)).toMatchObject({ error: { code: 'state_unknown' } });
+      await tab.goto(`${server.url}/login/`);
+      await ready(tab);
+      expect(await session(tab)).toMatchObject({ status: 'signed-in', sessionId });
+      expect(authority.exchanges()).toHaveLength(1);
+    });
   });
-  await choose(tab, 'alice');
-  expect(await finished(tab)).toMatchObject({ error: { code: 'state_unknown' } });
-  expect(await address(tab)).toBe('/callback');
-  expect(exchanges(server)).toEqual([]);
-});
-
-test('a reload of the redirect page exchanges nothing again', async ({ server, open }) => {
-  const tab = await open();
-  await start(tab, { loginHint: 'alice' });
-  await finished(tab);
-  await tab.goto(`${server.url}/callback`);
-  expect(await finished(tab)).toEqual({});
-  await expect.poll(() => session(tab)).toMatchObject({ status: 'signed-in', subject: 'alice' });
-  expect(exchanges(server)).toHaveLength(1);
-});
-
-test('a reload during the exchange loses this attempt only', async ({ server, open }) => {
-  const tab = await open();
-  server.faults.add({ grantType: 'authorization_code', answerDelayMs: 3_000 });
-  await start(tab, { loginHint: 'alice' });
-  await expect.poll(() => exchanges(server).length).toBe(1);
-  await tab.goto(`${server.url}/callback`);
-  expect(await finished(tab)).toEqual({});
-  expect(exchanges(server)).toHaveLength(1);
-  await start(tab, { loginHint: 'alice' });
-  expect(await finished(tab)).toMatchObject({ done: {} });
-  await expect.poll(() => session(tab)).toMatchObject({ status: 'signed-in' });
-});
-
-test('the back button leads to no second exchange', async ({ server, open }) => {
-  const tab = await open();
-  await start(tab);
-  await choose(tab, 'alice');
-  await finished(tab);
-  const { sessionId } = (await session(tab)) ?? {};
-  if (tab.back) await tab.back();
-  else await tab.evaluate(() => void setTimeout(() => history.back(), 0));
-  // The provider's page as it was, if the engine has kept it; else what it says now.
-  const text = () => ask(tab, () => document.body.innerText);
-  await expect.poll(text).toMatch(/Who is there|This sign-in has expired/);
-  if ((await text())?.includes('Who is there')) await choose(tab, 'alice');
-  await expect.poll(text).toContain('This sign-in has expired');
-  await tab.goto(`${server.url}/login/`);
-  await ready(tab);
-  expect(await session(tab)).toMatchObject({ status: 'signed-in', sessionId });
-  expect(exchanges(server)).toHaveLength(1);
-});
+}
 
 test(
   'after the logout at the provider the next sign-in asks again',
@@ -268,7 +321,22 @@ test.describe('tokens bound to a key', () => {
   });
 });
 
-test.describe('with a server of other make', () => {
+test.describe('a server that takes pushed requests only', () => {
+  test.use({ serverOptions: { par: 'required' } });
+
+  test('signs in by a pushed request', async ({ open, server }) => {
+    const tab = await open();
+    await start(tab, { loginHint: 'alice' });
+    expect(await finished(tab)).toMatchObject({ done: {} });
+    // It refuses an open one, so that was not one.
+    const other = await open({ par: false });
+    await start(other, { loginHint: 'alice' });
+    expect(await finished(other)).toMatchObject({ error: { code: 'invalid_request' } });
+    expect(exchanges(server)).toHaveLength(1);
+  });
+});
+
+test.describe('with OpenAuth', () => {
   const options = ({ issuer }: OtherServer): LoginPageOptions => ({ issuer, scope: 'api', parameters: {} });
 
   test('signs in by redirect, and refreshes', { tag: '@core' }, async ({ open, other }) => {

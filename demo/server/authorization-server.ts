@@ -20,6 +20,8 @@ export interface AuthorizationServerOptions {
   accessTokenTtl: () => number;
   /** Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8). */
   requireNonce: boolean;
+  /** Whether authorization requests must be pushed (RFC 9126 §5). */
+  requirePushed: boolean;
   /** Whether refresh tokens are used once. */
   rotate: boolean;
 }
@@ -70,7 +72,16 @@ export async function createAuthorizationServer(
 }
 
 async function configure(options: AuthorizationServerOptions): Promise<Configuration> {
-  const { clientId, pageOrigins, isAllowedOrigin, resources, accessTokenTtl, requireNonce, rotate } = options;
+  const {
+    clientId,
+    pageOrigins,
+    isAllowedOrigin,
+    resources,
+    accessTokenTtl,
+    requireNonce,
+    requirePushed,
+    rotate,
+  } = options;
   const signingKey = await exportJWK((await generateKeyPair('ES256', { extractable: true })).privateKey);
   const hour = 60 * 60;
 
@@ -120,7 +131,7 @@ async function configure(options: AuthorizationServerOptions): Promise<Configura
     features: {
       devInteractions: { enabled: false },
       dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => requireNonce },
-      pushedAuthorizationRequests: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: requirePushed },
       rpInitiatedLogout: { logoutSource: confirmLogout },
       revocation: {
         enabled: true,

@@ -48,6 +48,8 @@ export interface DemoServerOptions {
   furtherApis?: readonly string[];
   /** Whether DPoP proofs must carry nonces, the authorization server's and the API's; default: a client with DPoP may go without. */
   dpop?: 'optional' | 'required-nonce';
+  /** Whether authorization requests must be pushed (RFC 9126); default: they may be. */
+  par?: 'optional' | 'required';
   /** Whether refresh tokens are used once (default true); those bound to a key (DPoP) need not be (RFC 9700 §4.14.2). */
   rotate?: boolean;
   /** Further origins that may ask the authorization server, beside the pages' own (default: none). */
@@ -133,6 +135,7 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
     resources: [resource, ...furtherResources],
     accessTokenTtl: () => settings.accessTokenTtl,
     requireNonce,
+    requirePushed: options.par === 'required',
     rotate: options.rotate ?? true,
   });
   const log = createTokenEndpointLog((token) => authorizationServer.grantOf(token));

@@ -8,6 +8,7 @@ export type LoginPageOptions = Partial<
   Pick<LoginOptions, 'scope' | 'resource' | 'parameters' | 'dpop' | 'par'>
 > & {
   issuer?: string;
+  clientId?: string;
 };
 
 const given = new URLSearchParams(location.search).get('options');
@@ -16,17 +17,17 @@ const chosen = JSON.parse(localStorage.getItem('login-page') ?? '{}') as LoginPa
 
 const response = await fetch('/config.json');
 const config = (await response.json()) as Record<'issuer' | 'clientId' | 'resource' | 'scope', string>;
-const { issuer = config.issuer, ...options } = chosen;
+const { issuer = config.issuer, clientId = config.clientId, ...options } = chosen;
 
 const coordinator = createTokenCoordinator({
   name: 'login',
   proactive: 'never',
-  refresh: refreshTokenGrant({ issuer, clientId: config.clientId, dpop: chosen.dpop }),
+  refresh: refreshTokenGrant({ issuer, clientId, dpop: chosen.dpop }),
 });
 const login = createLogin({
   coordinator,
   issuer,
-  clientId: config.clientId,
+  clientId,
   redirectUri: '/callback',
   postLogoutRedirectUri: '/',
   scope: config.scope,
