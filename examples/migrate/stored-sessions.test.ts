@@ -1,4 +1,5 @@
 // @vitest-environment jsdom
+import 'fake-indexeddb/auto';
 import { User } from 'oidc-client-ts';
 import { createTokenCoordinator } from 'one-refresh';
 import { beforeEach, expect, test, vi } from 'vitest';
@@ -33,7 +34,8 @@ const libraries: [name: string, find: () => StoredSession | undefined, subject: 
     () => {
       localStorage.setItem('access_token', 'old-access');
       localStorage.setItem('refresh_token', 'old-refresh');
-      localStorage.setItem('id_token_claims_obj', '{"sub":"ada"}');
+      localStorage.setItem('id_token_claims_obj', '{"sub":"ada","email":"ada@example.com"}');
+      localStorage.setItem('expires_at', '1');
       return fromAngularOAuth(localStorage);
     },
     'ada',
@@ -66,8 +68,26 @@ test.each(libraries)('a session of %s goes on without a sign-in', async (name, f
   expect(coordinator.getSnapshot()).toMatchObject({ status: 'signed-in', subject });
   expect(await coordinator.getAccessToken()).toBe('new-access');
   expect(refresh.mock.calls.map(([request]) => request.refreshToken)).toEqual(['old-refresh']);
-  expect(JSON.stringify(localStorage)).not.toContain('old-refresh');
+  expect(Object.keys(localStorage), 'nothing stays behind').toEqual([]);
   await coordinator.close();
+});
+
+test.each(libraries)('a session of %s that two tabs find begins once', async (name, find) => {
+  const refresh = vi.fn<() => Promise<{ access_token: string }>>(() =>
+    Promise.resolve({ access_token: 'new-access', refresh_token: 'new-refresh', expires_in: 60 }),
+  );
+  const tabs = [1, 2].map(() => createTokenCoordinator({ name: `two-${name}`, refresh }));
+  const found = [find(), find()];
+  await Promise.all(tabs.map((tab, n) => takeOver(tab, found[n])));
+  const tokens = await Promise.all(tabs.map((tab) => tab.getAccessToken()));
+  expect(tokens).toEqual(['new-access', 'new-access']);
+  expect(refresh).toHaveBeenCalledTimes(1);
+  await Promise.all(tabs.map((tab) => tab.close()));
+});
+
+test.each(['not JSON', 'null', '7', '[]'])('%s in the storage is no session', (text) => {
+  localStorage.setItem('oidc.user:https://id.example:app', text);
+  expect(fromOidcClient(localStorage, 'https://id.example', 'app')).toBeUndefined();
 });
 
 test('without a stored session nobody is signed in', async () => {

@@ -29,10 +29,9 @@ export function fromOidcClient(
   clientId: string,
 ): StoredSession | undefined {
   const key = `oidc.user:${authority}:${clientId}`;
-  const user = JSON.parse(storage.getItem(key) ?? 'null') as
-    (TokenResponse & { profile?: { sub?: string } }) | null;
-  if (!user?.refresh_token) return undefined;
+  const user = parse(storage.getItem(key)) as Partial<TokenResponse> & { profile?: { sub?: string } };
   const { access_token, refresh_token, id_token, token_type, scope, profile } = user;
+  if (!access_token || !refresh_token) return undefined;
   return {
     tokens: { access_token, refresh_token, id_token, token_type, scope },
     subject: profile?.sub,
@@ -45,13 +44,29 @@ export function fromAngularOAuth(storage: Storage): StoredSession | undefined {
   const access_token = storage.getItem('access_token');
   const refresh_token = storage.getItem('refresh_token');
   if (!access_token || !refresh_token) return undefined;
-  const claims = JSON.parse(storage.getItem('id_token_claims_obj') ?? '{}') as { sub?: string };
+  const claims = parse(storage.getItem('id_token_claims_obj')) as { sub?: string };
   return {
     tokens: { access_token, refresh_token, id_token: storage.getItem('id_token') ?? undefined },
     subject: claims.sub,
-    remove: () => ['access_token', 'refresh_token', 'id_token'].forEach((key) => storage.removeItem(key)),
+    // All that its `logOut()` removes.
+    remove: () => ANGULAR_OAUTH_KEYS.forEach((key) => storage.removeItem(key)),
   };
 }
+
+const ANGULAR_OAUTH_KEYS = [
+  'access_token',
+  'access_token_stored_at',
+  'expires_at',
+  'granted_scopes',
+  'id_token',
+  'id_token_claims_obj',
+  'id_token_expires_at',
+  'id_token_stored_at',
+  'nonce',
+  'PKCE_verifier',
+  'refresh_token',
+  'session_state',
+];
 
 /** `keycloak-js` keeps its tokens in memory only: take them from the instance, after its `init()`, then let go of it. */
 export function fromKeycloak(keycloak: {
@@ -82,4 +97,13 @@ export function fromInterceptor(
     tokens: { access_token, refresh_token },
     remove: () => Object.values(names).forEach((name) => storage.removeItem(name)),
   };
+}
+
+/** An app that cannot read what is there starts all the same; its user signs in. */
+function parse(text: string | null): object {
+  try {
+    return Object(JSON.parse(text ?? '{}')) as object;
+  } catch {
+    return {};
+  }
 }
