@@ -21,12 +21,12 @@ test('the tokens of the code exchange begin a session, and stay nowhere else', a
   // The work of signinRedirect() before it leaves the page.
   const { url } = await new OidcClient(settings).createSigninRequest({ request_type: 'si:r' });
   const callback = server.approve(new URL(url));
-  server.answer(json(200, server.tokens('Bearer')));
+  server.answer(json(200, server.tokens()));
   await finishLogin(userManager, callback.href, coordinator);
 
   expect(server.isVerified()).toBe(true);
   expect(setSession).toHaveBeenCalledExactlyOnceWith(
-    { ...server.tokens('Bearer'), expires_in: expect.closeTo(60, -1) as number },
+    { ...server.tokens(), expires_in: expect.closeTo(60, -1) as number },
     { subject: 'ada' },
   );
   expect(await userManager.getUser()).toBeNull();

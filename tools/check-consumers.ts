@@ -18,6 +18,7 @@ import { chromium, type Page } from 'playwright';
 import { build } from 'vite';
 import { startDemoServer, type DemoServer, type PagesFactory } from '../demo/server/server.js';
 import { ensureBrowser } from './browsers.js';
+import { documentedFiles } from './getting-started.js';
 
 const root = process.cwd();
 const scratch = mkdtempSync(path.join(tmpdir(), 'one-refresh-consumers-'));
@@ -75,22 +76,9 @@ function checkNode(): void {
 function writeDocumentedApp(): string {
   const directory = path.join(scratch, 'documented');
   mkdirSync(path.join(directory, 'src'), { recursive: true });
-  const page = readFileSync('docs/getting-started.md', 'utf8');
-  const blocks = [...page.matchAll(/^```tsx?\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
   const issuer = "((await (await fetch('/config.json')).json()) as { issuer: string }).issuer";
-  const modules: [name: string, sign: string][] = [
-    ['session.ts', 'export const coordinator'],
-    ['App.tsx', 'export default function App'],
-    ['main.tsx', 'createRoot(document'],
-  ];
-  for (const [name, sign] of modules) {
-    const block = blocks.find((text) => text.includes(sign));
-    if (block === undefined) throw new Error(`docs/getting-started.md has no block with: ${sign}`);
-    const text = block
-      .replaceAll("'https://id.example.com'", issuer)
-      .replaceAll("clientId: 'my-app'", "clientId: 'one-refresh-demo'");
+  for (const [name, text] of documentedFiles(issuer, 'one-refresh-demo'))
     writeFileSync(path.join(directory, 'src', name), text);
-  }
   writeFileSync(
     path.join(directory, 'index.html'),
     '<!doctype html><link rel="icon" href="data:," /><div id="root"></div><script type="module" src="/src/main.tsx"></script>',

@@ -8,7 +8,10 @@ export async function fetchTokens(user: string): Promise<TokenResponse> {
   return (await response.json()) as TokenResponse;
 }
 
-/** Tokens bound to the key of the next session: the code is exchanged here, with a proof. */
+/**
+ * Tokens bound to the key of the next session: the code is exchanged here, with a proof. By hand, since this is the test of
+ * `getDPoPKeyPair()`, for apps that bring their own login; `one-refresh/login` has tests of its own.
+ */
 export async function fetchBoundTokens(name: string, user: string): Promise<TokenResponse> {
   const response = await fetch(`/__lab/authorize?user=${user}`, { method: 'POST' });
   const grant = (await response.json()) as Record<

@@ -10,7 +10,7 @@ export interface SignInServer extends LoopbackServer {
     readonly token_endpoint: string;
   };
   /** A token response for `ada`, with an ID token for the client `app`. */
-  readonly tokens: (type: string) => object;
+  readonly tokens: () => object;
   /** The user agrees: where the browser is sent back to. */
   readonly approve: (authorization: URL) => URL;
   /** Whether the newest token request has the verifier of the newest authorization (RFC 7636). */
@@ -35,10 +35,10 @@ export async function startSignInServer(): Promise<SignInServer> {
       authorization_endpoint: `${server.origin}/authorize`,
       token_endpoint: `${server.origin}/token`,
     },
-    tokens: (type) => ({
+    tokens: () => ({
       access_token: 'access-1',
       refresh_token: 'refresh-1',
-      token_type: type,
+      token_type: 'Bearer',
       expires_in: 60,
       scope: 'openid offline_access',
       id_token: idToken,
