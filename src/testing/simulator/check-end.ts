@@ -31,8 +31,8 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     if (record && state()?.storage === 'memory') violate('I3', `${tab.name} ends without the store`);
     // Signed out is signed out, whether there is a tombstone or nothing.
     if (!isOpen(record) && !isOpen(stored)) continue;
-    // Its refresh token went with a wiped store and with the tabs that had seen it.
-    if (record?.withheld && !stored && truth.storeReset()) continue;
+    // Its refresh token went with a store that forgot it and with the tabs that had seen it.
+    if (record?.withheld && truth.storeReset() && (stored?.version ?? 0) < record.version) continue;
     if (record?.sessionId !== stored?.sessionId || record?.version !== stored?.version) {
       violate(
         'I2',
@@ -95,8 +95,11 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     const two = other && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
     // The client ends it by itself, a moment before the server does.
     const isExpired = stored.ended.reason === 'no_refresh_token' || kept.endsAt <= world.scheduler.now();
-    // It was refused three times without a word, and a process has no wake-ups to try it again at.
-    const isStopped = stored.ended.reason === 'refresh_unanswered' && world.plan.leases;
+    // It was refused three times without a word, and nobody woke up since who could try it again. (A process never does.)
+    const asked = truth.requests.get(stored.refreshToken ?? '') ?? [];
+    const isAwake = live.length > 0 && !world.plan.leases;
+    const isTried = isAwake && asked.every(({ heardAt = Infinity }) => heardAt < world.calmSince);
+    const isStopped = stored.ended.reason === 'refresh_unanswered' && !isTried;
     if (kept.spentAt === undefined && !two && !isExpired && !isStopped)
       violate('I2', 'the session ended, but its refresh token lives');
   }

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../../core/record.js';
 import { lateness } from './check-calls.js';
 import type { Check, Violate } from './checker.js';
 import type { Call, Participant } from './participant.js';
-import { readToken } from './server.js';
+import { idTokenOf, readToken } from './server.js';
 import type { World } from './world.js';
 
 /**
@@ -40,6 +40,8 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
   const familyOf = new Map<string, string>();
   /** Sessions and families, and tokens and audiences, that the script has put together. */
   const mixed = new Set<string>();
+  /** Sessions that the script wrote with another ID token, or with none: an answer for somebody else is not recognised. */
+  const renamed = new Set<string>();
   let acts = 0;
   let posted = 0;
   let asked = 0;
@@ -88,7 +90,11 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
     const { family, audience } = readToken(token);
     const key = audienceKey(call.options);
     const { session: of, by, number } = call;
-    if (of !== undefined && familyOf.get(of) !== family && !mixed.has(`${of} ${family}`))
+    const isForeign = network
+      .exchanges()
+      .some(({ fault, request }) => fault === 'foreign-answer' && request.sessionId === of);
+    const isMixed = mixed.has(`${of} ${family}`) || (isForeign && renamed.has(of ?? ''));
+    if (of !== undefined && familyOf.get(of) !== family && !isMixed)
       violate('H3', `call ${number} of ${by.tab.name} asked in ${of} and got a token of ${family}`);
     // (A journal that the script has taken away told whom a replayed answer is for.)
     const replayed = network
@@ -107,7 +113,9 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
     said,
     forged(value) {
       acts++;
-      const { sessionId, refreshToken, accessTokens, spares } = Object(value) as SessionRecord;
+      const { sessionId, idToken, refreshToken, accessTokens, spares } = Object(value) as SessionRecord;
+      if (typeof sessionId === 'string' && idToken !== idTokenOf(familyOf.get(sessionId) ?? ''))
+        renamed.add(sessionId);
       const tokens: unknown[] = [refreshToken];
       const given = [
         ...Object.entries(Object(accessTokens) as object),

@@ -126,6 +126,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
 
   /** A tab that knows better hears that a session is lost, and says so: its sender does not go on believing it. */
   function contradicted(by: Participant, known: SessionRecord, from: string): void {
+    // It has no refresh token to write down, and whoever had it is gone, with what the store forgot.
+    if (known.withheld) return;
     const at = world.scheduler.now();
     // (One whose write failed tries again, and until then the others read the older pair.)
     const soon = truth.storeHurt() ? 10_000 : 2_000;

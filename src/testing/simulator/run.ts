@@ -135,6 +135,7 @@ export async function runSchedule(seed: number, profile: Profile, options: RunOp
   async function settle(): Promise<void> {
     const T = plan.options.refreshTimeoutMs ?? 30_000;
     world.calm = true;
+    world.calmSince = scheduler.now();
     Object.assign(world.outage, { offline: 0, serverDown: 0, storeDown: 0 });
     note?.(undefined, () => '── everything works again');
     for (const one of participants) {

@@ -33,6 +33,8 @@ export interface World {
   readonly outage: { offline: number; serverDown: number; storeDown: number };
   /** Nothing goes wrong any more. */
   calm: boolean;
+  /** When that began, and every tab woke up; virtual time. */
+  calmSince: number;
   readonly stats: Stats;
 }
 
@@ -330,6 +332,7 @@ export function createWorld(
     open,
     outage,
     calm: false,
+    calmSince: Infinity,
     stats,
   };
   const checker = checkerOf(world);
