@@ -44,6 +44,7 @@ const dpop = query.has('dpop');
 const options: TokenCoordinatorOptions = {
   name,
   ...optionsFromQuery(),
+  idle: idleFromQuery(),
   worker: workerFromQuery(),
   refresh: createClient({
     tab,
@@ -237,6 +238,12 @@ function workerFromQuery(): TokenCoordinatorOptions['worker'] {
   if (dpop) url.searchParams.set('dpop', '');
   url.searchParams.set('worker', worker);
   return worker === 'of-the-app' ? { url, scope: '/' } : url;
+}
+
+/** `idle=TIMEOUT,WARNING`, in milliseconds. */
+function idleFromQuery(): TokenCoordinatorOptions['idle'] {
+  const [timeoutMs, warnBeforeMs] = query.get('idle')?.split(',').map(Number) ?? [];
+  return timeoutMs === undefined ? undefined : { timeoutMs, warnBeforeMs };
 }
 
 function optionsFromQuery(): Partial<TokenCoordinatorOptions> {

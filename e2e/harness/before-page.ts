@@ -125,6 +125,54 @@ const changes = {
     }) as typeof window.clearTimeout;
   },
 
+  /**
+   * Time that a test lets pass: the clocks go forward, and the armed timers that are due by then fire in their order. Those armed
+   * meanwhile wait for the next time, or for the real clock. Knows which are armed.
+   */
+  timePasses() {
+    const { now } = Date;
+    const { setTimeout: set, clearTimeout: clear } = window;
+    const armed = new Map<number, { at: number; fire: () => void }>();
+    const monotonic = performance.now.bind(performance);
+    let ahead = 0;
+    Date.now = () => now() + ahead;
+    performance.now = () => monotonic() + ahead;
+    window.timers = armed;
+    window.setTimeout = ((run: () => void, ms = 0) => {
+      // A driver may have timers in the page: those are of real time.
+      if (!new Error().stack?.includes('/assets/')) return set(run, ms);
+      const fire = (): void => {
+        if (armed.delete(timer)) run();
+      };
+      const timer = set(fire, ms);
+      armed.set(timer, { at: Date.now() + ms, fire });
+      return timer;
+    }) as typeof window.setTimeout;
+    window.clearTimeout = ((timer?: number) => {
+      armed.delete(timer ?? -1);
+      clear(timer);
+    }) as typeof window.clearTimeout;
+    window.putClockForward = (ms) => {
+      const end = Date.now() + ms;
+      const due = [...armed.values()].filter(({ at }) => at <= end).sort((one, other) => one.at - other.at);
+      for (const { at, fire } of due) {
+        ahead = Math.max(ahead, at - now());
+        fire();
+      }
+      ahead = Math.max(ahead, end - now());
+    };
+  },
+
+  /** Counts the messages on channels of the platform. */
+  countMessages() {
+    const { postMessage } = BroadcastChannel.prototype;
+    window.messages = 0;
+    BroadcastChannel.prototype.postMessage = function (message: unknown) {
+      window.messages = (window.messages ?? 0) + 1;
+      postMessage.call(this, message);
+    };
+  },
+
   /** Keeps a copy of whatever is written to localStorage. */
   watchLocalStorage() {
     const { setItem } = Storage.prototype;
@@ -149,7 +197,10 @@ declare global {
     mend?: () => unknown;
     putClockForward?: (ms: number) => unknown;
     kept?: string[];
-    timers?: Set<number>;
+    /** The armed timers. */
+    timers?: { readonly size: number };
+    /** Messages that this page has sent. */
+    messages?: number;
   }
 }
 

@@ -70,3 +70,24 @@ test.each(['not JSON', 'null', '{"at":"x"}'])('ignores %s in localStorage', asyn
   expect(writtenAt()).toBeLessThanOrEqual(Date.now());
   await tab.close();
 });
+
+test('a page on its way out that cannot read goes quietly', async () => {
+  const kept = new Map<string, string>();
+  let canRead = true;
+  const getItem = vi.fn<(key: string) => string | null>((key) => {
+    if (!canRead) throw new Error('NS_ERROR_FAILURE');
+    return kept.get(key) ?? null;
+  });
+  vi.stubGlobal('localStorage', { getItem, setItem: (key: string, text: string) => kept.set(key, text) });
+  const { tab } = await page();
+  const failed = vi.fn<(event: Event) => void>((event) => event.preventDefault());
+  addEventListener('error', failed);
+  getItem.mockClear();
+  canRead = false;
+  expect(() => dispatchEvent(new Event('pagehide'))).not.toThrow();
+  expect(failed).not.toHaveBeenCalled();
+  expect(getItem).toHaveBeenCalled();
+  removeEventListener('error', failed);
+  await tab.close();
+  vi.unstubAllGlobals();
+});

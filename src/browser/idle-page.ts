@@ -57,7 +57,14 @@ function shared(key: string): Shared | undefined {
     const { localStorage } = globalThis;
     localStorage.getItem(key);
     return {
-      read: () => parse(localStorage.getItem(key)),
+      read() {
+        try {
+          return parse(localStorage.getItem(key));
+        } catch {
+          // Firefox, in a page on its way out.
+          return undefined;
+        }
+      },
       write(activity) {
         try {
           localStorage.setItem(key, JSON.stringify(activity));

@@ -22,9 +22,10 @@ afterEach(() => {
 });
 
 /** Tabs that share what an origin's `localStorage` holds. */
-async function world(count: number, idle: IdleOptions = { timeoutMs: 15 * MINUTE }) {
+async function world(count: number, idle: IdleOptions = { timeoutMs: 15 * MINUTE }, lagMs = 0) {
   const origin = new Origin();
-  const shared = { activity: undefined as Activity | undefined, writes: [] as number[], busy: false };
+  const shared = { writes: [] as number[], busy: false };
+  const written: { by: object; at: number; activity: Activity }[] = [];
   const refreshes: number[] = [];
   const refresh = async () => {
     refreshes.push(Date.now());
@@ -35,9 +36,10 @@ async function world(count: number, idle: IdleOptions = { timeoutMs: 15 * MINUTE
     const warnings: CoordinatorEvent[] = [];
     const page = { visible: true, active: () => {}, woken: () => {}, leaving: () => {} };
     const ports: IdlePorts = {
-      read: () => shared.activity,
+      // Other processes see a write some time later.
+      read: () => written.findLast(({ by, at }) => by === page || at + lagMs <= Date.now())?.activity,
       write: (activity) => {
-        shared.activity = activity;
+        written.push({ by: page, at: Date.now(), activity });
         shared.writes.push(Date.now());
       },
       isVisible: () => page.visible,
@@ -105,6 +107,38 @@ describe('the idle time-out', () => {
     expect(Math.min(...made.slice(1).map((at, n) => at - made[n]!))).toBeGreaterThanOrEqual(MINUTE);
     const more = origin.messages.slice(messages).map(({ type }) => type);
     expect(more.every((type) => type === 'pair')).toBe(true);
+  });
+
+  test('costs the same where tabs in use read each other late', async () => {
+    const { tabs, shared } = await world(3, { timeoutMs: 15 * MINUTE }, 100);
+    await pass(5_000);
+    const writes = shared.writes.length;
+    for (let n = 0; n < 10 * 6; n++) {
+      for (const tab of tabs) tab.page.active();
+      await pass(10_000);
+    }
+    const made = shared.writes.slice(writes);
+    expect(made.length).toBeGreaterThan(5);
+    expect(Math.min(...made.slice(1).map((at, n) => at - made[n]!))).toBeGreaterThanOrEqual(MINUTE);
+  });
+
+  test('an activity at the moment of the warning is written soon', async () => {
+    const { tabs } = await world(2, { timeoutMs: 15 * MINUTE, warnBeforeMs: 30_000 });
+    await pass(14.5 * MINUTE);
+    expect(warned(tabs)).toHaveLength(1);
+    // The tab that warned still holds the lock.
+    tabs[1]!.page.active();
+    await pass(MINUTE);
+    expect(statuses(tabs)).toEqual(['signed-in', 'signed-in']);
+  });
+
+  test('an activity is written although a tab that stands still has the lock', async () => {
+    const { tabs, shared } = await world(2);
+    await pass(5 * MINUTE);
+    shared.busy = true;
+    tabs[1]!.page.active();
+    await pass(14 * MINUTE);
+    expect(statuses(tabs)).toEqual(['signed-in', 'signed-in']);
   });
 
   test('has a timer in visible tabs and the leader only', async () => {

@@ -78,6 +78,11 @@ export async function guardIdle(
   };
 }
 
+/** A tab whose timer fires at the same time is to find this one at it, and not an old value: other processes see `localStorage` some time later. */
+function untilReadable(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, HIDDEN_LATER_MS));
+}
+
 /** The idle time-out of this tab, in step with all others. */
 interface IdleWatch {
   /** Nobody has been active for too long. */
@@ -110,6 +115,8 @@ async function watchIdle(
   /** When the last activity is to be written, and when this tab looks for the end. */
   let saveAt = Infinity;
   let lookAt = Infinity;
+  /** Another tab was writing when this one wanted to. */
+  let refused = false;
   let leaving: Promise<void> | undefined;
 
   /** (By a clock that was set back, it was not in the future.) */
@@ -134,11 +141,27 @@ async function watchIdle(
   function save(atOnce = false): void {
     saveAt = Infinity;
     shared = read();
-    if (mine <= (shared?.at ?? -Infinity)) return;
+    const isNews = mine > (shared?.at ?? -Infinity);
     const now = Date.now();
     const waitMs = (shared?.written ?? -Infinity) + pauseMs - now;
-    if (!atOnce && waitMs > 0 && waitMs <= pauseMs) saveAt = now + waitMs;
-    else write((shared = { at: mine, written: now }));
+    const isTooSoon = waitMs > 0 && waitMs <= pauseMs;
+    if (isNews && isTooSoon && !atOnce) saveAt = now + waitMs;
+    else if (isNews && (atOnce || refused)) write((shared = { at: mine, written: now }));
+    else if (isNews) {
+      // Tabs in use within one minute get here in the same moment. One of them writes; the others look again when they can read it. (A tab
+      // that stands still may have the lock: they do not wait for it twice.)
+      saveAt = now + Math.min(2 * HIDDEN_LATER_MS, pauseMs);
+      refused = true;
+      void alone(async () => {
+        saveAt = Infinity;
+        refused = false;
+        write((shared = { at: mine, written: Date.now() }));
+        arm();
+        await untilReadable();
+      }).catch(() => {});
+      return;
+    }
+    refused = false;
   }
 
   function active(): void {
@@ -164,8 +187,7 @@ async function watchIdle(
       const { sessionId, version } = coordinator.getSnapshot();
       const at = Date.now();
       notify('session-ending', { type: 'session-ending', at, sessionId, version, reason: 'idle', endsAt });
-      // A tab whose timer fires at the same time is to find this one at it, and not an old mark.
-      await new Promise((resolve) => setTimeout(resolve, HIDDEN_LATER_MS));
+      await untilReadable();
     });
   }
 
