@@ -240,13 +240,15 @@ function steal(t: Turn, then: Continuation): void {
 
 /**
  * A lock that is asked for only if it is free, or is stolen, is answered at once. A platform that does not answer serves no locks, and
- * perhaps the silence before the steal was its own. A tab that stood still meanwhile finds its timer before the answer, and waits again.
+ * perhaps the silence before the steal was its own. A tab that stood still meanwhile finds its timer late, before the answer, and waits again;
+ * a timer that is throttled is always late, but not for seconds.
  */
-function unanswered(t: Turn): Partial<Flight> {
+function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
   const until = t.now.mono + reconcileMs(t.s.options);
   const expire: Continuation = (turn) => {
     const { flight, options } = turn.s;
-    if (turn.now.mono > until + reconcileMs(options)) return hold(turn, flight!.phase, unanswered(turn));
+    if (turn.now.mono > until + lateMs)
+      return hold(turn, flight!.phase, unanswered(turn, reconcileMs(options)));
     finish(turn);
     goWithoutLocks(turn);
   };

@@ -169,8 +169,15 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'locks: a tab that stood still waits once more for the answer to its steal',
     file: flight,
-    anchor: 'if (turn.now.mono > until + reconcileMs(options))',
-    replacement: 'if (turn.now.mono < until - reconcileMs(options))',
+    anchor: 'if (turn.now.mono > until + lateMs)',
+    replacement: 'if (turn.now.mono < until - lateMs)',
+    within: 50_000,
+  },
+  {
+    guard: 'locks: a tab that stood still for a moment more waits for that answer, too',
+    file: flight,
+    anchor: 'lateMs = ARRIVAL_MS',
+    replacement: 'lateMs = reconcileMs(t.s.options)',
     within: 50_000,
   },
   {
