@@ -122,7 +122,10 @@ export function servePages(
         const worker = searchParams.get('worker');
         if (worker !== null) setWorkerHeaders(res, worker);
         if (file === undefined) res.writeHead(404).end();
-        else send(res, file.type, worker === 'impatient' ? IMPATIENT + String(file.body) : file.body);
+        else {
+          const body = worker === 'impatient' ? IMPATIENT + String(file.body) : file.body;
+          send(res, worker === 'mistyped' ? 'text/html' : file.type, body);
+        }
       }
     },
     async close() {},
