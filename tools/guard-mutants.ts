@@ -1,6 +1,6 @@
 /**
- * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server` that of a unit,
- * those of the boundaries one in Chromium. (The simulator has its own, `npm run sim:mutants`.)
+ * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server`, of
+ * the login, the logout and the idle time-out that of a unit, those of the boundaries one in Chromium. (The simulator has its own, `npm run sim:mutants`.)
  *
  *     npm run guard:mutants -- [--only WORDS]
  *
@@ -16,13 +16,16 @@ interface Mutant {
   file: string;
   anchor: string;
   replacement: string;
-  /** The tests that have to notice; default: the table's. */
+  /** The tests that have to notice, named as the file is; default: the table's. */
   tests?: string;
   /** The title of the test of `e2e/boundaries.spec.ts` that has to notice. */
   boundary?: string;
 }
 
 const rotation = 'idempotent-rotation';
+const login = 'src/login/create-login.test.ts';
+const logout = 'src/login/sign-out.test.ts';
+const idle = 'src/browser/idle.test.ts';
 const mutants: Mutant[] = [
   {
     guard: 'one request of a process leads',
@@ -136,6 +139,141 @@ const mutants: Mutant[] = [
     tests: 'sqlite-store',
   },
   {
+    guard: 'login: an answer belongs to the attempt that its state names',
+    file: 'src/login/attempts.ts',
+    anchor: "localStorage.getItem(PREFIX + state) ?? 'null'",
+    replacement:
+      "localStorage.getItem(PREFIX + state) ?? localStorage.getItem(Object.keys(localStorage).find((key) => key.startsWith(PREFIX)) ?? '') ?? 'null'",
+    tests: login,
+  },
+  {
+    guard: 'login: a state is good for one answer',
+    file: 'src/login/attempts.ts',
+    anchor: 'localStorage.removeItem(PREFIX + state);\n    return use(attempt);',
+    replacement: 'return use(attempt);',
+    tests: login,
+  },
+  {
+    guard: 'login: a state is good for an hour',
+    file: 'src/login/attempts.ts',
+    anchor: 'Math.abs(Date.now() - attempt.at) < MAX_AGE_MS',
+    replacement: 'true',
+    tests: login,
+  },
+  {
+    guard: "login: an ID token's nonce is that of the attempt",
+    file: 'src/login/id-token.ts',
+    anchor: 'nonce: nonce === expected.nonce,',
+    replacement: '',
+    tests: login,
+  },
+  {
+    guard: 'login: an answer names this issuer, if any (RFC 9207)',
+    file: 'src/login/code-exchange.ts',
+    anchor: ': iss !== server.issuer',
+    replacement: ': false',
+    tests: login,
+  },
+  {
+    guard: 'login: an answer names its issuer where the server promises to (RFC 9207)',
+    file: 'src/login/code-exchange.ts',
+    anchor: 'iss === null ? server.authorization_response_iss_parameter_supported :',
+    replacement: 'iss === null ? false :',
+    tests: login,
+  },
+  {
+    guard: 'login: returnTo is on this origin',
+    file: 'src/login/return-to.ts',
+    anchor: 'protocol === here.protocol && host === here.host',
+    replacement: 'true',
+    tests: login,
+  },
+  {
+    guard: 'login: returnTo is a path that names no other host',
+    file: 'src/login/return-to.ts',
+    anchor: "pathname.replace(/^\\/+/, '/')",
+    replacement: 'pathname',
+    tests: login,
+  },
+  {
+    guard: 'login: only the user who was asked to steps up',
+    file: 'src/login/create-login.ts',
+    anchor: 'expected !== undefined && subject !== expected',
+    replacement: 'false',
+    tests: 'src/login/extensions.test.ts',
+  },
+  {
+    guard: 'logout: the session here has ended before the page is left',
+    file: 'src/login/create-login.ts',
+    anchor: 'await coordinator.signOut();',
+    replacement: 'void coordinator.signOut().catch(() => {});',
+    tests: logout,
+  },
+  {
+    guard: 'logout: the ID token is read before the session ends',
+    file: 'src/login/create-login.ts',
+    anchor: "if (idToken) url.searchParams.set('id_token_hint', idToken);",
+    replacement:
+      "const rest = coordinator.peekIdToken();\n      if (idToken && rest) url.searchParams.set('id_token_hint', rest);",
+    tests: logout,
+  },
+  {
+    guard: 'logout: the revocation leaves before the page does',
+    file: 'src/login/create-login.ts',
+    anchor: 'await new Promise((resolve) => setTimeout(resolve));',
+    replacement: '',
+    tests: logout,
+  },
+  {
+    guard: 'logout: nothing ends at the provider that has not ended here',
+    file: 'src/login/create-login.ts',
+    anchor: 'await coordinator.signOut();',
+    replacement: 'await coordinator.signOut().catch(() => {});',
+    tests: logout,
+  },
+  {
+    guard: 'idle: activity after the end does not bring the session back',
+    file: 'src/browser/idle.ts',
+    anchor: 'if (isOver() && isSignedIn()) return void settle().catch(() => {});',
+    replacement: '',
+    tests: idle,
+  },
+  {
+    guard: 'idle: activity is written once a minute at most',
+    file: 'src/browser/idle.ts',
+    anchor: 'waitMs > 0 && waitMs <= pauseMs;',
+    replacement: 'false;',
+    tests: idle,
+  },
+  {
+    guard: 'idle: of tabs that write at the same time one does',
+    file: 'src/browser/idle.ts',
+    anchor: 'void alone(async () => {',
+    replacement: 'void (async (work: () => Promise<void>) => work())(async () => {',
+    tests: idle,
+  },
+  {
+    guard: 'idle: a tab that could not write tries again before the end',
+    file: 'src/browser/idle.ts',
+    anchor: 'saveAt = now + Math.min(2 * HIDDEN_LATER_MS, pauseMs);',
+    replacement: 'saveAt = now + pauseMs;',
+    tests: idle,
+  },
+  {
+    guard: 'idle: a tab that keeps the lock keeps nobody from writing',
+    file: 'src/browser/idle.ts',
+    anchor: 'isNews && (atOnce || refused)',
+    replacement: 'isNews && atOnce',
+    tests: idle,
+  },
+  {
+    guard: 'idle: other tabs are asked before the session ends',
+    file: 'src/browser/idle.ts',
+    anchor: '// Other tabs may have seen the user since.\n    shared = read();',
+    replacement: '',
+    tests: idle,
+  },
+  {
     guard: 'boundary: a proof follows no redirect',
     file: 'src/fetch/send-authorized.ts',
     anchor: "const stays = isProven(headers) && request.redirect === 'follow';",
@@ -184,11 +322,12 @@ const chosen = mutants.filter(({ guard }) => guard.includes(values.only));
 let survivors = 0;
 for (const { guard, file, anchor, replacement, tests = rotation, boundary } of chosen) {
   const target = file.includes('/') ? file : `src/server/${file}.ts`;
+  const suite = tests.includes('/') ? tests : `src/server/${tests}.test.ts`;
   const source = readFileSync(target, 'utf8');
   if (source.split(anchor).length !== 2) throw new Error(`${guard}: its anchor is not there exactly once`);
   const run = boundary
     ? ['tsx', 'tools/e2e.ts', 'e2e/boundaries.spec.ts', '--project=chromium', '--grep', boundary]
-    : ['vitest', 'run', `src/server/${tests}.test.ts`, '--bail', '1', '--testTimeout', '15000'];
+    : ['vitest', 'run', suite, '--bail', '1', '--testTimeout', '15000'];
   try {
     writeFileSync(
       target,
