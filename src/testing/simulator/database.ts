@@ -53,11 +53,17 @@ interface Operation {
 /** The adapter's limit for one operation; milliseconds. */
 const LIMIT_MS = 3_000;
 
-export function createDatabase({ at, settling }: Scheduler, random: Random, hooks: DatabaseHooks): Database {
+export function createDatabase(
+  { at, now, settling }: Scheduler,
+  random: Random,
+  hooks: DatabaseHooks,
+): Database {
   let value: SessionRecord | undefined;
   let history: (SessionRecord | undefined)[] = [undefined];
   const queue: Operation[] = [];
   let busy = false;
+  /** When the last outcome of each tab comes; virtual time. */
+  const settled = new WeakMap<Tab, number>();
 
   function put(next: SessionRecord | undefined): void {
     value = next;
@@ -132,9 +138,13 @@ export function createDatabase({ at, settling }: Scheduler, random: Random, hook
     });
   }
 
+  /** The outcomes of one tab come in the order of its operations, as they do from IndexedDB. */
   function settle(operation: Operation, result: unknown): void {
-    at(random.spread(0.05, 1), () =>
-      operation.tab.run(() => {
+    const { tab } = operation;
+    const due = Math.max(now() + random.spread(0.05, 1), settled.get(tab) ?? 0);
+    settled.set(tab, due);
+    at(due - now(), () =>
+      tab.run(() => {
         if (operation.over) return;
         operation.over = true;
         operation.resolve(result);
