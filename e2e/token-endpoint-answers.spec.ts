@@ -1,4 +1,5 @@
-// Every answer of a token endpoint, over the wire in a browser, in one page at once: three refusals without a word take 20 seconds.
+// Every answer of a token endpoint, over the wire in a browser, in one page at once: three refusals without a word take 20 seconds. And the
+// metadata that leads nowhere.
 import { startLoopbackServer } from '../test/support/loopback-server.js';
 import {
   answerByRow,
@@ -52,6 +53,36 @@ test('each answer of the token endpoint has its meaning @chromium', async ({ new
     const all = [...rows.keys()];
     await Promise.all(all.filter((index) => !rows[index]!.expected.healed).map(drive));
     await Promise.all(all.filter((index) => rows[index]!.expected.healed).map(drive));
+  } finally {
+    await server.close();
+  }
+});
+
+test('metadata of another issuer, or behind a redirect, is refused by name @chromium', async ({ newTab }) => {
+  const server = await startLoopbackServer();
+  try {
+    server.answer(({ url }, response) => {
+      response.setHeader('access-control-allow-origin', '*');
+      if (url.startsWith('/moved/')) response.writeHead(302, { location: '/login' }).end();
+      else response.end(JSON.stringify({ issuer: 'https://login.example.com/{tenantid}/v2.0' }));
+    });
+    const tab = await newTab();
+    const refusal = (issuer: string) =>
+      tab.evaluate(async (issuer) => {
+        const coordinator = window.lab.openAnother(issuer, { issuer, clientId: 'app' });
+        await coordinator.setSession({ access_token: 'access-1', refresh_token: 'refresh-1' });
+        const call = coordinator.getAccessToken({ forceRefresh: true, failFast: true });
+        const { code, message } = await call.catch((error: unknown) => error as Record<string, string>);
+        await coordinator.close();
+        return `${code}: ${message}`;
+      }, issuer);
+    expect(await refusal(`${server.origin}/common/v2.0`)).toMatch(
+      /^ERR_CONFIGURATION: .*names another issuer, https:\/\/login\.example\.com\/\{tenantid\}\/v2\.0\./,
+    );
+    expect(await refusal(`${server.origin}/moved`)).toMatch(
+      /^ERR_CONFIGURATION: .*has moved: it is a redirect/,
+    );
+    expect(server.received.map(({ method }) => method)).not.toContain('POST');
   } finally {
     await server.close();
   }

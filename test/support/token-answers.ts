@@ -12,8 +12,8 @@ export interface AnswerRow {
   readonly body?: string;
   readonly headers?: Record<string, string>;
   readonly times?: number;
-  /** The connection is reset instead, or the answer has no CORS headers. */
-  readonly broken?: 'reset' | 'no-cors';
+  /** The connection is reset instead, or no answer comes, or it has no CORS headers. */
+  readonly broken?: 'reset' | 'hang' | 'no-cors';
   /** With an `isSessionLost` that knows this server. */
   readonly isLostKnown?: boolean;
   readonly expected: Meaning;
@@ -226,6 +226,21 @@ export const answerRows: readonly AnswerRow[] = [
     headers: HTML,
     expected: inDoubt(200),
   },
+  { name: '200 without a token', status: 200, ...json({ ok: true }), expected: inDoubt(200) },
+  {
+    name: '409 version_conflict',
+    status: 409,
+    ...json({ error: 'version_conflict', current_version: 1 }),
+    times: 1,
+    expected: {
+      first: 'ERR_REFRESH_UNAVAILABLE',
+      second: 'access-2',
+      status: 'signed-in',
+      refreshStatus: 'idle',
+      asked: 2,
+    },
+  },
+  { name: 'no answer before the deadline', status: 0, broken: 'hang', expected: unavailable(undefined) },
   { name: 'a reset connection', status: 0, broken: 'reset', expected: inDoubt(undefined) },
 ];
 
@@ -238,6 +253,7 @@ export function answerByRow(rows: readonly AnswerRow[]): Answer {
     const number = (asked.get(index) ?? 0) + 1;
     asked.set(index, number);
     if (broken === 'reset') return void response.destroy();
+    if (broken === 'hang') return;
     const cors =
       broken === 'no-cors'
         ? {}
@@ -334,7 +350,7 @@ export function expectedOf({ name, expected }: AnswerRow): object {
   return {
     row: name,
     result,
-    served: expected.first.startsWith('access') ? expected.first : 'access-1',
+    served: [expected.first, expected.second].find((got) => got?.startsWith('access')) ?? 'access-1',
     ...(error && {
       last: { type: event, ...details, ...(event === 'refresh-failed' && { reason: eventReason(expected) }) },
     }),
