@@ -1,6 +1,8 @@
 // Symptoms of docs/troubleshooting.md that need a browser: the page quotes what is seen here.
 import { missing } from '../test/support/troubleshooting-page.js';
 import { expectPeace, get, signIn } from './harness/ask.js';
+import { before } from './harness/before-page.js';
+import { nativePartition } from './harness/native-partition.js';
 import type { EngineTab, Partition } from './engines/engine.js';
 import { expect, pageOf, test } from './fixtures.js';
 
@@ -58,6 +60,36 @@ test(
     await empty.goto(`${server.url}/__lab/elsewhere`);
     await empty.evaluate(async () => void (await fetch('/__lab/clear')));
     expectQuotedStart('Gone after a week in Safari', await look(await newTab()));
+  },
+);
+
+// (Playwright's own Chromium does not partition storage.)
+test.extend({ partition: nativePartition })(
+  'a frame in a page of another site',
+  { tag: '@chromium' },
+  async ({ partition, server, newTab }) => {
+    await signIn([await newTab()]);
+    const embedding = await partition.newTab();
+    await embedding.goto(`${server.url.replace('127.0.0.1', 'localhost')}/__lab/elsewhere`);
+    // No driver reaches into every engine's frames: it is told what to do, and tells what came of it.
+    const query = new URLSearchParams({ tab: 'frame', proactive: 'never', ...before('followOrders') });
+    await embedding.evaluate((address) => {
+      const frame = document.createElement('iframe');
+      frame.src = address;
+      document.body.append(frame);
+    }, `${server.url}/?${query}`);
+    const greeted = () => server.greetings.filter((greeting) => greeting.tab === 'frame');
+    await expect.poll(() => greeted().length).toBe(1);
+    server.order(
+      'frame',
+      `{
+      const { status, storage } = lab.coordinator.getSnapshot();
+      const said = { snapshot: { status, storage }, events: lab.events };
+      void fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab: 'frame', said }) });
+    }`,
+    );
+    await expect.poll(() => greeted().length).toBe(2);
+    expectQuotedStart('An iframe has a session of its own', greeted()[1]!.said as Seen);
   },
 );
 
