@@ -72,7 +72,10 @@ test('metadata of another issuer, or behind a redirect, is refused by name @chro
         const coordinator = window.lab.openAnother(issuer, { issuer, clientId: 'app' });
         await coordinator.setSession({ access_token: 'access-1', refresh_token: 'refresh-1' });
         const call = coordinator.getAccessToken({ forceRefresh: true, failFast: true });
-        const { code, message } = await call.catch((error: unknown) => error as Record<string, string>);
+        const { code, message } = await call.then(
+          () => ({ code: 'a token', message: '' }),
+          (error: unknown) => error as { code: string; message: string },
+        );
         await coordinator.close();
         return `${code}: ${message}`;
       }, issuer);
