@@ -676,4 +676,19 @@ export const scenarios: readonly Scenario[] = [
     within: 100,
     plan: world({ tabs: 1, lost: 0.9, store: [0.6, 'refused'], acts: [['sign-out-page', 20_000, A]] }),
   },
+  //     A  400 ─ 10 s ─ 400 ─ 10 s ─ 400: lost, refresh_unanswered
+  //     B                                     hears of it ░░░░░░░ is looked at: sends ─ 503 ░░░░░░ sends no more
+  {
+    guard: 'refusals: of each wake-up comes one request, however that fails',
+    within: 500,
+    plan: world({
+      tabs: 2,
+      requests: [1, 'empty-request', 'empty-request', 'error-request'],
+      lengthMs: 160_000,
+      acts: [
+        ...[10_000, 21_000, 32_000].map((at): Act => ['force', at, A]),
+        ...[60_000, 90_000, 120_000].map((at): Act => ['focus', at, B]),
+      ],
+    }),
+  },
 ];

@@ -46,6 +46,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   /** Those that were woken since they learned of the last failure. */
   const woken = new Set<Participant>();
+  /** The last failure that each learned of. */
+  const learnedOf = new Map<Participant, string>();
 
   /** Names a failure, in any tab's copy. */
   const failureIn = (journal: Journal | undefined): string | undefined =>
@@ -63,7 +65,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     //     A  is looked at: journal ─ killed
     //     B                        ╰▶ hears of it ░░░░░░ A's lock is free: sends
     const { ended, journal } = state.record ?? {};
-    const isBegun = woken.has(by) || (journal && !journal.failure);
+    const isBegun = woken.has(by) || (journal && !journal.failure && journal.by !== state.me);
     if (ended?.reason === 'refresh_unanswered') return !!isBegun;
     if (state.callers.length > 0) return true;
     const wall = by.tab.clock.wall();
@@ -73,7 +75,12 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   /** A wake-up lasts until the next failure is known, unless that is read in it. */
   function noteWaking(by: Participant, event: Event, before: State | undefined, after: State): void {
-    if (failureIn(before?.record?.journal) !== failureIn(after.record?.journal)) woken.delete(by);
+    const failure = failureIn(after.record?.journal);
+    // (A journal that was taken back shows the failure before it once more: that is no news.)
+    if (failure !== undefined && failure !== learnedOf.get(by)) {
+      learnedOf.set(by, failure);
+      woken.delete(by);
+    }
     const isStart = !before?.loaded && after.loaded;
     const isWaking = event.type === 'lifecycle' && !['leave', 'freeze', 'hidden'].includes(event.change);
     if (isStart || isWaking) woken.add(by);
