@@ -48,6 +48,17 @@ const abandoned = (until: string, claimMs: string, earlier: string): string =>
   `${until} < clock_timestamp() AND NOT (${earlier} < pg_postmaster_start_time() AND
     clock_timestamp() < pg_postmaster_start_time() + (${claimMs}::float8 + ${NOTICE_MS}) * interval '1 ms')`;
 
+/**
+ * The session of a token whose version is gone. The row in conflict is read anew, and everything else as it was when the statement began. So the
+ * two are compared, and the row is not asked for its version:
+ *
+ *     A  inserts token and version ─ commits
+ *     B  inserts the token: waits for A ──────▶ sees A's token, but not A's version: no orphan
+ */
+const ORPHAN = `
+  SELECT token.session_id FROM one_refresh_token AS token LEFT JOIN one_refresh_version AS login USING (session_id)
+  WHERE token.refresh_token = $1 AND login.session_id IS NULL`;
+
 const SQL = {
   claim: `
     WITH login AS (SELECT active FROM one_refresh_session WHERE refresh_token = $1),
@@ -117,8 +128,7 @@ const SQL = {
     WITH token AS (
       INSERT INTO one_refresh_token AS known (refresh_token, session_id, forget_at) VALUES ($1, $2, ${after('$6')})
       ON CONFLICT (refresh_token) DO UPDATE SET session_id = excluded.session_id, outdated = false, forget_at = excluded.forget_at
-        WHERE known.forget_at < clock_timestamp()
-          OR NOT EXISTS (SELECT 1 FROM one_refresh_version AS login WHERE login.session_id = known.session_id)
+        WHERE known.forget_at < clock_timestamp() OR known.session_id = (${ORPHAN})
       RETURNING session_id)
     INSERT INTO one_refresh_version (session_id, version, claim, claim_until, forget_at)
     SELECT session_id, $3::bigint, $4::text, ${after('$5')}, ${after('$6')} FROM token RETURNING 1`,
