@@ -2,10 +2,12 @@
 import { milliseconds, percent, type Result } from './table.js';
 
 const WIDTH = 860;
-const LEFT = 150;
+const LEFT = 160;
 const TOP = 52;
 const ROW = 34;
 const GAP = 28;
+/** Characters of the caption that fit into a line. */
+const CAPTION = 130;
 
 interface Panel {
   /** Two lines. */
@@ -34,7 +36,8 @@ const panels: Panel[] = [
 ];
 
 export function picture(results: readonly Result[], caption: string): string {
-  const height = TOP + results.length * ROW + 44;
+  const lines = wrapped(caption);
+  const height = TOP + results.length * ROW + 29 + lines.length * 15;
   const width = (WIDTH - LEFT - GAP * (panels.length - 1) - 16) / panels.length;
   const rowOf = (n: number) => TOP + n * ROW;
   const names = results.map(({ mode }, n) => {
@@ -54,8 +57,8 @@ export function picture(results: readonly Result[], caption: string): string {
       return `${bar}<text class="value" x="${(x + long + 6).toFixed(1)}" y="${rowOf(n) + 18}">${escape(text(result))}</text>`;
     });
     const axis = `<line x1="${x}" x2="${x}" y1="${TOP}" y2="${rowOf(results.length)}"/>`;
-    const lines = title.map((line, n) => `<tspan x="${x}" y="${TOP - 28 + n * 15}">${line}</tspan>`);
-    return `<text class="title">${lines.join('')}</text>${axis}${bars.join('')}`;
+    const heading = title.map((line, n) => `<tspan x="${x}" y="${TOP - 28 + n * 15}">${line}</tspan>`);
+    return `<text class="title">${heading.join('')}</text>${axis}${bars.join('')}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-labelledby="t d">
 <title id="t">The token war, measured</title>
@@ -78,9 +81,20 @@ line { stroke: #8c959f; stroke-width: 1 }
 </style>
 ${names.join('\n')}
 ${drawn.join('\n')}
-<text class="caption" x="14" y="${height - 14}">${escape(caption)}</text>
+${lines.map((line, n) => `<text class="caption" x="14" y="${height - 14 - (lines.length - 1 - n) * 15}">${escape(line)}</text>`).join('\n')}
 </svg>
 `;
+}
+
+/** Broken between its parts. */
+function wrapped(caption: string): string[] {
+  const lines: string[] = [];
+  for (const part of caption.split('; ')) {
+    const longer = lines.length > 0 ? `${lines.at(-1)}; ${part}` : part;
+    if (lines.length > 0 && longer.length <= CAPTION) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
 }
 
 function escape(text: string): string {
