@@ -15,14 +15,15 @@ const { getDPoPKeyPair, refreshTokenGrant } = await import('one-refresh/oauth');
 
 const received = [];
 let tokens = { access_token: 'access-2', token_type: 'DPoP', refresh_token: 'refresh-2', expires_in: 60 };
-const server = http.createServer(async (request, response) => {
+async function answer(request, response) {
   let body = '';
   for await (const chunk of request) body += chunk;
   received.push({ path: request.url, form: new URLSearchParams(body), proof: request.headers.dpop });
   response.setHeader('content-type', 'application/json');
   const isMetadata = request.url.startsWith('/.well-known/');
   response.end(JSON.stringify(isMetadata ? metadata : request.url === '/token' ? tokens : {}));
-});
+}
+const server = http.createServer((request, response) => void answer(request, response));
 server.listen(0, '127.0.0.1');
 await once(server, 'listening');
 const issuer = `http://127.0.0.1:${server.address().port}`;
