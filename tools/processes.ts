@@ -10,6 +10,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
+import { silenceMs } from '../src/core/limits.js';
 import { createSessions, refreshTokenGrant } from '../src/node/index.js';
 import { commit, readNumber, writeJson } from './output.js';
 import type { Answered, ChildOptions } from './processes/child.js';
@@ -42,8 +43,6 @@ const chosenFaults = faults.filter((fault) => values.fault?.includes(fault) ?? t
 
 /** So many sessions are struck by one fault at once. */
 const BATCH = 10;
-/** Beyond `refreshTimeoutMs`, the others wait so long for the answer of a request that they have seen (docs/node.md). */
-const LEASE_SLACK_MS = 5_000;
 
 class Child {
   readonly process: ChildProcess;
@@ -277,7 +276,7 @@ async function playFault(store: Store, fault: Exclude<Fault, 'none'>): Promise<F
       const last = await again.ask(name);
       const lost = last.code;
       if (lost !== undefined) add(figures.lost, `${momentOf(n)}: ${lost}`);
-      if (fault === 'sigstop' && owners[n]!.ms > deadline + LEASE_SLACK_MS) {
+      if (fault === 'sigstop' && owners[n]!.ms > silenceMs({ refreshTimeoutMs: deadline })) {
         figures.overslept++;
         continue;
       }
