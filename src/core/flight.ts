@@ -242,6 +242,9 @@ function steal(t: Turn, then: Continuation): void {
  * A lock that is asked for only if it is free, or is stolen, is answered at once. A platform that does not answer serves no locks, and
  * perhaps the silence before the steal was its own. A tab that stood still meanwhile finds its timer late, before the answer, and waits again;
  * a timer that is throttled is always late, but not for seconds.
+ *
+ *     A  steals ─ stands still ░░░░░░░░ R + 2 s ─ its timer, before the lock: waits R again ─ granted
+ *     B                                           (given up, A would go by its journal alone, and B by its locks)
  */
 function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
   const until = t.now.mono + reconcileMs(t.s.options);
