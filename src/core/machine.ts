@@ -5,7 +5,7 @@ import { announceEnd, electionDue, hello, planElection, resign } from './electio
 import type { Now } from './expiry.js';
 import { begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, endPause, leads, proactiveDue } from './knowledge.js';
-import { hear } from './messages.js';
+import { hear, HELLO_MS, reread } from './messages.js';
 import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
 import { idempotencyKey, isOpen, newer } from './record.js';
@@ -19,8 +19,6 @@ import { stateOf } from './state.js';
 const STORE_FAILURES = 3;
 /** So many are counted: each doubles the time until the next try, which is to come once a minute at least. */
 const MOST_FAILURES = 6;
-/** How long a tab without a store waits for the others at its start; milliseconds. */
-const HELLO_MS = 300;
 
 /**
  * One step of one participant: its next state, and the effects. Pure: time, chance and identifiers come in
@@ -103,6 +101,7 @@ function conclude(t: Turn): void {
     else if (needs || electionDue(t)) begin(t, proceed);
   }
   if (due(s.saveAt)) save(t);
+  if (due(s.askAt)) reread(t);
   // A closed coordinator waits no longer for an answer than its lock was to be held, even if that is gone; but all of them count
   // as long as it waits for one.
   //
@@ -140,6 +139,7 @@ export function nextWake(s: State, now: Now): number {
   };
   at(s.saveAt);
   at(s.helloUntil);
+  at(s.askAt);
   at(flight?.until);
   at(pause?.until);
   if (mayFly(s) && s.options.candidate) at(now.mono + endDue(s.record!, now.wall));
@@ -212,7 +212,8 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
   // (Who sent it could not write what became of it, either.)
   if (failed && s.options.leases) s.journalSeen = now.mono;
   if (failed === 'once') s.unwritable ||= wrote;
-  else if (wrote) s.unwritable = false;
+  // (Where neither the store nor this participant has a session, there is nothing to try a write with, and nothing to lose.)
+  else if (wrote || (real && !failed && !record && !s.record)) s.unwritable = false;
   if (!failed) {
     // Where the quota is used up, reading works all the same.
     if (real && !s.unwritable) s.storage = 'indexeddb';
@@ -269,5 +270,5 @@ function close(t: Turn): void {
   // Nobody else may have it.
   if (s.saveAt !== undefined) save(t);
   s.closed = true;
-  s.saveAt = s.helloUntil = s.pause = undefined;
+  s.saveAt = s.askAt = s.helloUntil = s.pause = undefined;
 }

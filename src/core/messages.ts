@@ -7,6 +7,8 @@ import type { SessionRecord } from './record.js';
 import { isBoundAlike, isOpen, isSamePair, tombstone } from './record.js';
 import type { Turn } from './state.js';
 
+/** How long a tab without a store waits for the others' answers; milliseconds. */
+export const HELLO_MS = 300;
 /** What a tab says of a version after it has sent, or tried to send, its refresh token. */
 const TRIED: readonly Message['type'][] = ['reauth-required', 'refresh-failed', 'conflict'];
 
@@ -51,10 +53,17 @@ export function hear(t: Turn, message: Envelope): void {
   else if (type === 'refresh-accepted') accepted(t, message.to);
 }
 
-/** The store may know: ask it. */
-function reread(t: Turn): void {
-  if (t.s.storage === 'memory') hello(t);
-  else access(t);
+/**
+ * The store may know: it is asked. Without one the others are, now and then: all answer, to all. Of each message of a script that posts
+ * many, n tabs without a store would make n² others.
+ */
+export function reread(t: Turn): void {
+  const { s, now } = t;
+  if (s.storage !== 'memory') return access(t);
+  s.askAt = now.mono < s.askedUntil ? s.askedUntil : undefined;
+  if (s.askAt) return;
+  s.askedUntil = now.mono + HELLO_MS;
+  hello(t);
 }
 
 function hearRecord(

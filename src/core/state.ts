@@ -168,6 +168,10 @@ export interface State {
   readonly saveAt?: number | undefined;
   /** Without a store: when to stop waiting for other tabs at the start. */
   readonly helloUntil?: number | undefined;
+  /** Without a store: until then this tab does not ask the others again for what it reads of and does not know. */
+  readonly askedUntil: number;
+  /** When it asks them again. */
+  readonly askAt?: number | undefined;
   /** The last announcement of this tab: the loss of a version, or the end of a session ahead of it. */
   readonly announced?: string | undefined;
   /** The last end known in advance that this tab, leader or not, has seen come. */
@@ -317,6 +321,7 @@ export function initialState(given: Pick<State, 'me' | 'options' | 'active' | 'v
     movedAt: -Infinity,
     journalSeen: -Infinity,
     jitter: 0.5,
+    askedUntil: -Infinity,
     callers: [],
     signingIn: 0,
     attempts: [],
@@ -358,6 +363,8 @@ export function stateOf(known: State): { -readonly [K in keyof Required<State>]:
     delegated: known.delegated,
     saveAt: known.saveAt,
     helloUntil: known.helloUntil,
+    askedUntil: known.askedUntil,
+    askAt: known.askAt,
     announced: known.announced,
     foreseen: known.foreseen,
     received: undefined,
