@@ -64,10 +64,21 @@ export function createProcessCoordinator(
       client: {
         ...client,
         async refresh(request) {
-          // The core would go on without a store. Among processes that would be a second refresher.
-          if (state?.storage === 'memory')
-            throw Object.assign(new RefreshUnavailableError(), { unspent: true });
-          return client.refresh(request);
+          let isSent = false;
+          // The core would go on without a store. Among processes that would be a second refresher, also while a client prepares its request.
+          const assertShared = (): void => {
+            if (state?.storage === 'memory')
+              throw Object.assign(new RefreshUnavailableError(), { unspent: !isSent });
+          };
+          assertShared();
+          return client.refresh({
+            ...request,
+            assertSendable() {
+              assertShared();
+              request.assertSendable?.();
+              isSent = true;
+            },
+          });
         },
       },
     },

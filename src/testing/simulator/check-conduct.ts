@@ -118,6 +118,9 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
       if (beginsJournal(before, after)) {
         const asked = isWanted(after, by) || (before && isWanted(before, by));
         prepared.set(by, asked ? after.record?.version : undefined);
+        // It would be saved later, over those of others.
+        if (plan.leases && after.storage === 'memory')
+          violate('I1', `${by.tab.name} writes a journal without the shared part`);
       }
       if (after.record?.leader !== before?.record?.leader) learned.set(by, now());
       if (after.flight?.phase === 'electing' && before?.flight?.phase !== 'electing') electing(by, after);

@@ -1,4 +1,11 @@
-import { attemptLock, idempotencyKey, isLost, isOpen, type SessionRecord } from '../../core/record.js';
+import {
+  attemptLock,
+  fingerprint,
+  idempotencyKey,
+  isLost,
+  isOpen,
+  type SessionRecord,
+} from '../../core/record.js';
 import type { Check, Violate } from './checker.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
@@ -27,6 +34,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   const noted = new Map<Exchange, number>();
   /** Requests sent long after their journal, by clocks that said otherwise. */
   const belated = new Set<Exchange>();
+  /** All states that the store ever had. */
+  const written = new Set<string>();
   /** When each participant last asked for an attempt lock. */
   const queuedAt = new Map<Participant, number>();
   /** When each participant last found that nobody else's request is under way. */
@@ -143,6 +152,21 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       // Its own counts from when it was built: the clock may have been set back since.
       const wall = journal.by === by.state()?.me ? journal.at : clock.wall();
       journaled.set(by, { at: now(), wall, mono: clock.monotonic(), version, sessionId });
+    },
+
+    /**
+     * A journal can be lost after the failover, too: written on a record that the new store still had, under one that a process knows from
+     * the old one.
+     *
+     *     A                      (failover: {n3})   journal n4 ─ sends ────────────────────
+     *     B  {n5}                                                       writes n5 again
+     *     C  {n5} ─ waits for a holder, in vain                                      queues ─ claims n5: knows of no request
+     */
+    written(_by, before, after) {
+      const state = fingerprint(after);
+      if (plan.leases && written.has(state) && before && fingerprint(before) !== state)
+        truth.storeResetAt = now();
+      written.add(state);
     },
 
     sent(exchange, by) {
