@@ -59,9 +59,12 @@ export function hear(t: Turn, message: Envelope): void {
  */
 export function reread(t: Turn): void {
   const { s, now } = t;
+  s.askAt = undefined;
   if (s.storage !== 'memory') return access(t);
-  s.askAt = now.mono < s.askedUntil ? s.askedUntil : undefined;
-  if (s.askAt) return;
+  if (now.mono < s.askedUntil) {
+    s.askAt = s.askedUntil;
+    return;
+  }
   s.askedUntil = now.mono + HELLO_MS;
   hello(t);
 }

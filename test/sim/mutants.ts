@@ -1127,8 +1127,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a tab without a store asks the others now and then, not once per message',
     file: 'src/core/messages.ts',
-    anchor: 's.askAt = now.mono < s.askedUntil ? s.askedUntil : undefined;',
-    replacement: 's.askAt = undefined;',
+    anchor: 'if (now.mono < s.askedUntil) {',
+    replacement: 'if (now.mono < -1) {',
     profile: 'hostile',
     within: 200_000,
   },
