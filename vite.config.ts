@@ -3,19 +3,22 @@ import react from '@vitejs/plugin-react';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { entries } from './tools/entries.js';
+import { entries, internals } from './tools/entries.js';
 
 // These start a Redis and a PostgreSQL of their own, which not every contributor has: `npm test` leaves them to `npm run verify`.
 const withDatabases = ['test/node/**/*.test.ts', 'test/server/database-*.test.ts'];
 
-export default defineConfig({
+const alias = (modules: { name: string; source: string }[]): { find: RegExp; replacement: string }[] =>
+  modules.map(({ name, source }) => ({
+    find: new RegExp(`^${name}$`),
+    replacement: path.join(import.meta.dirname, source),
+  }));
+
+export default defineConfig(({ mode }) => ({
   plugins: [react()],
   resolve: {
     // The demo and the tests import the package by its name, as users do, but from source.
-    alias: entries.map(({ name, source }) => ({
-      find: new RegExp(`^${name}$`),
-      replacement: path.join(import.meta.dirname, source),
-    })),
+    alias: alias([...entries, ...internals(mode === 'production' ? 'default' : 'development')]),
   },
   test: {
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
@@ -35,9 +38,15 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
-          exclude: ['**/node_modules/**', ...withDatabases],
+          exclude: ['**/node_modules/**', 'test/production/**', ...withDatabases],
           testTimeout: 60_000,
         },
+      },
+      {
+        // What an app in production has: messages of one line, and no watch for misuse.
+        extends: true,
+        resolve: { alias: alias(internals('default')) },
+        test: { name: 'production', include: ['test/production/*.test.ts'] },
       },
       { extends: true, test: { name: 'databases', include: withDatabases, testTimeout: 60_000 } },
       {
@@ -69,4 +78,4 @@ export default defineConfig({
       },
     ],
   },
-});
+}));

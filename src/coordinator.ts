@@ -1,4 +1,6 @@
-import { fault, requiredLife, standingError } from './core/calls.js';
+import { watchForMisuse } from '#misuse';
+import { say } from '#texts';
+import { fault, misused, requiredLife, standingError } from './core/calls.js';
 import { RefreshUnavailableError, TokenCoordinatorError } from './core/errors.js';
 import { tell } from './core/commit.js';
 import { leads, lifeLeft, tokenOf } from './core/knowledge.js';
@@ -58,8 +60,6 @@ export function createCoordinator(
   const controllers = new Map<number, AbortController>();
   /** By the type of event; those to '' are told that the snapshot has changed. */
   const listeners = new Map<EventType | '*' | '', Set<(event?: CoordinatorEvent) => void>>();
-  /** Errors of our own that callers were given: one that comes back out of `refresh` tells that it called us. */
-  const own = new WeakSet<object>();
   /** The fault of `refresh`, as far as it was reported. */
   const faults = new Set<string>();
   let sending = false;
@@ -95,7 +95,7 @@ export function createCoordinator(
           throw Object.assign(new RefreshUnavailableError(), { unspent: !isSent });
         isSent = true;
       };
-      const cancelWatch = watchForMisuse();
+      const cancelWatch = misuse.watch(nextCall);
       let isSameTask = true;
       const cancelTask = clock.setTimer(0, () => (isSameTask = false));
       sending = true;
@@ -118,7 +118,11 @@ export function createCoordinator(
           (error: unknown): Outcome => {
             const message = programmingFault(error, isSameTask && !isSent, secrets());
             if (message === undefined)
-              return outcomeOf(isOwn(error) ? fault('ERR_CONFIGURATION') : error, isSessionLost, secrets());
+              return outcomeOf(
+                misuse.gaveCauseOf(error) ? fault('ERR_CONFIGURATION') : error,
+                isSessionLost,
+                secrets(),
+              );
             // Once: each wake-up tries again.
             if (!faults.has(message)) report(error);
             faults.add(message);
@@ -142,7 +146,7 @@ export function createCoordinator(
           const { id, token, error } = effect;
           const call = pending.get(id);
           pending.delete(id);
-          if (error) own.add(error);
+          if (error) misuse.gave(error);
           return error ? call?.reject(error) : call?.resolve(token!);
         }
         case 'emit':
@@ -173,6 +177,8 @@ export function createCoordinator(
     },
   });
 
+  const misuse = watchForMisuse(clock, core.refreshTimeoutMs, pending, dispatch);
+
   function notify(type: EventType | '*' | '', event?: CoordinatorEvent): void {
     const all = listeners.get(type) ?? new Set();
     // A copy, so that a listener that stops and starts again is told once.
@@ -186,29 +192,6 @@ export function createCoordinator(
     const all = listeners.get(type) ?? new Set();
     listeners.set(type, all.add(one));
     return () => void all.delete(one);
-  }
-
-  /**
-   * `refresh` may not call its own coordinator: it would wait for itself. Nothing tells such a call from any other, so
-   * shortly before the deadline the calls made during the request are let go; if their error comes back out of
-   * `refresh`, it was one of them.
-   */
-  function watchForMisuse(): () => void {
-    const first = nextCall;
-    const { refreshTimeoutMs } = core;
-    return clock.setTimer(refreshTimeoutMs - Math.min(100, refreshTimeoutMs / 10), () => {
-      for (const id of pending.keys()) {
-        if (id < first) continue;
-        dispatch({ type: 'cancel', id, error: fault('ERR_REFRESH_UNAVAILABLE'), orServe: true });
-      }
-    });
-  }
-
-  function isOwn(error: unknown): boolean {
-    // Not for ever: errors that are kept may be each other's cause.
-    for (let cause = error, n = 0; Object(cause) === cause && n < 10; cause = (cause as Error).cause, n++)
-      if (own.has(cause as object)) return true;
-    return false;
   }
 
   /** Nothing here waits: the server has rotated, and a page that dies now loses the pair. */
@@ -245,13 +228,11 @@ export function createCoordinator(
     const refused = state().closed ? 'ERR_CLOSED' : sending ? 'ERR_CONFIGURATION' : undefined;
     return new Promise((resolve, reject) => {
       const fail = (error: TokenCoordinatorError): void => {
-        own.add(error);
+        misuse.gave(error);
         reject(error);
       };
       const aborted = (): TokenCoordinatorError =>
-        new TokenCoordinatorError('ERR_ABORTED', 'Aborted by its signal', {
-          cause: signal?.reason,
-        });
+        new TokenCoordinatorError('ERR_ABORTED', say('ERR_ABORTED'), { cause: signal?.reason });
       if (refused) return fail(fault(refused));
       if (signal?.aborted) return fail(aborted());
       const id = nextCall++;
@@ -289,11 +270,9 @@ export function createCoordinator(
     const timeoutMs = asked?.timeoutMs ?? patienceMs(core);
     const wrong =
       !(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)
-        ? '`timeoutMs` and `minValidityMs` must be milliseconds'
-        : !isAudience({ resource, scope }) && '`resource` and `scope` must be text';
-    if (wrong) {
-      return Promise.reject(new TokenCoordinatorError('ERR_CONFIGURATION', `getAccessToken: ${wrong}`));
-    }
+        ? 'durations'
+        : !isAudience({ resource, scope }) && 'audience';
+    if (wrong) return Promise.reject(misused(wrong));
     return ask(
       (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, failFast, timeoutMs }),
       signal,
@@ -313,19 +292,19 @@ export function createCoordinator(
       const tokens = tokensWithLife(given, at);
       const wrong =
         !tokens || !areTexts(given.refresh_token, given.id_token, given.token_type, subject)
-          ? 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`'
+          ? 'tokens'
           : !areTokens(tokens.access_token, tokens.refresh_token)
-            ? 'These tokens have characters that no token has (RFC 6749 §A.12); hand over the response as it came'
+            ? 'characters'
             : dpopKeyPair && !client.bind
-              ? 'These tokens are bound to a key; use refreshTokenGrant({ dpop: true })'
+              ? 'dpopKeyPair'
               : !isKnownType(tokens.token_type, client)
-                ? 'These tokens are no Bearer tokens; with `token_type` DPoP use refreshTokenGrant({ dpop: true })'
+                ? 'token_type'
                 : endsAt !== undefined && !(Number.isFinite(endsAt) && endsAt > at)
-                  ? '`sessionExpiresAt` must be an instant in the future, in epoch milliseconds'
+                  ? 'sessionExpiresAt'
                   : core.needsRefreshToken && refreshable && !tokens.refresh_token
-                    ? noRefreshToken
+                    ? 'refresh_token'
                     : undefined;
-      if (!tokens || wrong) throw new TokenCoordinatorError('ERR_CONFIGURATION', wrong!);
+      if (!tokens || wrong) throw misused(wrong!);
       const sessionId = clock.id();
       dispatch({ type: 'signing-in', change: 1 });
       let written = false;
@@ -414,9 +393,6 @@ export function createCoordinator(
   return guard?.(coordinator, notify) ?? coordinator;
 }
 
-const noRefreshToken =
-  'This token response has no `refresh_token`: ask for one at the sign-in (often: scope offline_access), or give setSession() { refreshable: false }';
-
 const initialSnapshot: Snapshot = Object.freeze({
   status: 'loading',
   refreshStatus: 'idle',
@@ -428,7 +404,7 @@ const initialSnapshot: Snapshot = Object.freeze({
 /** Where there is neither a document nor a worker scope (server rendering): opens nothing, promises nothing. */
 export function createInertCoordinator(): TokenCoordinator {
   const refuse = async (): Promise<never> => {
-    throw new TokenCoordinatorError('ERR_UNSUPPORTED', 'Tokens exist in browsers only');
+    throw new TokenCoordinatorError('ERR_UNSUPPORTED', say('ERR_UNSUPPORTED', 'browser'));
   };
   const nothing = (): undefined => undefined;
   return {

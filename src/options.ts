@@ -1,5 +1,6 @@
-import { TokenCoordinatorError } from './core/errors.js';
+import { misused } from './core/calls.js';
 import type { CoreOptions } from './core/state.js';
+import type { Word } from './core/texts.development.js';
 import type { Debug } from './observe-steps.js';
 import type { IdleOptions, TokenClient, TokenCoordinatorOptions } from './types.js';
 
@@ -20,8 +21,8 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   const { refresh, isSessionLost, worker, debug } = given;
   const client = typeof refresh === 'function' ? { refresh } : refresh;
 
-  const check = (key: keyof TokenCoordinatorOptions, sound: boolean, expected: string): void => {
-    if (!sound) throw new TokenCoordinatorError('ERR_CONFIGURATION', `\`${key}\` must be ${expected}`);
+  const check = (key: Word & keyof TokenCoordinatorOptions, sound: boolean): void => {
+    if (!sound) throw misused(key);
   };
   const duration = (
     key: 'refreshBeforeMs' | 'minValidityMs' | 'refreshTimeoutMs' | 'leaderTimeoutMs',
@@ -29,41 +30,31 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   ): number | undefined => {
     const value = given[key];
     const sound = value === undefined || (typeof value === 'number' && value >= least && value < 2 ** 31);
-    check(key, sound, `a number of milliseconds, at least ${least} and below 2^31`);
+    check(key, sound);
     return value;
   };
   const oneOf = <V extends string>(key: 'proactive' | 'broadcast' | 'storage', ...values: V[]): V => {
     const value = (given[key] ?? values[0]) as V;
-    check(key, values.includes(value), `'${values.join("' or '")}'`);
+    check(key, values.includes(value));
     return value;
   };
 
-  check('name', typeof given.name === 'string' && given.name !== '', 'a non-empty string');
-  check('refresh', typeof client?.refresh === 'function', 'a function, or what refreshTokenGrant() returns');
-  check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost), 'a function');
-  check(
-    'debug',
-    ['undefined', 'boolean', 'function'].includes(typeof debug),
-    'true, or a function that prints a line',
-  );
+  check('name', typeof given.name === 'string' && given.name !== '');
+  check('refresh', typeof client?.refresh === 'function');
+  check('isSessionLost', ['undefined', 'function'].includes(typeof isSessionLost));
+  check('debug', ['undefined', 'boolean', 'function'].includes(typeof debug));
   const url: unknown = (worker as { url?: unknown } | undefined)?.url ?? worker;
   const { timeoutMs, warnBeforeMs = 0 } = Object(given.idle) as IdleOptions;
   check(
     'idle',
     given.idle === undefined || (timeoutMs > warnBeforeMs && warnBeforeMs >= 0 && timeoutMs < Infinity),
-    '{ timeoutMs, warnBeforeMs? }, milliseconds, the second less than the first',
   );
   const binding = given.binding ?? client.binding;
-  check(
-    'binding',
-    binding === undefined || (typeof binding === 'string' && binding !== ''),
-    'a non-empty string',
-  );
+  check('binding', binding === undefined || (typeof binding === 'string' && binding !== ''));
   check(
     'worker',
     // (An instance of which URL? Test runners have more than one.)
     url === undefined || typeof url === 'string' || typeof Object(url).href === 'string',
-    'a URL, or { url, scope }',
   );
   oneOf('storage', 'persistent', 'session');
   return {

@@ -1,3 +1,4 @@
+import { say } from '#texts';
 import { isTokenCoordinatorError } from './core/errors.js';
 import type { Diagnosis } from './core/record.js';
 import { causeOf, errorCode, errorDescription, messageOf, type Secrets } from './core/sanitise.js';
@@ -108,5 +109,5 @@ export function programmingFault(error: unknown, isSameTask: boolean, secrets: S
   const { name, message } = causeOf(error, secrets);
   const isOwn = name === 'ReferenceError' || (name === 'TypeError' && isSameTask && !NETWORK.test(message));
   const isBranded = (Object(error) as Thrown).refreshOutcome !== undefined || isTokenCoordinatorError(error);
-  return isOwn && !isBranded ? messageOf(`Your \`refresh\` function threw ${name}: ${message}`) : undefined;
+  return isOwn && !isBranded ? messageOf(say('ERR_CONFIGURATION', 'threw', name, message)) : undefined;
 }

@@ -1,6 +1,8 @@
+import { say } from '#texts';
 import { claimedLife, readClaims } from './claims.js';
 import { isText } from './core/parse.js';
 import type { SessionRecord } from './core/record.js';
+import type { Word } from './core/texts.development.js';
 import type { TokenResponse } from './core/types.js';
 import type { TokenClient } from './types.js';
 
@@ -76,27 +78,18 @@ export function refusalOf(
 ): Refusal | undefined {
   const { sessionId, idToken } = record;
   const refuse = (message: string, isForeign = false): Refusal => ({ message, isForeign });
-  if (!areTokens(tokens.refresh_token))
-    return refuse(
-      'The `refresh_token` of the answer has characters that no token has (RFC 6749 §A.17)',
-      true,
-    );
+  const misfit = (word: Word, isForeign?: boolean, ...values: string[]): Refusal =>
+    refuse(say('ERR_CONFIGURATION', word, ...values), isForeign);
+  if (!areTokens(tokens.refresh_token)) return misfit('answer-refresh_token', true);
   const claim = otherClaim(tokens.id_token, idToken);
-  if (claim)
-    return refuse(
-      `The ID token of the answer has another \`${claim}\` than the session's (OpenID Connect Core §12.2)`,
-      true,
-    );
-  if (!areTokens(tokens.access_token))
-    return refuse('The `access_token` of the answer has characters that no token has (RFC 6749 §A.12)');
+  if (claim) return misfit('answer-claim', true, claim);
+  if (!areTokens(tokens.access_token)) return misfit('answer-access_token');
   const type = typeOf(record);
   if (
     tokens.token_type &&
     !(type ? isSameType(tokens.token_type, type) : isKnownType(tokens.token_type, client))
   )
-    return refuse(
-      `The answer has another \`token_type\` than the session, whose tokens are ${type ?? 'Bearer'}`,
-    );
+    return misfit('answer-token_type', false, type ?? 'Bearer');
   try {
     client.check?.({ sessionId, tokens });
     return undefined;

@@ -58,6 +58,8 @@ test.each([
   ['a re-export from outside', "export * from '../outside.js';"],
   ['a package', "import { get } from 'idb-keyval'; export const x = get;"],
   ['a Node module', "import 'node:fs';"],
+  ['a `#name` that means a module outside', "import { say } from '#texts'; export const x = say;"],
+  ['a `#name` that package.json does not have', "import { x } from '#none'; export const y = x;"],
   ['a dynamic import', "export const x = () => import('../outside.js');"],
   ['a computed import', "export const x = (name: string) => import('./' + name);"],
   ['import.meta', 'export const x = import.meta.url;'],

@@ -1,5 +1,5 @@
 /**
- * Proves that src/core is pure: every import stays inside it, and the only globals it touches are the deterministic ones of the
+ * Proves that src/core is pure: every import stays inside it (a `#name` of package.json under each of its conditions), and the only globals it touches are the deterministic ones of the
  * language itself. The tsconfig there already rejects DOM and Node; this closes what types leave open. Globals are allowed by a list
  * rather than forbidden by one, so nothing has to be thought of in advance.
  */
@@ -7,6 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { internalSources } from './entries.js';
 
 const allowedGlobals = new Set(
   (
@@ -55,9 +56,14 @@ export function checkCore(directory: string): string[] {
 
     const checkImport = (specifier: ts.Node): void => {
       const text = ts.isStringLiteralLike(specifier) ? specifier.text : specifier.getText(source);
-      const target = path.resolve(path.dirname(file), text.replace(/\.js$/, '.ts'));
-      const inside = text.startsWith('.') && target.startsWith(root + path.sep) && existsSync(target);
-      if (!inside) fault(specifier.getStart(source), `import of ${text} leaves the core`);
+      const targets = text.startsWith('#')
+        ? internalSources(text).map((target) => path.resolve(target))
+        : text.startsWith('.')
+          ? [path.resolve(path.dirname(file), text.replace(/\.js$/, '.ts'))]
+          : [];
+      const isInside = (target: string): boolean => target.startsWith(root + path.sep) && existsSync(target);
+      if (!targets[0] || !targets.every(isInside))
+        fault(specifier.getStart(source), `import of ${text} leaves the core`);
     };
 
     const visit = (node: ts.Node): void => {

@@ -1,9 +1,13 @@
-/** The public entry points. They are declared once, as `exports` of package.json; whatever needs them reads them here. */
+/**
+ * The public entry points, and the modules that a condition chooses. They are declared once, as `exports` and `imports` of package.json; a
+ * tool that needs them reads them here.
+ */
 import { readFileSync } from 'node:fs';
 
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   name: string;
   exports: Record<string, string>;
+  imports: Record<string, Record<'development' | 'default', string>>;
 };
 
 export interface Entry {
@@ -21,7 +25,24 @@ const FOR_SERVERS = ['./node', './server'];
 
 export const entries: Entry[] = Object.entries(manifest.exports).map(([subpath, output]) => ({
   name: manifest.name + subpath.slice(1),
-  source: output.replace('./dist/', 'src/').replace(/\.js$/, '.ts'),
+  source: sourceOf(output),
   output: output.slice(2),
   forServers: FOR_SERVERS.includes(subpath),
 }));
+
+/** The source module of each `#name`, for an app under development or in production. */
+export function internals(condition: 'development' | 'default'): { name: string; source: string }[] {
+  return Object.entries(manifest.imports).map(([name, outputs]) => ({
+    name,
+    source: sourceOf(outputs[condition]),
+  }));
+}
+
+/** Every source module that `#name` may mean. */
+export function internalSources(name: string): string[] {
+  return Object.values(manifest.imports[name] ?? {}).map(sourceOf);
+}
+
+function sourceOf(output: string): string {
+  return output.replace('./dist/', 'src/').replace(/\.js$/, '.ts');
+}

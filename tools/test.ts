@@ -40,7 +40,7 @@ const checks: Record<string, Stage> = {
 
 const stages: Record<string, Stage> = {
   'unit tests': {
-    test: `${UNIT} --project unit --project react-18`,
+    test: `${UNIT} --project unit --project production --project react-18`,
     verify: UNIT,
     rest: `${UNIT} --project databases`,
   },

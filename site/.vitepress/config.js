@@ -47,6 +47,7 @@ export default defineConfig({
           page('Between processes', 'node'),
           page('Migrating and rolling back', 'migrating'),
           page('When something fails', 'failures'),
+          page('Error messages', 'errors'),
           page('Troubleshooting', 'troubleshooting'),
           page('Why was my user signed out?', 'signed-out'),
           page('The monitor', 'monitor'),

@@ -1,3 +1,4 @@
+import { say } from '#texts';
 import type { Guard } from '../coordinator.js';
 import { fault } from '../core/calls.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
@@ -23,7 +24,7 @@ export function lazyIdle(
           () => {
             // Its file is gone after a deploy, say: tried again.
             loading = undefined;
-            throw fault('ERR_UNSUPPORTED', undefined, 'The module of the idle time-out could not be loaded');
+            throw fault('ERR_UNSUPPORTED', undefined, say('ERR_UNSUPPORTED', 'idle-module'));
           },
         ));
     const late =

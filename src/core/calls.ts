@@ -1,3 +1,4 @@
+import { NETWORK_HINT, say } from '#texts';
 import type { ErrorCode, ErrorDetails } from './errors.js';
 import { TokenCoordinatorError } from './errors.js';
 import { lifeOf, minValidity } from './expiry.js';
@@ -7,33 +8,25 @@ import type { AccessToken } from './record.js';
 import { audienceKey, isForeign, isOpen } from './record.js';
 import type { Cause } from './sanitise.js';
 import type { Caller, Event, State, Turn } from './state.js';
-
-/** The text of each code for a developer who reads a log. */
-const texts: Partial<Record<ErrorCode, string>> = {
-  ERR_SIGNED_OUT: 'Nobody is signed in, or the session was replaced',
-  ERR_REAUTH_REQUIRED: 'The server ended the session; the user has to sign in again',
-  ERR_REFRESH_REJECTED: "The token endpoint refused the refresh; check the client's configuration",
-  ERR_REFRESH_UNAVAILABLE: 'The token endpoint gave no usable answer; the session is kept',
-  ERR_TIMEOUT: 'No token in time',
-  ERR_STORAGE: 'The store failed; it is tried again',
-  ERR_UNSUPPORTED: 'A newer version of this app keeps the session; reload the page',
-  ERR_CLOSED: 'The coordinator was closed',
-  ERR_CONFIGURATION: '`refresh` waited for its own coordinator; use a plain fetch in it',
-};
+import type { Word } from './texts.development.js';
 
 /** An error of this code, with its standard text and what is known of why: many logs keep nothing but the message. */
 export function fault(
   code: ErrorCode,
   details: ErrorDetails = {},
-  text: string = texts[code]! + reasonsIn(details),
+  text: string = say(code) + reasonsIn(details),
 ): TokenCoordinatorError {
   return new TokenCoordinatorError(code, text, details);
 }
 
+/** The mistake of a developer: in an option, in an argument, or in an answer of the server. */
+export function misused(word: Word, ...values: readonly string[]): TokenCoordinatorError {
+  return new TokenCoordinatorError('ERR_CONFIGURATION', say('ERR_CONFIGURATION', word, ...values));
+}
+
 function reasonsIn({ reason, status, error, errorDescription, cause }: ErrorDetails): string {
   const { name, message } = Object(cause) as Partial<Cause>;
-  // A page is told no more of these three.
-  const hint = name === 'TypeError' && !status && 'offline, a wrong address, or no CORS headers there';
+  const hint = name === 'TypeError' && !status && NETWORK_HINT;
   const said = [reason, status, error, errorDescription, name && `${name}: ${message}`, hint].filter(Boolean);
   return said[0] ? ` (${said.join('; ')})` : '';
 }
@@ -55,8 +48,7 @@ export function standingError(
 ): TokenCoordinatorError | undefined {
   if (isForeign(record)) {
     const [theirs, ours] = [record!.binding!, options.binding!].map(readable);
-    const text = `The session under this \`name\` belongs to ${theirs}, and this coordinator to ${ours}; give each a name of its own, or sign in again`;
-    return fault('ERR_CONFIGURATION', undefined, text);
+    return misused('foreign', theirs!, ours!);
   }
   if (isOpen(record) && record.ended) {
     const { kind: _, ...details } = record.ended;

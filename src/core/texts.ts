@@ -1,0 +1,15 @@
+import type { ErrorCode } from './errors.js';
+import type { Word } from './texts.development.js';
+
+/** Gives the message of an error: its code, the word of the case where the code has several, and the values of the sentence. */
+export type Say = (code: ErrorCode, word?: Word, ...values: readonly string[]) => string;
+
+/**
+ * The messages of an app in production: short, with the page that has the sentences. `#texts` means this module, or
+ * `texts.development.ts` under the conditions `development` and `node`; see `imports` in package.json.
+ */
+export const say: Say = (...words) =>
+  `${words.join(' ')}, see https://one-refresh.github.io/one-refresh/errors`;
+
+/** Stands behind a `TypeError` of `fetch`. */
+export const NETWORK_HINT = '';
