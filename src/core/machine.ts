@@ -170,8 +170,11 @@ function load(t: Turn, real = false): void {
       }
       const starting = !s.loaded;
       s.loaded = true;
-      // A reload is a wake-up, too.
-      if (starting && s.pause?.until === Infinity) endPause(turn);
+      // A reload is a wake-up, too; and a wake-up counts for the failures that were missed before it.
+      //
+      //     A  (asleep)                     wakes ─ reads B's failure ─▶ tries
+      //     B            tries ─ fails ─ ✝
+      if ((starting || real) && s.pause?.until === Infinity) endPause(turn);
       if (starting && s.active) hello(turn);
       if (newer(record, s.record) !== record) s.saveAt = now.mono;
     },

@@ -1117,6 +1117,13 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'refusals: a wake-up counts for the failures that were missed before it',
+    file: machine,
+    anchor: '(starting || real) && s.pause?.until === Infinity',
+    replacement: 'starting && s.pause?.until === Infinity',
+    within: 100_000,
+  },
+  {
     guard: 'a store that works is seen although there is nothing to write',
     file: machine,
     anchor: 'wrote || (real && !failed && !record && !s.record)',

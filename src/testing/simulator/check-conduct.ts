@@ -11,6 +11,8 @@ import type { World } from './world.js';
 
 /** Milliseconds that pipes and timers may take. */
 const SLACK_MS = 50;
+/** The adapter's limit for a read, and the time to open the database again. */
+const LONGEST_READ_MS = 6_000;
 /** A moment for what is on its way between a page and the browser process, milliseconds. */
 const PIPE_MS = 20;
 
@@ -46,6 +48,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   /** Those that were woken since they learned of the last failure. */
   const woken = new Set<Participant>();
+  const wokenAt = new Map<Participant, number>();
   /** The last failure that each learned of. */
   const learnedOf = new Map<Participant, string>();
 
@@ -83,7 +86,11 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     }
     const isStart = !before?.loaded && after.loaded;
     const isWaking = event.type === 'lifecycle' && !['leave', 'freeze', 'hidden'].includes(event.change);
-    if (isStart || isWaking) woken.add(by);
+    if (isWaking) wokenAt.set(by, now());
+    // (Its read brings the failures that it missed before.)
+    const isRead = event.type === 'stored' && event.real && !event.result.wrote && !event.result.failed;
+    const isOfWaking = isRead && now() - (wokenAt.get(by) ?? -Infinity) < LONGEST_READ_MS;
+    if (isStart || isWaking || isOfWaking) woken.add(by);
   }
 
   return {

@@ -147,7 +147,7 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     });
   }
 
-  /** Participants that had no store for a while. */
+  /** Participants that had no store for a while, or could not write what became of their request. */
   const storeless = new Set<Participant>();
   /**
    * The versions in which one without a store has led. Its term is in no store, so who reads that and who heard of it follow
@@ -185,6 +185,8 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
     step(by, event, before, after) {
       const { record } = after;
       const was = before?.record;
+      const isFailing = before?.flight?.phase === 'failing' || before?.flight?.phase === 'reconciling';
+      if (isFailing && event.type === 'stored' && event.result.failed) storeless.add(by);
       if (after.storage === 'memory') {
         storeless.add(by);
         if (record?.leader === after.me) ledBlindly.add(idempotencyKey(record));
