@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { RefreshRejectedError } from '../core/errors.js';
 import type { TokenResponse } from '../core/types.js';
-import type { RefreshRequest } from '../types.js';
+import type { RefreshRequest, TokenCoordinator } from '../types.js';
 import { createSessions, folderShared, type Sessions, type SessionsOptions, type Shared } from './index.js';
 
 let folder: string;
@@ -221,32 +221,54 @@ test('it goes away before the write-ahead: nothing is spent', async () => {
   expect(await session.getAccessToken()).toBe('access-2');
 });
 
+/** Others have news, which cannot be read: so a process learns that the shared part is away. */
+async function learnsOf(part: ReturnType<typeof breakable>, session: TokenCoordinator): Promise<void> {
+  part.away = true;
+  const isKnown = (): boolean => session.getSnapshot().storage === 'memory';
+  const ask = (): boolean => isKnown() || (part.tell(), false);
+  await expect.poll(ask, { timeout: 10_000 }).toBe(true);
+}
+
 test('it goes away while the client prepares its request: nothing is sent', async () => {
   const part = breakable();
+  let prepared: Promise<unknown> | undefined;
   const refresh: SessionsOptions['refresh'] = async (request) => {
-    part.away = true;
-    // Others have news, which cannot be read.
-    await expect
-      .poll(
-        () => {
-          part.tell();
-          return session.getSnapshot().storage;
-        },
-        { timeout: 10_000 },
-      )
-      .toBe('memory');
+    await (prepared = failed(learnsOf(part, session).then(() => request.assertSendable?.())));
     request.assertSendable?.();
     return server.refresh(request);
   };
   const session = start({ shared: part.shared, refresh }).open('a');
   await session.setSession(expired());
-  await failed(session.getAccessToken());
+  expect(await failed(session.getAccessToken())).toMatchObject({ code: 'ERR_STORAGE' });
+  expect(await prepared).toMatchObject({ unspent: true });
   expect(server.requests).toHaveLength(0);
   part.away = false;
   const other = start().open('a');
   await expect
     .poll(() => other.getAccessToken().catch(() => undefined), { timeout: 20_000 })
     .toBe('access-2');
+  expect(server.requests).toHaveLength(1);
+}, 40_000);
+
+//     A  sends ─ three reads fail: no store ─ answer ─ (back) saves the pair at once
+//     B                                                       queues ─ waits T + R ─ finds A's pair
+test('an answer that comes while it cannot be read is saved as soon as it is back', async () => {
+  const refreshTimeoutMs = 1_000;
+  const part = breakable();
+  const refresh: SessionsOptions['refresh'] = async (request) => {
+    const answer = await server.refresh(request);
+    await learnsOf(part, session);
+    return answer;
+  };
+  const session = start({ shared: part.shared, refresh, refreshTimeoutMs: 30_000 }).open('a');
+  await session.setSession(expired());
+  await failed(session.getAccessToken());
+  await expect.poll(() => session.peekAccessToken({ minValidityMs: 0 } as never)).toBe('access-2');
+  // (What it was reading has failed, too.)
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  part.away = false;
+  const other = start({ refreshTimeoutMs }).open('a');
+  expect(await other.getAccessToken()).toBe('access-2');
   expect(server.requests).toHaveLength(1);
 }, 40_000);
 

@@ -2,6 +2,7 @@ import { createCoordinator } from '../coordinator.js';
 import type { ClockPort, LockPort, StorePort } from '../core/ports.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { toEnvelope, type Message } from '../core/protocol.js';
+import { newer } from '../core/record.js';
 import type { State } from '../core/state.js';
 import { lazyExport } from '../lazy-export.js';
 import type { CheckedOptions } from '../options.js';
@@ -17,8 +18,11 @@ export interface ProcessPorts extends Pick<Ports, 'observe'> {
   readonly onChange: (callback: () => void) => () => void;
   /** Tells the other processes that the record has changed. */
   readonly changed: () => void;
-  /** Calls back when nothing is left that only this process has. */
-  readonly saved: (callback: () => void) => void;
+  /**
+   * Calls back when nothing is left that only this process has: at once, or when the record has been written. `isAhead`: there is something,
+   * though no write of it has failed, and the core is to be asked to write it until that works.
+   */
+  readonly saved: (callback: () => void, isAhead: boolean) => void;
 }
 
 /** A coordinator in a process, and what only its surroundings may do with it. */
@@ -91,7 +95,9 @@ export function createProcessCoordinator(
           //
           //     A  attempt lock ── answer ─ write ✗ ─ ✗ ─────────── written ─ lets go
           //     B                                  refresh lock ░░░░░░░░░░░░░ finds A's pair
-          return () => saved(release);
+          //
+          // Nor need a write have failed. After three reads that did, the core goes by its memory alone, for longer than others wait.
+          return () => saved(release, !!state && newer(state.saved, state.record) !== state.saved);
         },
       },
       channel: {

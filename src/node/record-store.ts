@@ -49,8 +49,8 @@ export interface RecordStore extends StorePort {
   readonly mark: () => string | undefined | null;
   /** Answers the core's next read with what has been read already; `undefined`: no longer. */
   readonly prime: (read: Known | undefined) => void;
-  /** Calls back when nothing is left that only this process has: at once, or after the next write that works. */
-  readonly saved: (callback: () => void) => void;
+  /** Calls back when nothing is left that only this process has: at once, or after the next write that works. `isAhead`: there is something. */
+  readonly saved: (callback: () => void, isAhead: boolean) => void;
 }
 
 /**
@@ -103,6 +103,12 @@ export function recordStore(
     }
   }
 
+  function keepTrying(): void {
+    if (unsaved) return;
+    unsaved = true;
+    retryLater();
+  }
+
   function settle(): void {
     clearTimeout(retrying);
     unsaved = false;
@@ -119,7 +125,8 @@ export function recordStore(
       if (unsaved && newer(known.record, mine()) === known.record) settle();
       return known.value;
     },
-    saved(callback) {
+    saved(callback, isAhead) {
+      if (isAhead) keepTrying();
       if (unsaved) waiting.push(callback);
       else callback();
     },
@@ -127,10 +134,7 @@ export function recordStore(
       try {
         await counted(() => write(change));
       } catch (error) {
-        if (!unsaved) {
-          unsaved = true;
-          retryLater();
-        }
+        keepTrying();
         throw error;
       }
       // The core's newer knowledge has been written along with it.
