@@ -1164,6 +1164,14 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'processes: without the shared part nothing is journaled in memory either',
+    file: refresh,
+    anchor: "if (options.leases && s.storage === 'memory') return undefined;",
+    replacement: '',
+    profile: 'folder',
+    within: 10_000,
+  },
+  {
     guard: 'processes: a lease that was granted does not prove its last holder dead',
     file: refresh,
     anchor: '!(leases && isOpenJournal)',

@@ -27,6 +27,8 @@ interface Given {
   readonly prepareMs?: number;
   /** The part of messages that is lost. */
   readonly lost?: number;
+  /** A server that is down refuses without a word. */
+  readonly wordless?: boolean;
   /** The part of requests, or of store operations, that meets one of these faults. */
   readonly requests?: readonly [rate: number, ...faults: Plan['requestFaults']];
   readonly store?: readonly [rate: number, ...faults: Plan['storeFaults']];
@@ -51,6 +53,7 @@ function world(given: Given): Partial<Plan> {
     lengthMs = 90_000,
     prepareMs = 0,
     lost = 0,
+    wordless = false,
   } = given;
   const [request = 0, ...requestFaults] = given.requests ?? [];
   const [store = 0, ...storeFaults] = given.store ?? [];
@@ -66,6 +69,7 @@ function world(given: Given): Partial<Plan> {
       ...options,
     },
     server,
+    isWordless: wordless,
     graceMs: 60_000,
     life,
     locks,
@@ -688,6 +692,40 @@ export const scenarios: readonly Scenario[] = [
       acts: [
         ...[10_000, 21_000, 32_000].map((at): Act => ['force', at, A]),
         ...[60_000, 90_000, 120_000].map((at): Act => ['focus', at, B]),
+      ],
+    }),
+  },
+  //     A  journal ✓ ─ prepares ░░░░░ (shared part away: three operations fail) ░░░░░ prepared: does not send
+  {
+    guard: 'processes: without the shared part nothing is sent',
+    within: 50,
+    plan: world({
+      tabs: 1,
+      prepareMs: 4_000,
+      acts: [
+        ['force', 10_000, A],
+        ['store-down', { phase: 'sending', nth: 1, after: 20 }, A, 20_000],
+        ...[30, 40, 50].map((after): Act => [
+          'sign-in-if-signed-out',
+          { phase: 'sending', nth: 1, after },
+          A,
+        ]),
+      ],
+    }),
+  },
+  //     A  400, three times: lost, unanswered ─╮
+  //     B                                       ╰▶ hears of it ─ three failures: no store ░░░ 20 s later: tries once more, by a journal in memory
+  {
+    guard: 'processes: without the shared part nothing is journaled in memory either',
+    within: 500,
+    plan: world({
+      tabs: 3,
+      wordless: true,
+      lengthMs: 120_000,
+      store: [0.5, 'refused'],
+      acts: [
+        ['server-down', 9_000, A, 110_000],
+        ...Array.from({ length: 30 }, (_, n): Act => ['force', 10_000 + n * 3_500, n % 3]),
       ],
     }),
   },
