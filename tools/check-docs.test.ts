@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { blockFaults, blocksOf, linkFaults } from './check-docs.js';
+import { benchFaults, withBenchTables } from './bench-tables.js';
 import { figureFaults, warFaults, type ReadLedger } from './check-figures.js';
 
 test('refuses a block that does not compile', () => {
@@ -95,4 +96,34 @@ test('compares the war with the run that drew its picture', () => {
   expect(warFaults('planted.md', `${row}\n\`npm run war -- --tabs 10\``, war)).toEqual([
     expect.stringContaining('npm run war -- --tabs 2'),
   ]);
+});
+
+const bench: ReadLedger = () => [
+  {
+    date: '2026-11-28T13:02:06.279Z',
+    minutes: 13.1,
+    commit: 'abc1234',
+    command: 'npm run bench -- --effort 0.4 --json run.json --baseline',
+    machine: { processors: 2, node: 'v20', chromium: '156' },
+    results: Array.from({ length: 8 }, (_, n) => ({
+      bench: `bench-${n}`,
+      tables: [{ title: 'Bytes', head: ['way', 'gzip'], rows: [['ours', '1,000']] }],
+      targets: [{ says: 'small', figure: '1.00, 1.00', met: n < 7 }],
+    })),
+  },
+];
+
+test('writes the tables of the benchmarks, and refuses a stale one', () => {
+  const empty = ['run', 'targets', 'bench-3']
+    .map((name) => `<!-- from bench ${name} -->\n<!-- end -->\n`)
+    .join('');
+  const page = withBenchTables(empty, bench);
+  expect(page).toContain('`npm run bench -- --effort 0.4` at commit abc1234, 2026-11-28: 13.1 minutes');
+  expect(page).toContain('| [bench-7](#bench-7) | small  |   1.00 | **missed** |');
+  expect(page).toContain('_Bytes_\n\n| way  |  gzip |\n| ---- | ----: |\n| ours | 1,000 |\n');
+  expect(benchFaults('planted.md', page, bench)).toEqual([]);
+  expect(benchFaults('planted.md', page.replace('1,000', '1,001'), bench)).toEqual([
+    expect.stringContaining('planted.md: the part "bench-3" is stale'),
+  ]);
+  expect(() => withBenchTables('<!-- from bench nowhere -->\n<!-- end -->', bench)).toThrow('nowhere');
 });

@@ -1,7 +1,7 @@
 /**
  * `npm run server-cost`: the cost that `one-refresh/server` adds to a refresh, beside the bare endpoint (the demo's oidc-provider), in one run.
  *
- *     npm run server-cost -- [--refreshes 200] [--seconds 5] [--rows 1000000] [--json FILE]
+ *     npm run server-cost -- [--refreshes 200] [--seconds 5] [--rows 1000000] [--json FILE] [--ledger docs/ledgers/server-cost.jsonl]
  *
  * Latency: one refresh after another, the ways by turns, so that a busy machine is busy for all. Throughput: 50 logins at once, each way for
  * so many seconds, twice. Then the store's own calls per refresh (claim, settle), while the table of logins grows.
@@ -10,8 +10,8 @@ import Database from 'libsql';
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { randomUUID } from 'node:crypto';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import {
@@ -23,7 +23,7 @@ import {
 } from 'one-refresh/server';
 import { startDemoServer } from '../demo/server/server.js';
 import { startPostgres, startRedis, type DatabaseServer } from '../test/support/database-servers.js';
-import { writeJson } from './output.js';
+import { commit, writeJson } from './output.js';
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +31,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rows: { type: 'string', default: '1000000' },
     json: { type: 'string' },
+    ledger: { type: 'string' },
   },
 });
 const CONNECTIONS = 50;
@@ -227,6 +228,19 @@ try {
     console.log(`${name}, claim and settle by logins in the table: ${shown.join(', ')}`);
   }
   writeJson(values.json, { medians, perSecond, costs });
+  if (values.ledger !== undefined) {
+    const asked = process.argv
+      .slice(2)
+      .join(' ')
+      .replace(/ ?--ledger \S+/, '');
+    const run = {
+      date: new Date().toISOString().slice(0, 10),
+      commit: commit(),
+      command: `npm run server-cost -- ${asked}`,
+      machine: `${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}`,
+    };
+    appendFileSync(values.ledger, `${JSON.stringify({ ...run, medians, perSecond, costs })}\n`);
+  }
 } finally {
   for (const store of stores.values()) await store.close();
   for (const end of endings) await end();

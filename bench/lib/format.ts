@@ -1,3 +1,4 @@
+import { markdownTable } from '../../tools/bench-tables.js';
 import type { Result, Table } from './bench.js';
 import type { Spread } from './stats.js';
 
@@ -16,15 +17,7 @@ export const spreadFigure = ({ median, p25, p75, n }: Spread): string =>
 
 export const times = (ratio: number): string => (Number.isFinite(ratio) ? `${figure(ratio)}×` : '–');
 
-export function markdown({ title, head, rows }: Table): string {
-  const widths = head.map((cell, i) =>
-    Math.max(3, ...[cell, ...rows.map((row) => row[i] ?? '')].map((text) => text.length)),
-  );
-  const line = (cells: string[]): string =>
-    `| ${widths.map((width, i) => (i === 0 ? (cells[i] ?? '').padEnd(width) : (cells[i] ?? '').padStart(width))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
-  return [`**${title}**`, '', line(head), rule, ...rows.map(line)].join('\n');
-}
+export const markdown = (table: Table): string => `**${table.title}**\n\n${markdownTable(table)}`;
 
 export function report({ bench, tables, targets }: Result): string {
   const verdicts = targets.map(
