@@ -105,9 +105,12 @@ function readmeFaults(report: Record<string, Bundle>, together: Record<string, B
   const line = readme.split('\n').find((text) => text.startsWith('- **Bytes**: '));
   const said = line?.match(/[\d.]+ kB/g)?.join(', ');
   const wanted = Object.values(together).map(rounded).join(', ');
-  return said === wanted
-    ? faults
-    : [...faults, `README.md says "Bytes: ${said}"; ${Object.keys(together).join(' and ')} are ${wanted}`];
+  if (said !== wanted)
+    faults.push(`README.md says "Bytes: ${said}"; ${Object.keys(together).join(' and ')} are ${wanted}`);
+  const [usual = ''] = wanted.split(', ');
+  if (!readFileSync('docs/index.md', 'utf8').includes(`[${usual} gzip for the usual set]`))
+    faults.push(`docs/index.md has another size than ${usual} for the usual set`);
+  return faults;
 }
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
