@@ -7,6 +7,15 @@ import { entries, internals } from './tools/entries.js';
 
 // These start a Redis and a PostgreSQL of their own, which not every contributor has: `npm test` leaves them to `npm run verify`.
 const withDatabases = ['test/node/**/*.test.ts', 'test/server/database-*.test.ts'];
+// These wait for real time, start many processes, or compile what `npm test` compiles in a stage of its own: `npm run verify` runs them as well.
+const long = [
+  'src/oauth/answers-on-the-wire.test.ts',
+  'examples/node/command-line-tool.test.ts',
+  'tools/{api,check-core,check-docs}.test.ts',
+];
+
+// To start a thread for each file takes less than two thirds of the processor time of a process.
+const pool = 'threads';
 
 const alias = (modules: { name: string; source: string }[]): { find: RegExp; replacement: string }[] =>
   modules.map(({ name, source }) => ({
@@ -38,8 +47,9 @@ export default defineConfig(({ mode }) => ({
         test: {
           name: 'unit',
           include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
-          exclude: ['**/node_modules/**', 'test/production/**', ...withDatabases],
+          exclude: ['**/node_modules/**', 'test/production/**', ...withDatabases, ...long],
           testTimeout: 60_000,
+          pool,
         },
       },
       {
@@ -49,6 +59,7 @@ export default defineConfig(({ mode }) => ({
         test: { name: 'production', include: ['test/production/*.test.ts'] },
       },
       { extends: true, test: { name: 'databases', include: withDatabases, testTimeout: 60_000 } },
+      { extends: true, test: { name: 'long', include: long, testTimeout: 60_000 } },
       {
         // The simulator's reach, where that is measured: half a minute of schedules.
         extends: true,
@@ -72,6 +83,7 @@ export default defineConfig(({ mode }) => ({
         test: {
           name: 'react-18',
           env: { REACT_MAJOR: '18' },
+          pool,
           include: ['src/react/**/*.test.{ts,tsx}', 'examples/*.test.tsx'],
           server: { deps: { inline: ['@testing-library/react'] } },
         },
