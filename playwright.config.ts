@@ -32,7 +32,7 @@ const firefoxPrefs = {
 
 // `npm run e2e -- --set …`: see tools/e2e.ts.
 const set = process.env['E2E_SET'];
-if (set !== undefined && !['core', 'core-without-smoke', 'smoke'].includes(set))
+if (set !== undefined && !['smoke', 'core', 'verify', 'verify-without-smoke'].includes(set))
   throw new Error(`there is no set of tests named ${set}`);
 
 const chromium = findBrowser('chromium');
@@ -60,7 +60,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       name: 'firefox',
       workers: 1,
-      ...(set === undefined ? {} : { grep: /@core/ }),
+      ...inOtherEngines(set),
       grepInvert: /@chromium/,
       use: {
         browserName: 'firefox',
@@ -75,7 +75,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       name: 'webkit',
       workers: 1,
-      ...(set === undefined ? {} : { grep: /@core/ }),
+      ...inOtherEngines(set),
       grepInvert:
         webkit === undefined || webkit.own
           ? /@chromium|@firefox|@settings/
@@ -88,7 +88,7 @@ export default defineConfig<object, { webDriver: string | undefined }>({
     {
       // The most tests, so last: when the other engines are through, both places are its own.
       name: 'chromium',
-      ...(set === 'smoke' ? { grep: /@core/ } : {}),
+      ...(set === 'smoke' || set === 'core' ? { grep: new RegExp(`@${set}`) } : {}),
       grepInvert: notInChromium(set),
       use: {
         browserName: 'chromium',
@@ -101,7 +101,12 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   ],
 });
 
+function inOtherEngines(set: string | undefined): { grep?: RegExp } {
+  if (set === undefined) return {};
+  return { grep: set === 'core' ? /@core/ : /@core|@engines/ };
+}
+
 function notInChromium(set: string | undefined): RegExp {
   if (set === undefined) return /@firefox/;
-  return set === 'core-without-smoke' ? /@firefox|@slow|@core/ : /@firefox|@slow/;
+  return set === 'verify-without-smoke' ? /@firefox|@slow|@smoke/ : /@firefox|@slow/;
 }

@@ -40,11 +40,13 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
     ['forgiving', PATIENT_MS],
   ] as const) {
     // No other engine's driver tells which process is a tab's.
-    const tag = death === 'closed' ? '@core' : '@chromium';
+    const tag = death === 'closed' ? [] : '@chromium';
+    const core = death === 'closed' ? '@core' : [];
     matrix.describe(`the leader is ${death}, ${kind} server`, { tag }, () => {
       matrix.use({ serverOptions: { forgiveReplayForMs } });
 
-      matrix('idle: the next need is served with one request', async ({ world }) => {
+      const engines = death === 'closed' ? '@engines' : [];
+      matrix('idle: the next need is served with one request', { tag: engines }, async ({ world }) => {
         const { server, tabs, die } = world;
         const leader = await expectOneLeader(tabs);
         await die(leader, death);
@@ -55,7 +57,8 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
         expect(server.log.refreshes().map((entry) => entry.sent)).toEqual([{ status: 200 }]);
       });
 
-      matrix('its request never reached the server: the next one does', async ({ world }) => {
+      const smoke = death === 'closed' && kind === 'strict' ? ['@core', '@smoke'] : core;
+      matrix('its request never reached the server: the next one does', { tag: smoke }, async ({ world }) => {
         const survivors = await dieOnTheWire(world, 'before', death);
         const answers = await getTogether(world.server, survivors);
         expect(answers).toEqual(survivors.map(() => expect.objectContaining({ subject: 'alice' })));
@@ -66,7 +69,7 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
       });
 
       if (kind === 'forgiving') {
-        matrix('the server had rotated: its answer is asked for again', async ({ world }) => {
+        matrix('the server had rotated: its answer is asked for again', { tag: core }, async ({ world }) => {
           const survivors = await dieOnTheWire(world, 'after', death);
           const answers = await getTogether(world.server, survivors);
           expect(answers).toEqual(survivors.map(() => expect.objectContaining({ subject: 'alice' })));
@@ -80,6 +83,7 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
       } else {
         matrix(
           'the server had rotated: the session is lost, said once, with the reason',
+          { tag: core },
           async ({ world }) => {
             const survivors = await dieOnTheWire(world, 'after', death);
             const answers = await getTogether(world.server, survivors);

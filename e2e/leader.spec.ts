@@ -61,7 +61,7 @@ test('at rest exactly one tab leads, and only leaders send', async ({ server, ne
 
 test(
   'tabs that race for a refresh: one wins, the others follow',
-  { tag: '@core' },
+  { tag: '@engines' },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(5, { proactive: 'never' });
     await signIn(tabs);
@@ -79,7 +79,7 @@ test(
 
 test.extend({ partition: lastWords })(
   'the leader closes: another leads at once, without a token request',
-  { tag: ['@core', '@last-words'] },
+  { tag: ['@core', '@smoke', '@last-words'] },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(4, { proactive: 'never', leaderTimeoutMs: PATIENT_MS });
     await signIn(tabs);
@@ -99,18 +99,22 @@ test.extend({ partition: lastWords })(
   },
 );
 
-test('the leader goes elsewhere, and comes back: the same', { tag: '@core' }, async ({ server, newTabs }) => {
-  const tabs = await newTabs(3, { proactive: 'never', leaderTimeoutMs: PATIENT_MS });
-  await signIn(tabs);
-  const leader = await expectOneLeader(tabs);
-  const others = tabs.filter((tab) => tab !== leader);
-  await leader.leave();
-  const next = await expectOneLeader(others);
-  await leader.comeBack();
-  await expectInEveryTab([leader], { status: 'signed-in', role: 'follower' });
-  expect(await expectOneLeader(tabs)).toBe(next);
-  expectPeace(server, 0);
-});
+test(
+  'the leader goes elsewhere, and comes back: the same',
+  { tag: '@engines' },
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(3, { proactive: 'never', leaderTimeoutMs: PATIENT_MS });
+    await signIn(tabs);
+    const leader = await expectOneLeader(tabs);
+    const others = tabs.filter((tab) => tab !== leader);
+    await leader.leave();
+    const next = await expectOneLeader(others);
+    await leader.comeBack();
+    await expectInEveryTab([leader], { status: 'signed-in', role: 'follower' });
+    expect(await expectOneLeader(tabs)).toBe(next);
+    expectPeace(server, 0);
+  },
+);
 
 test('the leader closes its coordinator only: the same', async ({ server, newTabs }) => {
   const tabs = await newTabs(3, { proactive: 'never', leaderTimeoutMs: PATIENT_MS });

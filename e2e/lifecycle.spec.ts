@@ -30,7 +30,7 @@ test.describe('the back/forward cache', () => {
 
   test(
     'keeps the page, and its token is there right after the return',
-    { tag: '@core' },
+    { tag: ['@core', '@smoke'] },
     async ({ server, newTabs }) => {
       const tabs = await newTabs(2);
       const [tab] = tabs as [Tab];
@@ -49,7 +49,7 @@ test.describe('the back/forward cache', () => {
     },
   );
 
-  test('keeps the page while another tab refreshes', { tag: '@core' }, async ({ server, newTabs }) => {
+  test('keeps the page while another tab refreshes', { tag: '@engines' }, async ({ server, newTabs }) => {
     const tabs = await newTabs(2);
     const [tab, other] = tabs as [Tab, Tab];
     await signIn(tabs);
@@ -256,7 +256,7 @@ test.describe('the refreshing tab hangs', () => {
 
   test(
     'a hidden tab with default limits has its token in time',
-    { tag: '@core' },
+    { tag: '@engines' },
     async ({ server, newTab }) => {
       const T = 5_000;
       const R = Math.min(T, 5_000);

@@ -114,38 +114,44 @@ const address = (tab: EngineTab) => tab.evaluate(() => location.pathname + locat
 for (const make of ['oidc-provider', 'node-oauth2-server'] as const) {
   // In the core set one server is enough.
   const core = make === 'oidc-provider' ? ['@core'] : [];
+  const smoke = make === 'oidc-provider' ? ['@smoke'] : [];
+  const engines = make === 'oidc-provider' ? ['@engines'] : [];
 
   test.describe(make, () => {
     test.use({ make });
 
-    test('signs in by redirect, in two tabs at once', { tag: core }, async ({ open, authority }) => {
-      const [first, second] = [await open(), await open()];
-      await start(first, { returnTo: '/login/?first#here' });
-      await start(second, { returnTo: '/login/?second' });
-      for (const tab of [first, second]) await signInPage(tab);
-      // Both are under way. oidc-provider wants one user after the other, since all tabs share its cookie.
-      await choose(second, 'alice');
-      expect(await finished(second)).toEqual({ done: { returnTo: '/login/?second' } });
-      await choose(first, 'alice');
-      expect(await finished(first)).toEqual({ done: { returnTo: '/login/?first#here' } });
-      for (const tab of [first, second]) {
-        await expect.poll(() => session(tab)).toMatchObject(authority.signedIn);
-        expect(await address(tab)).toBe('/callback');
-        expect(
-          await ask(tab, () => Object.keys(localStorage).filter((key) => key.includes('login:'))),
-        ).toEqual([]);
-      }
-      await expect
-        .poll(async () => (await session(first))?.sessionId)
-        .toBe((await session(second))?.sessionId);
-      expect(authority.exchanges()).toEqual([{ status: 200 }, { status: 200 }]);
-      if (make === 'oidc-provider') expect(await first.evaluate(() => window.page.callApi())).toBe(200);
-    });
+    test(
+      'signs in by redirect, in two tabs at once',
+      { tag: [...core, ...smoke] },
+      async ({ open, authority }) => {
+        const [first, second] = [await open(), await open()];
+        await start(first, { returnTo: '/login/?first#here' });
+        await start(second, { returnTo: '/login/?second' });
+        for (const tab of [first, second]) await signInPage(tab);
+        // Both are under way. oidc-provider wants one user after the other, since all tabs share its cookie.
+        await choose(second, 'alice');
+        expect(await finished(second)).toEqual({ done: { returnTo: '/login/?second' } });
+        await choose(first, 'alice');
+        expect(await finished(first)).toEqual({ done: { returnTo: '/login/?first#here' } });
+        for (const tab of [first, second]) {
+          await expect.poll(() => session(tab)).toMatchObject(authority.signedIn);
+          expect(await address(tab)).toBe('/callback');
+          expect(
+            await ask(tab, () => Object.keys(localStorage).filter((key) => key.includes('login:'))),
+          ).toEqual([]);
+        }
+        await expect
+          .poll(async () => (await session(first))?.sessionId)
+          .toBe((await session(second))?.sessionId);
+        expect(authority.exchanges()).toEqual([{ status: 200 }, { status: 200 }]);
+        if (make === 'oidc-provider') expect(await first.evaluate(() => window.page.callApi())).toBe(200);
+      },
+    );
 
     // WebKitGTK's driver opens no window for a script, and answers nothing more once a click has opened one.
     test(
       'signs in by popup, in two tabs at once',
-      { tag: [...core, '@page'] },
+      { tag: [...engines, '@page'] },
       async ({ open, authority }) => {
         const [first, second] = [await open(), await open()];
         const page = (tab: EngineTab) => tab.page!;
@@ -244,7 +250,7 @@ for (const make of ['oidc-provider', 'node-oauth2-server'] as const) {
 
 test(
   'after the logout at the provider the next sign-in asks again',
-  { tag: '@core' },
+  { tag: '@engines' },
   async ({ server, open }) => {
     const [tab, other] = [await open(), await open()];
     await start(tab);

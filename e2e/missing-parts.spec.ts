@@ -34,7 +34,8 @@ for (const [what, options] of [
   test.describe(what, () => {
     test.use({ tabOptions: { proactive: 'never', ...options } });
 
-    test('the journal alone keeps it to one request', { tag: '@core' }, async ({ server, newTabs }) => {
+    const tag = what === 'no Web Locks' ? ['@core', '@smoke'] : '@engines';
+    test('the journal alone keeps it to one request', { tag }, async ({ server, newTabs }) => {
       const tabs = await newTabs(5);
       await signIn(tabs);
       await expectInEveryTab(tabs, { storage: 'indexeddb' });
@@ -162,22 +163,27 @@ for (const [what, change] of [
       tag: change === 'indexedDbBlocked' ? '@core' : isSlow ? '@slow' : [],
     };
 
-    test('memory and the channel do: one request for all tabs', core, async ({ server, newTab, newTabs }) => {
-      const tabs = await newTabs(3);
-      await signIn(tabs);
-      await expectInEveryTab(tabs, { storage: 'memory' });
-      await expectOneRequestPerRace(server, tabs, 3);
+    const smoke = { tag: change === 'indexedDbBlocked' ? ['@core', '@smoke'] : core.tag };
+    test(
+      'memory and the channel do: one request for all tabs',
+      smoke,
+      async ({ server, newTab, newTabs }) => {
+        const tabs = await newTabs(3);
+        await signIn(tabs);
+        await expectInEveryTab(tabs, { storage: 'memory' });
+        await expectOneRequestPerRace(server, tabs, 3);
 
-      const late = await newTab();
-      // Told by the others, not at once: a store that can be read and takes nothing says that nobody is signed in.
-      await expectInEveryTab([late], { status: 'signed-in' });
-      expect(await get(late), 'a tab that comes later is told').toMatchObject({ subject: 'alice' });
-      await expectInEveryTab([late], { version: 4 });
-      expectPeace(server, 3);
+        const late = await newTab();
+        // Told by the others, not at once: a store that can be read and takes nothing says that nobody is signed in.
+        await expectInEveryTab([late], { status: 'signed-in' });
+        expect(await get(late), 'a tab that comes later is told').toMatchObject({ subject: 'alice' });
+        await expectInEveryTab([late], { version: 4 });
+        expectPeace(server, 3);
 
-      await tabs[0]?.evaluate(() => window.lab.coordinator.signOut());
-      await expectInEveryTab([...tabs, late], { status: 'signed-out' });
-    });
+        await tabs[0]?.evaluate(() => window.lab.coordinator.signOut());
+        await expectInEveryTab([...tabs, late], { status: 'signed-out' });
+      },
+    );
 
     test('a tab that has a store refreshes for one that has none', async ({ server, newTab }) => {
       const tabs = [await newTab({ before: '' }), await newTab()] as const;

@@ -28,28 +28,32 @@ async function watch(tab: Tab, count = 1): Promise<void> {
   }, count);
 }
 
-test('each tab’s monitor counts the refreshes of all tabs, each once @core', async ({ server, newTabs }) => {
-  const tabs = await newTabs(4);
-  await Promise.all(tabs.map((tab, n) => watch(tab, n === 0 ? 2 : 1)));
-  await signIn(tabs);
-  await getInTurn(tabs);
-  await getTogether(server, tabs);
-  await expectInEveryTab(tabs, { refreshStatus: 'idle' });
+test(
+  'each tab’s monitor counts the refreshes of all tabs, each once',
+  { tag: ['@core', '@smoke'] },
+  async ({ server, newTabs }) => {
+    const tabs = await newTabs(4);
+    await Promise.all(tabs.map((tab, n) => watch(tab, n === 0 ? 2 : 1)));
+    await signIn(tabs);
+    await getInTurn(tabs);
+    await getTogether(server, tabs);
+    await expectInEveryTab(tabs, { refreshStatus: 'idle' });
 
-  const attempts = server.log.refreshes().length;
-  expect(attempts).toBe(5);
-  const all = { attempts, successes: attempts, conflicts: 0, conflictRate: 0, sessionsLost: 0 };
-  for (const tab of tabs) await expect.poll(() => metricsOf(tab)).toMatchObject(all);
-  expect(await metricsOf(tabs[0]!, 1), 'a second monitor in a tab').toMatchObject(all);
+    const attempts = server.log.refreshes().length;
+    expect(attempts).toBe(5);
+    const all = { attempts, successes: attempts, conflicts: 0, conflictRate: 0, sessionsLost: 0 };
+    for (const tab of tabs) await expect.poll(() => metricsOf(tab)).toMatchObject(all);
+    expect(await metricsOf(tabs[0]!, 1), 'a second monitor in a tab').toMatchObject(all);
 
-  const { latency, failovers } = await metricsOf(tabs[0]!);
-  expect(latency.p50).toBeGreaterThan(0);
-  expect(latency.p95).toBeGreaterThanOrEqual(latency.p50!);
-  expect(latency.p99).toBeGreaterThanOrEqual(latency.p95!);
-  // The tab that refreshes leads, and they took turns.
-  expect(failovers).toBeGreaterThanOrEqual(3);
-  for (const tab of tabs) expect((await metricsOf(tab)).failovers).toBe(failovers);
-});
+    const { latency, failovers } = await metricsOf(tabs[0]!);
+    expect(latency.p50).toBeGreaterThan(0);
+    expect(latency.p95).toBeGreaterThanOrEqual(latency.p50!);
+    expect(latency.p99).toBeGreaterThanOrEqual(latency.p95!);
+    // The tab that refreshes leads, and they took turns.
+    expect(failovers).toBeGreaterThanOrEqual(3);
+    for (const tab of tabs) expect((await metricsOf(tab)).failovers).toBe(failovers);
+  },
+);
 
 test('a doubt, its recovery and a lost session are told in every tab, and one log keeps them without a token', async ({
   server,

@@ -3,7 +3,7 @@ import { expect, test, type Tab } from './fixtures.js';
 
 test(
   'a new tab gets its first token without any token request',
-  { tag: '@core' },
+  { tag: ['@core', '@smoke'] },
   async ({ server, newTab }) => {
     const first = await newTab();
     await signIn([first]);

@@ -13,7 +13,7 @@ async function told(tabs: readonly Tab[], type: string) {
 
 test(
   'is announced in one tab, and the server is not asked after it',
-  { tag: '@core' },
+  { tag: ['@core', '@smoke'] },
   async ({ server, newTabs, newTab }) => {
     const tabs = await newTabs(3);
     const endsAt = await tabs[0]!.evaluate(async (lifeMs) => {

@@ -17,7 +17,7 @@ function atRest(tab: Tab) {
 
 test(
   'reaches every tab and survives reloads, encrypted, until the last tab closes',
-  { tag: '@core' },
+  { tag: ['@core', '@smoke'] },
   async ({ server, newTabs, newTab }) => {
     const tabs = await newTabs(2);
     await signIn(tabs);

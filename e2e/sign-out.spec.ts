@@ -13,7 +13,7 @@ async function expectRevoked(server: LabServer, refreshToken: string | undefined
 
 test(
   'signing out in one tab stops all others and revokes the session',
-  { tag: '@core' },
+  { tag: ['@core', '@smoke'] },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(5);
     await signIn(tabs);

@@ -12,7 +12,8 @@ for (const [tokens, options] of [
   test.describe(tokens, () => {
     test.use({ tabOptions: { proactive: 'never', ...options } });
 
-    test('a database without its store works at once', { tag: '@core' }, async ({ server, newTab }) => {
+    const tag = tokens === 'Bearer tokens' ? '@core' : '@engines';
+    test('a database without its store works at once', { tag }, async ({ server, newTab }) => {
       const first = await newTab(before('databaseTaken'));
       await signIn([first]);
       await expectInEveryTab([first], { storage: 'indexeddb', version: 1 });

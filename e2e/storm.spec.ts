@@ -11,7 +11,7 @@ for (const { tabs: count, expiries } of [
   { tabs: 5, expiries: 3 },
   { tabs: 10, expiries: 20 },
 ]) {
-  const tag = count === 5 ? '@core' : [];
+  const tag = count === 5 ? ['@core', '@smoke'] : [];
   test(
     `${count} tabs ask twice each at ${expiries} expiries: one request per expiry`,
     { tag },

@@ -14,7 +14,7 @@ async function expectNoWayBack(tabs: readonly Tab[]): Promise<void> {
   }
 }
 
-test('signing in as another user switches every tab', { tag: '@core' }, async ({ newTabs }) => {
+test('signing in as another user switches every tab', { tag: ['@core', '@smoke'] }, async ({ newTabs }) => {
   const tabs = await newTabs(5, { proactive: 'never' });
   await signIn(tabs, 'alice');
   await get(tabs[1] as Tab, { forceRefresh: true });

@@ -45,11 +45,12 @@ async function expectUnsupported(tab: Tab): Promise<void> {
 }
 
 for (const build of ['older-protocol/', 'newer-protocol/'] as const) {
+  const tag = build === 'older-protocol/' ? '@core' : '@engines';
   test.describe(build.replace('-', ' ').replace('/', ''), () => {
     for (const first of ['the present version', 'the other version'] as const) {
       test(
         `${first} signs in: both use the session, and race for one request`,
-        { tag: '@core' },
+        { tag },
         async ({ server, newTab }) => {
           const tabs = [await newTab({ proactive: 'never' }), await newTab({ proactive: 'never', build })];
           if (first === 'the other version') tabs.reverse();

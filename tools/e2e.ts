@@ -1,8 +1,10 @@
 /**
  * `npm run e2e -- …`: makes sure that the browsers are there, then hands every argument on to Playwright. One is its own: `--set NAME`
  * (`--core` is short for `--set core`).
- * `core`, for `npm run verify`: nearly everything in Chromium, and the tests marked @core in the other engines.
- * `smoke`, for `npm test`: the tests marked @core in Chromium. `core-without-smoke`: the difference.
+ * `smoke`, for `npm test`: each kind of promise once, in Chromium: the tests marked @smoke.
+ * `core`: the tests marked @core, in all three engines; some minutes.
+ * `verify`, for `npm run verify`: nearly everything in Chromium, and the tests marked @core or @engines in the other engines.
+ * `verify-without-smoke`: the difference.
  */
 import { spawnSync } from 'node:child_process';
 import { browserNames, ensureBrowser } from './browsers.js';

@@ -42,7 +42,7 @@ const stages: Record<string, Stage> = {
   'unit tests': {
     test: `${UNIT} --project unit --project production --project react-18`,
     verify: UNIT,
-    rest: `${UNIT} --project databases`,
+    rest: `${UNIT} --project databases --project long`,
   },
   stores: later('npm run --silent stores -- --rounds 14'),
   simulation: {
@@ -60,8 +60,8 @@ const stages: Record<string, Stage> = {
   'as users get it': later('npm run --silent check:consumers'),
   'end-to-end tests': {
     test: `${E2E} --set smoke`,
-    verify: `${E2E} --set core`,
-    rest: `${E2E} --set core-without-smoke`,
+    verify: `${E2E} --set verify`,
+    rest: `${E2E} --set verify-without-smoke`,
   },
   'real servers': later('npm run --silent interop -- --source npm'),
   'documentation site': later('npm run --silent site'),
