@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { blockFaults, blocksOf, linkFaults } from './check-docs.js';
-import { benchFaults, withBenchTables } from './bench-tables.js';
-import { figureFaults, warFaults, type ReadLedger } from './check-figures.js';
+import { figureFaults, lockFaults, warFaults, type ReadLedger } from './check-figures.js';
+import { tableFaults, withLedgerTables } from './ledger-tables.js';
 
 test('refuses a block that does not compile', () => {
   const code =
@@ -56,6 +56,7 @@ test.each([
   ['500<!-- =e2e[engine=A].passed -->'],
   ['1,700<!-- =sum e2e.passed -->'],
   ['12.3%<!-- =e2e[engine=A].rate -->'],
+  ['12.3 %<!-- =e2e[engine=A].rate -->'],
 ])('takes %s', (text) => {
   expect(figureFaults('planted.md', text, ledger)).toEqual([]);
 });
@@ -64,6 +65,7 @@ test.each([
   ['1,201<!-- =e2e.passed -->', 'is stale: e2e.passed is 1200'],
   ['1,200<!-- =e2e[engine=A].passed -->', 'is stale: e2e.passed is 500'],
   ['12.4%<!-- =e2e[engine=A].rate -->', 'is stale'],
+  ['12.4 %<!-- =e2e[engine=A].rate -->', 'is stale'],
   ['7<!-- =e2e.nowhere -->', 'which the ledger does not have'],
 ])('refuses %s', (text, reason) => {
   expect(figureFaults('planted.md', text, ledger)).toEqual([expect.stringContaining(reason)]);
@@ -105,25 +107,45 @@ const bench: ReadLedger = () => [
     commit: 'abc1234',
     command: 'npm run bench -- --effort 0.4 --json run.json --baseline',
     machine: { processors: 2, node: 'v20', chromium: '156' },
-    results: Array.from({ length: 8 }, (_, n) => ({
-      bench: `bench-${n}`,
-      tables: [{ title: 'Bytes', head: ['way', 'gzip'], rows: [['ours', '1,000']] }],
-      targets: [{ says: 'small', figure: '1.00, 1.00', met: n < 7 }],
-    })),
+    results: ['size', 'cached', 'first-token', 'converge', 'idle', 'storm', 'failover', 'scale'].map(
+      (name) => ({
+        bench: name,
+        tables: [{ title: 'Bytes', head: ['way', 'gzip'], rows: [['ours', '1,000']] }],
+        targets: [{ says: 'small', figure: '1.00, 1.00', met: name !== 'scale' }],
+      }),
+    ),
+  },
+  {
+    date: '2026-11-29',
+    command: 'npm run bench -- size --only one-refresh',
+    results: [{ bench: 'size', tables: [], targets: [] }],
   },
 ];
 
-test('writes the tables of the benchmarks, and refuses a stale one', () => {
-  const empty = ['run', 'targets', 'bench-3']
+test('writes tables from the ledgers, and refuses a stale one', () => {
+  const empty = ['runs', 'targets', 'size']
     .map((name) => `<!-- from bench ${name} -->\n<!-- end -->\n`)
     .join('');
-  const page = withBenchTables(empty, bench);
-  expect(page).toContain('`npm run bench -- --effort 0.4` at commit abc1234, 2026-11-28: 13.1 minutes');
-  expect(page).toContain('| [bench-7](#bench-7) | small  |   1.00 | **missed** |');
+  const page = withLedgerTables(empty, bench);
+  expect(page).toContain(
+    'failover, scale: `npm run bench -- --effort 0.4` at commit abc1234, 2026-11-28: 13.1 m',
+  );
+  expect(page).toMatch(/\| \[scale\]\(#scale\) +\| small {2}\| {3}1\.00 \| \*\*missed\*\* \|/);
   expect(page).toContain('_Bytes_\n\n| way  |  gzip |\n| ---- | ----: |\n| ours | 1,000 |\n');
-  expect(benchFaults('planted.md', page, bench)).toEqual([]);
-  expect(benchFaults('planted.md', page.replace('1,000', '1,001'), bench)).toEqual([
-    expect.stringContaining('planted.md: the part "bench-3" is stale'),
+  expect(tableFaults('planted.md', page, bench)).toEqual([]);
+  expect(tableFaults('planted.md', page.replace('1,000', '1,001'), bench)).toEqual([
+    expect.stringContaining('planted.md: the part "bench size" is stale'),
   ]);
-  expect(() => withBenchTables('<!-- from bench nowhere -->\n<!-- end -->', bench)).toThrow('nowhere');
+  expect(() => withLedgerTables('<!-- from bench nowhere -->\n<!-- end -->', bench)).toThrow('nowhere');
+});
+
+test('compares the decision tree with the newest size of the lock', () => {
+  const sizes: ReadLedger = () => [
+    { results: [{ bench: 'size', data: { bytes: { 'lock-indexed-db': { gzip: 638 } } } }] },
+    { results: [{ bench: 'idle', data: {} }] },
+  ];
+  expect(lockFaults('README.md', 'lock["50 lines, 638 bytes"]', sizes)).toEqual([]);
+  expect(lockFaults('README.md', 'lock["50 lines, 637 bytes"]', sizes)).toEqual([
+    'README.md: a lock over IndexedDB takes 638 bytes',
+  ]);
 });

@@ -4,15 +4,15 @@
  * - Every `ts` and `tsx` block is compiled, strictly, as a module of its own beside tools/docs-context/ (the app's code that a block takes as
  *   given). Blocks marked `signature` are the reference's declarations, checked by `npm run api`.
  * - Links between the pages are followed: to files, to headings in them, and to tests by their titles.
- * - Figures are compared with their ledgers: see check-figures.ts. `-- --write` writes the generated tables anew: see bench-tables.ts.
+ * - Figures are compared with their ledgers: see check-figures.ts. `-- --write` writes the generated tables anew: see ledger-tables.ts.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { benchFaults, withBenchTables } from './bench-tables.js';
-import { figureFaults, readLedger, warFaults } from './check-figures.js';
+import { figureFaults, lockFaults, readLedger, warFaults } from './check-figures.js';
 import { entries } from './entries.js';
+import { tableFaults, withLedgerTables } from './ledger-tables.js';
 
 /** Text by file, relative to the project's folder. */
 export type Pages = ReadonlyMap<string, string>;
@@ -25,7 +25,6 @@ interface Block {
 }
 
 const CONTEXT = 'tools/docs-context';
-const BENCHMARKS = 'docs/benchmarks.md';
 
 export function readPages(): Pages {
   const files = [
@@ -150,15 +149,20 @@ function headingsOf(text: string): string[] {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  if (process.argv.includes('--write'))
-    writeFileSync(BENCHMARKS, withBenchTables(readFileSync(BENCHMARKS, 'utf8'), readLedger));
+  if (process.argv.includes('--write')) {
+    for (const [file, text] of readPages()) {
+      const written = withLedgerTables(text, readLedger);
+      if (written !== text) writeFileSync(file, written);
+    }
+  }
   const pages = readPages();
   const blocks = blocksOf(pages);
   const faults = [
     ...blockFaults(blocks),
     ...[...pages].flatMap(([file, text]) => [...linkFaults(file, text), ...figureFaults(file, text)]),
     ...['README.md', 'docs/war.md'].flatMap((file) => warFaults(file, pages.get(file) ?? '')),
-    ...benchFaults(BENCHMARKS, pages.get(BENCHMARKS) ?? '', readLedger),
+    ...lockFaults('README.md', pages.get('README.md') ?? ''),
+    ...[...pages].flatMap(([file, text]) => tableFaults(file, text, readLedger)),
   ];
   for (const fault of faults) console.error(fault);
   console.log(`documentation: ${pages.size} pages, ${blocks.size} blocks compiled, ${faults.length} faults`);

@@ -6,7 +6,7 @@
  *     1,449<!-- =sum e2e[commit=b5a000e].passed -->                 the sum over all lines with them
  *
  * The figure counts to the digits that it shows; `%` means hundredths. The table of docs/war.md and the command that repeats it are compared
- * with the ledger's line that drew the picture.
+ * with the ledger's line that drew the picture. Whole tables: see ledger-tables.ts.
  */
 import { readFileSync } from 'node:fs';
 import { milliseconds, percent } from './war/table.js';
@@ -20,7 +20,7 @@ export const readLedger: ReadLedger = (name) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Line);
 
-const FIGURE = /(\S+)<!-- =(sum )?(\w+)(?:\[([^\]]+)\])?\.(\S+) -->/g;
+const FIGURE = /(\S+(?: %)?)<!-- =(sum )?(\w+)(?:\[([^\]]+)\])?\.(\S+) -->/g;
 
 /** The stale figures of a page. */
 export function figureFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
@@ -93,4 +93,16 @@ export function warFaults(file: string, text: string, ledger: ReadLedger = readL
     if (!cells && text.includes('| conflict rate |')) faults.push(`${file}: there is no row "${one.mode}"`);
   }
   return faults;
+}
+
+/** A diagram has no place for a comment: the bytes of the lock in the README's decision tree. */
+export function lockFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
+  const sizes = ledger('bench').flatMap((run) => run['results'] as { bench: string; data: object }[]);
+  const bytes = at(
+    sizes.findLast(({ bench }) => bench === 'size'),
+    ['data', 'bytes', 'lock-indexed-db', 'gzip'],
+  );
+  return text.includes(` lines, ${String(bytes)} bytes"`)
+    ? []
+    : [`${file}: a lock over IndexedDB takes ${String(bytes)} bytes`];
 }

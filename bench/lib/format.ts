@@ -1,4 +1,4 @@
-import { markdownTable } from '../../tools/bench-tables.js';
+import { markdownTable } from '../../tools/ledger-tables.js';
 import type { Result, Table } from './bench.js';
 import type { Spread } from './stats.js';
 
