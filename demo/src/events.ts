@@ -1,5 +1,5 @@
 // The events of this tab, in words. Kept outside React: events come whether or not anything is on the screen.
-import type { CoordinatorEvent, EventType, TokenCoordinator } from 'one-refresh';
+import type { CoordinatorEvent, EventType, LossReason, TokenCoordinator } from 'one-refresh';
 
 export interface Happening {
   id: number;
@@ -15,21 +15,35 @@ const KEPT = 60;
 
 type Sentence = (event: CoordinatorEvent, coordinator: TokenCoordinator) => Omit<Happening, 'id' | 'at'>;
 
+const losses: Record<LossReason, [text: string, why: string]> = {
+  refresh_rejected: [
+    'The server ended the session: sign in again',
+    'It refused the newest refresh token that any tab has.',
+  ],
+  response_lost: [
+    'The answer was lost: sign in again',
+    'The server had replaced the token, and no tab heard the new one.',
+  ],
+  interaction_required: [
+    'The server wants to see the user: sign in again',
+    'It asks for a password or a consent, which a refresh cannot give.',
+  ],
+  no_refresh_token: [
+    'The session is over: sign in again',
+    'There is no refresh token, or its time is up, so the server is not asked.',
+  ],
+  refresh_unanswered: [
+    'The server refused without a reason: sign in again',
+    'It did so three times in a row. The tokens stay, and a later success brings the session back.',
+  ],
+};
+
 const sentences: Record<EventType, Sentence> = {
   'session-started': (_event, { getSnapshot }) =>
     good(`${nameOf(getSnapshot().subject)} signed in`, 'Every tab of this page now shares one session.'),
   'signed-out': () =>
     plain('Signed out, in every tab', 'The tokens are gone, and the server was asked to revoke them.'),
-  'reauth-required': ({ reason }) =>
-    reason === 'response_lost'
-      ? bad(
-          'The answer was lost: sign in again',
-          'The server had replaced the token, and no tab heard the new one.',
-        )
-      : bad(
-          'The server ended the session: sign in again',
-          'It refused the newest refresh token that any tab has.',
-        ),
+  'reauth-required': ({ reason = 'refresh_rejected' }) => bad(...losses[reason as LossReason]),
   'session-ending': ({ endsAt = 0, at }) =>
     plain(
       `The session ends in ${Math.round((endsAt - at) / 1000)} s: time to sign in again`,

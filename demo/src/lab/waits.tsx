@@ -8,7 +8,7 @@ const HEIGHT = 190;
 /** Rounds. */
 const SHOWN = 60;
 /** By name of the way, in lab.css; told apart by their dashes as well. */
-const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3], [], [10, 4]];
+const DASHES = [[], [6, 4], [4, 2], [2, 3], [8, 3, 2, 3], [], [10, 4]];
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const onThemeChange = (listener: () => void) => {
