@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { access, link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Stored } from './shared.js';
 
 /** So many versions of a value stay, for processes that have just read one. */
 const KEPT = 32;
+/** A file that a writer has not linked after so long is a leftover: its process died, or stands still and will fail; milliseconds. */
+const LEFTOVER_MS = 60_000;
+/** The answers of file systems without hard links. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 /** A reader starts again when its version was removed meanwhile; so often, then something is wrong. */
 const MOST_READS = 20;
 
@@ -32,17 +36,10 @@ export interface Cell {
 export function cell(directory: string, durable: boolean): Cell {
   const fileOf = (version: number): string => path.join(directory, String(version));
 
-  async function versions(): Promise<number[]> {
-    const names = await readdir(directory);
-    return names
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .sort((a, b) => a - b);
-  }
-
   async function read(): Promise<Stored | undefined> {
     for (let tries = 0; tries < MOST_READS; tries++) {
-      const newest = (await unlessMissing(versions()))?.at(-1);
+      const names = await unlessMissing(readdir(directory));
+      const newest = names && versionsIn(names).at(-1);
       if (!newest) return undefined;
       const text = await unlessMissing(readFile(fileOf(newest), 'utf8'));
       if (text !== undefined) return { mark: String(newest), text };
@@ -77,7 +74,10 @@ export function cell(directory: string, durable: boolean): Cell {
     try {
       await file.writeFile(text);
       if (durable) await file.sync();
-      await link(temporary, fileOf(next));
+      await link(temporary, fileOf(next)).catch((error: NodeJS.ErrnoException) => {
+        if (!NO_LINKS.includes(error.code ?? '')) throw error;
+        throw new Error(`The folder is on a file system without hard links (${error.code})`);
+      });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
       throw error;
@@ -87,11 +87,32 @@ export function cell(directory: string, durable: boolean): Cell {
     }
     if (!(await exists(fileOf(base)))) throw new Error('This process stood still while it wrote');
     if (durable) await syncDirectory(directory);
-    for (const old of await versions()) if (old <= next - KEPT) await unlessMissing(unlink(fileOf(old)));
+    const names = await readdir(directory);
+    for (const old of versionsIn(names)) if (old <= next - KEPT) await unlessMissing(unlink(fileOf(old)));
+    await removeLeftovers(names);
     return String(next);
   }
 
+  /** A process that died while it wrote leaves a file with tokens in it. */
+  async function removeLeftovers(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (!name.startsWith('.')) continue;
+      const file = path.join(directory, name);
+      const info = await unlessMissing(stat(file));
+      // (Also one from the future: a clock was set back.)
+      if (info && Math.abs(Date.now() - info.mtimeMs) > LEFTOVER_MS) await unlessMissing(unlink(file));
+    }
+  }
+
   return { read, write };
+}
+
+/** In ascending order. */
+function versionsIn(names: readonly string[]): number[] {
+  return names
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b);
 }
 
 function temporaryName(): string {

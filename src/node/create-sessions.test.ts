@@ -142,7 +142,11 @@ test('records are sealed, keys may change, and none is read without', async () =
   }
   expect(await withKeys(['young', young], ['old', old]).getAccessToken()).toBe('access-1');
   expect(await failed(withKeys(['young', young]).getAccessToken())).toMatchObject({ code: 'ERR_STORAGE' });
-  expect(await failed(start().open('a').getAccessToken())).not.toBe('it worked');
+  // Nor is a sealed record of a process that was given no key taken for no session.
+  const blind = start().open('a');
+  expect(await failed(blind.getAccessToken())).toMatchObject({ code: 'ERR_STORAGE' });
+  expect(await failed(blind.setSession(server.pair()))).toMatchObject({ code: 'ERR_STORAGE' });
+  expect(await withKeys(['young', young], ['old', old]).getAccessToken()).toBe('access-1');
 });
 
 /** A shared part that can go away. */
@@ -310,6 +314,22 @@ test('an unsaved answer outlives the lease of its attempt', async () => {
   await new Promise((resolve) => setTimeout(resolve, 3 * refreshTimeoutMs + 500));
   part.away = false;
   const other = start({ refreshTimeoutMs }).open('a');
+  expect(await other.getAccessToken()).toBe('access-2');
+  expect(server.requests).toHaveLength(1);
+}, 20_000);
+
+test('a session with an unsaved answer does not rest', async () => {
+  const part = breakable();
+  const refresh: SessionsOptions['refresh'] = async (request) => {
+    part.away = true;
+    return server.refresh(request);
+  };
+  const session = start({ shared: part.shared, refresh, refreshTimeoutMs: 1_000, idleMs: 200 }).open('a');
+  await session.setSession(expired());
+  await failed(session.getAccessToken());
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  part.away = false;
+  const other = start({ refreshTimeoutMs: 1_000 }).open('a');
   expect(await other.getAccessToken()).toBe('access-2');
   expect(server.requests).toHaveLength(1);
 }, 20_000);

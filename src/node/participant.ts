@@ -1,4 +1,5 @@
 import { browserClock } from '../browser/clock.js';
+import { newer } from '../core/record.js';
 import type { State } from '../core/state.js';
 import type { CheckedOptions } from '../options.js';
 import type { TokenCoordinator } from '../types.js';
@@ -20,6 +21,8 @@ export interface Participant {
   readonly save: () => void;
   /** Nothing is under way that would be lost. */
   readonly isIdle: () => boolean;
+  /** It has something that the shared part lacks, as far as it knows: an answer that could not be written. */
+  readonly isAhead: () => boolean;
   readonly close: () => void;
 }
 
@@ -102,6 +105,7 @@ export function createParticipant(
     },
     save: made.save,
     isIdle: () => operations === 0 && !isBusy(state!),
+    isAhead: () => newer(state!.saved, state!.record) !== state!.saved,
     close: () => void coordinator.close(),
   };
 }

@@ -46,6 +46,7 @@ const DAY_MS = 86_400_000;
 interface Subscriber {
   on(type: string, listener: (...all: never[]) => void): unknown;
   connect?(): Promise<unknown>;
+  /** Of `ioredis`, and of `redis` before version 5. */
   disconnect?(): unknown;
   destroy?(): unknown;
   subscribe(channel: string, listener?: (message: string) => void): Promise<unknown>;
@@ -67,8 +68,14 @@ export function redisShared(
   const { prefix = 'one-refresh:', keepMs = 90 * DAY_MS } = options;
   const isIoRedis =
     typeof Object(client).call === 'function' && typeof Object(client).defineCommand === 'function';
-  if (!isIoRedis && typeof Object(client).sendCommand !== 'function') {
-    throw new TokenCoordinatorError('ERR_CONFIGURATION', '`redisShared` takes a client of ioredis or redis');
+  // (A cluster or a sentinel of `redis` sends commands, too, but has to be told to which node.)
+  const { sendCommand } = Object(client) as Partial<NodeRedisClient>;
+  const isNodeRedis = typeof sendCommand === 'function' && sendCommand.length <= 2;
+  if (!isIoRedis && !isNodeRedis) {
+    throw new TokenCoordinatorError(
+      'ERR_CONFIGURATION',
+      '`redisShared` takes a client of ioredis or redis; for a cluster or sentinels, one of ioredis',
+    );
   }
   const send = (command: string, ...args: string[]): Promise<unknown> =>
     isIoRedis
@@ -121,8 +128,10 @@ export function redisShared(
       return async () => {
         if (stopped) return;
         stopped = true;
-        if (isIoRedis) subscriber.disconnect?.();
-        else subscriber.destroy?.();
+        // (One that has never connected has nothing to end, and says so.)
+        const end = async (): Promise<unknown> =>
+          subscriber.destroy ? subscriber.destroy() : subscriber.disconnect?.();
+        await end().catch(() => {});
       };
     },
   };

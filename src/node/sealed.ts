@@ -22,12 +22,26 @@ export interface SealingOptions {
   readonly encryptWith?: EncryptWith | undefined;
 }
 
+/** How sealed text begins; no record that is stored as text does. */
+const FORMAT = '1';
+
 /**
- * The same shared part with its records encrypted. A record that none of the keys opens cannot be read, which is not the same as no record.
+ * The same shared part with its records encrypted. A record that none of the keys opens cannot be read, which is not the same as no record;
+ * nor is a sealed record in a process that was given no key.
  * @throws `ERR_CONFIGURATION` if a key is not usable
  */
 export function sealed(shared: Shared, { encryptWith }: SealingOptions): Shared {
-  if (encryptWith === undefined) return shared;
+  if (encryptWith === undefined) {
+    return {
+      ...shared,
+      async read(key) {
+        const stored = await shared.read(key);
+        if (stored?.text.startsWith(`${FORMAT}.`))
+          throw new Error('The record is sealed, and this process has no `encryptWith`');
+        return stored;
+      },
+    };
+  }
   const keys = checkKeys(encryptWith);
   const [sealing] = keys as [NamedSealingKey];
 
@@ -36,13 +50,13 @@ export function sealed(shared: Shared, { encryptWith }: SealingOptions): Shared 
     const cipher = createCipheriv('aes-256-gcm', sealing.key, iv).setAAD(Buffer.from(key));
     const data = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     const id = Buffer.from(sealing.id).toString('base64url');
-    return `1.${id}.${iv.toString('base64url')}.${data.toString('base64url')}`;
+    return `${FORMAT}.${id}.${iv.toString('base64url')}.${data.toString('base64url')}`;
   }
 
   function open(key: string, text: string): string {
     const [format, id = '', iv = '', data = ''] = text.split('.');
     const named = keys.find((one) => one.id === Buffer.from(id, 'base64url').toString());
-    if (format !== '1' || !named) throw new Error('The record was not sealed with any of these keys');
+    if (format !== FORMAT || !named) throw new Error('The record was not sealed with any of these keys');
     const bytes = Buffer.from(data, 'base64url');
     const tag = bytes.subarray(-16);
     const decipher = createDecipheriv('aes-256-gcm', named.key, Buffer.from(iv, 'base64url'), {

@@ -177,7 +177,10 @@ export class Session {
   /** Lets everything go that has not been used for a while. Returns whether nothing is left. */
   rest(idleMs: number): boolean {
     if (performance.now() - this.lastUsed < idleMs || this.#reading) return false;
-    if (this.#core && (this.#listeners?.size || this.#calls?.size || !this.#core.isIdle())) return false;
+    const core = this.#core;
+    // (An answer that nobody else has is kept for as long as the shared part is away.)
+    if (core && (this.#listeners?.size || this.#calls?.size || !core.isIdle() || core.isAhead()))
+      return false;
     this.#forget();
     return true;
   }

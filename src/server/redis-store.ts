@@ -187,7 +187,11 @@ const SCRIPTS = {
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): ServerStore {
   const { prefix = '{one-refresh}:' } = options;
-  check('client', sender(client) !== undefined, 'a client of ioredis or redis');
+  check(
+    'client',
+    sender(client) !== undefined,
+    'a client of ioredis or redis; for a cluster or sentinels, one of ioredis',
+  );
   check('prefix', typeof prefix === 'string' && prefix !== '', 'a non-empty string');
   const send = sender(client) as Send;
   const loaded = new Map<keyof typeof SCRIPTS, string>();
@@ -282,7 +286,8 @@ function sender(client: unknown): Send | undefined {
   const { call, sendCommand } = Object(client) as Partial<Record<string, unknown>>;
   if (typeof call === 'function')
     return ([command = '', ...values]) => Promise.resolve(call.call(client, command, ...values));
-  if (typeof sendCommand === 'function')
+  // A cluster or a sentinel of `redis` has to be told to which node a command goes.
+  if (typeof sendCommand === 'function' && sendCommand.length <= 2)
     return (command) => Promise.resolve(sendCommand.call(client, command));
   return undefined;
 }

@@ -1150,8 +1150,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'processes: the lease of an attempt is kept until its answer is saved',
     file: processes,
-    anchor: 'return () => saved(release);',
-    replacement: 'return () => (saved(() => {}), release());',
+    anchor: 'return () => saved(release, !!state && newer(state.saved, state.record) !== state.saved);',
+    replacement: 'return () => (saved(() => {}, !newer), release());',
     profile: 'folder',
     within: 20_000,
   },
