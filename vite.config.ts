@@ -53,7 +53,7 @@ export default defineConfig(({ mode }) => ({
         },
       },
       {
-        // What an app in production has: messages of one line, and no watch for misuse.
+        // An app in production has messages of one line, and no watch for misuse.
         extends: true,
         resolve: { alias: alias(internals('default')) },
         test: { name: 'production', include: ['test/production/*.test.ts'] },

@@ -13,7 +13,7 @@ interface Seen {
   readonly events: readonly object[];
 }
 
-/** What an app in this tab is told at its start. */
+/** The error that an app in this tab is told at its start. */
 function look(tab: Pick<EngineTab, 'evaluate'>): Promise<Seen> {
   return tab.evaluate(() => {
     const { status, storage } = window.lab.coordinator.getSnapshot();

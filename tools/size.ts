@@ -22,7 +22,7 @@ interface Bytes {
 }
 interface Bundle {
   start: Bytes;
-  /** What loads at the start, gzipped, out of esbuild. */
+  /** The part that loads at the start, gzipped, out of esbuild. */
   esbuild: number;
   lazy: Record<string, Bytes>;
 }

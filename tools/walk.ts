@@ -123,7 +123,7 @@ try {
   let lines = 0;
   for (const [name, text] of documentedFiles(`'${issuer}'`, clientId)) {
     const file = path.join(directory, 'src', name);
-    // What the user replaces as a whole is their own; into main.tsx they write a few lines.
+    // A file that the user replaces as a whole is their own; into main.tsx they write a few lines.
     const template = name === 'main.tsx' && existsSync(file) ? readFileSync(file, 'utf8') : '';
     lines += ownLines(text, template);
     writeFileSync(file, text);

@@ -97,7 +97,7 @@ function posted(name: string): Shared {
   // An open channel keeps pages out of the back/forward cache.
   addEventListener('pagehide', () => {
     channel?.close();
-    // What is written as the page goes would throw on a closed one.
+    // A write as the page goes would throw on a closed one.
     channel = undefined;
   });
   addEventListener('pageshow', ({ persisted }) => persisted && open());

@@ -1,7 +1,7 @@
 import { reconcileMs } from '../core/limits.js';
 
 /**
- * How long each lease lasts; milliseconds. The holder of `refresh` prolongs it three times as often. Whoever finds it held by a process that
+ * How long each lease lasts; milliseconds. The holder of `refresh` prolongs it three times as often. A process that finds it held by one that
  * froze before its write-ahead waits for its end and then T for the attempt: together less than a caller's patience, T + R + 5 s.
  */
 export function leaseMs(name: string, refreshTimeoutMs: number): number {

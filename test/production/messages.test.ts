@@ -1,4 +1,4 @@
-// What an app in production has: see `imports` in package.json. All other tests run with the messages of development.
+// The messages of an app in production: see `imports` in package.json. All other tests run with the messages of development.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { say } from '#texts';
 import {
