@@ -17,3 +17,9 @@ test.each(['opaque', '', 'a.b.c', `a.${btoa('null')}.c`, undefined, 7])(
     expect(readClaims(token)).toEqual({});
   },
 );
+
+test('reads claims in every script', () => {
+  const name = 'Åsa 李 🙂';
+  const payload = Buffer.from(JSON.stringify({ name })).toString('base64url');
+  expect(readClaims(`e30.${payload}.`)).toEqual({ name });
+});

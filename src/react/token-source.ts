@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose';
-import { decodeJwt } from 'jose/jwt/decode';
+import { readClaims } from '../claims.js';
 import type { TokenCoordinatorError } from '../core/errors.js';
 import type { Snapshot } from '../core/types.js';
 import type { TokenCoordinator } from '../types.js';
@@ -62,7 +62,7 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
   let current: { inputs: readonly unknown[]; state: AccessTokenState } | undefined;
   let decoded: { idToken: string | undefined; claims: JWTPayload | undefined } | undefined;
 
-  const readClaims = (idToken: string | undefined): JWTPayload | undefined => {
+  const claimsOf = (idToken: string | undefined): JWTPayload | undefined => {
     // Kept for as long as the ID token: a refresh that brings no new one changes nothing for those who select claims.
     if (!decoded || decoded.idToken !== idToken) decoded = { idToken, claims: decode(idToken) };
     return decoded.claims;
@@ -91,11 +91,11 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
         return token;
       },
       get claims() {
-        return readClaims(idToken);
+        return claimsOf(idToken);
       },
     };
     // Logs and error reports are made with JSON: no token in them.
-    const toJSON = (): object => ({ ...shown, claims: readClaims(idToken) });
+    const toJSON = (): object => ({ ...shown, claims: claimsOf(idToken) });
     return Object.freeze(Object.defineProperty(state, 'toJSON', { value: toJSON }));
   };
 
@@ -198,9 +198,6 @@ function createTokenSource(coordinator: TokenCoordinator): TokenSource {
 }
 
 function decode(idToken: string | undefined): JWTPayload | undefined {
-  try {
-    return idToken === undefined ? undefined : decodeJwt(idToken);
-  } catch {
-    return undefined;
-  }
+  const claims = readClaims(idToken);
+  return Object.keys(claims)[0] === undefined ? undefined : claims;
 }
