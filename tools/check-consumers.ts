@@ -4,18 +4,29 @@
  * - a Vite + React app type-checked (declarations too) and built, and a page with one `<script type="module">` and the ready-made bundle,
  *   both run in Chromium in two tabs against the demo's server: sign in, refresh once for both, call the API, sign out in both;
  * - the app that docs/getting-started.md tells to write, out of its own blocks: through the real redirect to a login that two tabs share;
+ * - the conditions of docs/errors.md: Vite's development server and esbuild told to have the sentences, production builds the short messages;
  * - Node without a DOM, rendering on the server, a test in jsdom, and a session in a folder: none throws or keeps its process alive;
  * - the type tests of test-d/, against the installed declarations.
  */
 import react from '@vitejs/plugin-react';
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Page } from 'playwright';
-import { build } from 'vite';
+import * as esbuild from 'esbuild';
+import { build, createServer } from 'vite';
 import { startDemoServer, type DemoServer, type PagesFactory } from '../demo/server/server.js';
 import { ensureBrowser } from './browsers.js';
 import { documentedFiles } from './getting-started.js';
@@ -70,6 +81,41 @@ function checkNode(): void {
   said(
     'Node without a DOM renders, a test in jsdom runs, a session is shared, and all processes end by themselves',
   );
+}
+
+/** Which messages an app gets: see docs/errors.md. */
+async function checkConditions(viteBuild: string): Promise<void> {
+  const importer = path.join(scratch, 'node_modules/one-refresh/dist/core/calls.js');
+  const root = path.join(scratch, 'vite-react');
+  const server = await createServer({
+    configFile: false,
+    root,
+    logLevel: 'error',
+    server: { middlewareMode: true },
+  });
+  const served = await server.environments.client.pluginContainer.resolveId('#texts', importer);
+  await server.close();
+  const bundled = async (conditions?: string[]): Promise<string> => {
+    const stdin = {
+      contents: "import { createTokenCoordinator } from 'one-refresh'; createTokenCoordinator({});",
+      resolveDir: scratch,
+    };
+    const options = { bundle: true, write: false, format: 'esm', ...(conditions && { conditions }) } as const;
+    const { outputFiles } = await esbuild.build({ stdin, ...options });
+    return outputFiles[0]!.text;
+  };
+  const sentence = '`name` must be a non-empty string';
+  const assets = readdirSync(path.join(viteBuild, 'assets')).map((file) =>
+    readFileSync(path.join(viteBuild, 'assets', file), 'utf8'),
+  );
+  const found = {
+    vite: served?.id.endsWith('texts.development.js'),
+    esbuild: (await bundled(['development'])).includes(sentence),
+    'vite in production': assets.every((text) => !text.includes(sentence)),
+    'esbuild in production': !(await bundled()).includes(sentence),
+  };
+  if (!Object.values(found).every(Boolean)) throw new Error(`Wrong messages: ${JSON.stringify(found)}`);
+  said('sentences under the condition `development`, short messages without it');
 }
 
 /** The modules of docs/getting-started.md, with the demo's server in place of the example's. */
@@ -192,6 +238,7 @@ try {
   const bundle = path.join(scratch, 'node_modules/one-refresh/dist/one-refresh.bundle.js');
   cpSync(bundle, path.join(scratch, 'plain/one-refresh.bundle.js'));
   said('the apps are built');
+  await checkConditions(built);
   await runInBrowser('Vite + React', built, useById);
   await runInBrowser('plain page', path.join(scratch, 'plain'), useById);
   await runInBrowser('getting started', documented, useDocumentedApp);
