@@ -97,6 +97,8 @@ async function gzipByEsbuild(app: string): Promise<number> {
     metafile: true,
     external: ['react', 'react-dom', 'react/*', 'react-dom/*'],
     alias: Object.fromEntries(entries.map(({ name, output }) => [name, path.resolve(output)])),
+    // Or `paths` of our own tsconfig.json would choose the modules of development.
+    tsconfigRaw: {},
     logLevel: 'silent',
   });
   const atStart = new Set<string>();
