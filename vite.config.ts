@@ -32,6 +32,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     // Tests that need a document say so in their first line: // @vitest-environment jsdom
     environment: 'node',
+    // As patient as test/support/patiently.ts.
+    expect: { poll: { timeout: 60_000 } },
     // Vitest leaves one processor free, which is half of a machine with two.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     coverage: {

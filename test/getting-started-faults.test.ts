@@ -6,6 +6,7 @@ import type { TokenCoordinatorOptions } from '../src/types.js';
 import { optionsFor, startLoginWorld } from './support/login-world.js';
 import { json, startLoopbackServer, type LoopbackServer } from './support/loopback-server.js';
 import { Origin, type Tab } from './support/tabs.js';
+import { patiently } from './support/patiently.js';
 
 let server: LoopbackServer;
 beforeAll(async () => {
@@ -87,7 +88,7 @@ test('a sign-in without offline_access', async () => {
     const login = createLogin({ ...optionsFor(world, coordinator), scope: 'openid' });
     world.open('/');
     login.start().catch(() => {});
-    await vi.waitFor(() => expect(world.visited).toHaveLength(1));
+    await patiently(() => expect(world.visited).toHaveLength(1));
     world.comeBack();
     await expect(login.finish()).rejects.toMatchObject({
       code: 'ERR_CONFIGURATION',

@@ -11,6 +11,7 @@ import {
   type TokenCoordinator,
 } from 'one-refresh';
 import { createMonitor, type MonitorMetrics, type MonitorOptions } from 'one-refresh/monitor';
+import { patiently } from './support/patiently.js';
 
 vi.stubGlobal('BroadcastChannel', NodeBroadcastChannel);
 
@@ -105,7 +106,7 @@ describe('a monitor in one tab', () => {
     const acting = participant(script(0, new RefreshRejectedError({ error: 'invalid_grant' })));
     const { getMetrics, exportLog } = monitor(watching);
     await watching.setSession(tokens(1));
-    await vi.waitFor(() => expect(acting.getSnapshot().status).toBe('signed-in'));
+    await patiently(() => expect(acting.getSnapshot().status).toBe('signed-in'));
     await refreshed(acting);
     await expect.poll(getMetrics).toMatchObject({ failovers: 1 });
     await refreshed(acting);

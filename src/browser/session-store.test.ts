@@ -5,6 +5,7 @@ import type { SessionRecord } from '../core/record.js';
 import { indexedDbStore } from './indexed-db.js';
 import { withRevocations } from '../revocations.js';
 import { sessionStore, type KeyPlace, type SessionStore } from './session-store.js';
+import { patiently } from '../../test/support/patiently.js';
 
 beforeEach(() => {
   globalThis.indexedDB = new IDBFactory();
@@ -134,7 +135,7 @@ describe('a session that ends with the last tab', () => {
     const tab = withRevocations(open(), clock, undefined, client);
     await tab.store.update(() => record('next'));
     tab.revoke('old-refresh');
-    await vi.waitFor(async () => expect(await kept()).toMatchObject([{ token: 'old-refresh' }]));
+    await patiently(async () => expect(await kept()).toMatchObject([{ token: 'old-refresh' }]));
     expect(await atRest()).not.toContain('old-refresh');
 
     async function kept(): Promise<unknown> {
@@ -149,7 +150,7 @@ describe('a session that ends with the last tab', () => {
     const post = vi.fn<(message: object) => void>();
     const other = sessionStore('shop', indexedDbStore('shop'), { post }, null);
     const reading = other.read();
-    await vi.waitFor(() => expect(post).toHaveBeenCalledTimes(1));
+    await patiently(() => expect(post).toHaveBeenCalledTimes(1));
     const [{ oneRefreshKey }] = post.mock.calls[0] as [{ oneRefreshKey: string }];
     const { secret } = JSON.parse((tab.place as ReturnType<typeof createPlace>).kept!) as { secret: string };
     other.hear({ oneRefreshKey, secret });
@@ -203,7 +204,7 @@ test('a wrong key that a script hands over is not believed', async () => {
   const post = vi.fn<(message: object) => void>();
   const late = sessionStore('shop', indexedDbStore('shop'), { post }, createPlace());
   const reading = late.read();
-  await vi.waitFor(() => expect(post).toHaveBeenCalledTimes(1));
+  await patiently(() => expect(post).toHaveBeenCalledTimes(1));
   const key = JSON.parse((tab.place as ReturnType<typeof createPlace>).kept!) as {
     id: string;
     secret: string;

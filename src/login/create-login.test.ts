@@ -12,6 +12,7 @@ import {
 import { json } from '../../test/support/loopback-server.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { createLogin, type Login, type LoginError, type LoginOptions, type StartOptions } from './index.js';
+import { patiently } from '../../test/support/patiently.js';
 
 let world: LoginWorld;
 let coordinator: FakeCoordinator;
@@ -35,7 +36,7 @@ async function leave(login: Login, options?: StartOptions): Promise<void> {
   const before = world.visited.length;
   let failure: { error: unknown } | undefined;
   login.start(options).catch((error: unknown) => (failure = { error }));
-  await vi.waitFor(() => {
+  await patiently(() => {
     if (failure) throw failure.error;
     expect(world.visited.length).toBe(before + 1);
   });
@@ -385,7 +386,7 @@ describe('finish', () => {
     await leave(login);
     world.comeBack();
     expect((await failureOf(login.finish())).code).toBe('id_token_invalid');
-    await vi.waitFor(() => {
+    await patiently(() => {
       const revoked = world.server.received.filter(({ url }) => url === '/revoke');
       expect(revoked.map(({ form }) => form.get('token'))).toEqual(['refresh-1']);
     });

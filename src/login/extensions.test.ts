@@ -6,6 +6,7 @@ import { createFakeCoordinator, type FakeCoordinator } from '../../test/support/
 import { CLIENT_ID, optionsFor, startLoginWorld, type LoginWorld } from '../../test/support/login-world.js';
 import { json } from '../../test/support/loopback-server.js';
 import { createLogin, type Login, type LoginError, type LoginOptions } from './index.js';
+import { patiently } from '../../test/support/patiently.js';
 
 let world: LoginWorld;
 let coordinator: FakeCoordinator;
@@ -26,7 +27,7 @@ const make = (options: Partial<LoginOptions> = {}): Login =>
 /** Resolves when the page has been sent away, rejects with what kept it. */
 async function left(start: Promise<never>): Promise<void> {
   const before = world.visited.length;
-  await Promise.race([start, vi.waitFor(() => expect(world.visited.length).toBe(before + 1))]);
+  await Promise.race([start, patiently(() => expect(world.visited.length).toBe(before + 1))]);
 }
 
 const codeOf = (promise: Promise<unknown>): Promise<unknown> =>

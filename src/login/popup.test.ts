@@ -3,6 +3,7 @@ import { createFakeCoordinator, type FakeCoordinator } from '../../test/support/
 import { optionsFor, startLoginWorld, type LoginWorld } from '../../test/support/login-world.js';
 import { json } from '../../test/support/loopback-server.js';
 import { createLogin, type Login, type LoginError } from './index.js';
+import { patiently } from '../../test/support/patiently.js';
 
 /** As much of a window as the opener sees. */
 interface FakeWindow {
@@ -54,7 +55,7 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
     () => 'none',
     ({ code }: LoginError) => code,
   );
-const inWindow = (count = 1): Promise<void> => vi.waitFor(() => expect(world.visited.length).toBe(count));
+const inWindow = (count = 1): Promise<void> => patiently(() => expect(world.visited.length).toBe(count));
 
 test('resolves when the session is here too, and the window has closed', async () => {
   const popup = make(opener).popup({ prompt: 'login' });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createFakeCoordinator } from '../../test/support/fake-coordinator.js';
 import { LoginError, type Login } from '../login/index.js';
 import { TokenCoordinatorProvider, useLogin } from './index.js';
+import { patiently } from '../../test/support/patiently.js';
 
 const never = (): Promise<never> => new Promise(() => {});
 let login: { [K in keyof Login]: ReturnType<typeof vi.fn<Login[K]>> };
@@ -73,7 +74,7 @@ test('finishes in an effect, in Strict Mode too', async () => {
     },
     { wrapper: StrictMode },
   );
-  await vi.waitFor(() => expect(seen).toEqual([{ returnTo: '/cart' }, { returnTo: '/cart' }]));
+  await patiently(() => expect(seen).toEqual([{ returnTo: '/cart' }, { returnTo: '/cart' }]));
   unmount();
 });
 

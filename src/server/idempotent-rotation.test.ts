@@ -20,6 +20,7 @@ import {
   type RotationStore,
   type ServerStore,
 } from './index.js';
+import { patiently } from '../../test/support/patiently.js';
 
 let store: ServerStore;
 let endpoint: StrictEndpoint;
@@ -164,7 +165,7 @@ describe('gives an answer again to the same holder only', () => {
     const handler = table({ windowMs: 50 });
     const token = endpoint.signIn();
     await handler(refreshRequest(token));
-    await vi.waitFor(async () => {
+    await patiently(async () => {
       expect((await read(handler(refreshRequest(token)))).status).toBe(400);
     });
     expect(endpoint.spent).toEqual([token, token]);

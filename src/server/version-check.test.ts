@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import {
   createStrictEndpoint,
   read,
@@ -17,6 +17,7 @@ import {
   type VersionCheckOptions,
   type VersionStore,
 } from './index.js';
+import { patiently } from '../../test/support/patiently.js';
 
 let store: ServerStore;
 let endpoint: StrictEndpoint;
@@ -123,7 +124,7 @@ test('shows an old token to the server', async () => {
   const handler = check({ detectTheftAfterMs: 0 });
   const first = endpoint.signIn();
   await handler(refreshRequest(first, at(1)));
-  await vi.waitFor(async () => {
+  await patiently(async () => {
     const answer = await read(handler(refreshRequest(first, at(1))));
     expect(answer).toEqual({ status: 400, error: 'invalid_grant' });
   });
