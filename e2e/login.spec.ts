@@ -3,6 +3,7 @@ import type { EngineTab } from './engines/engine.js';
 import { expect, test as base, type LabServer } from './fixtures.js';
 import type { LoginPageOptions } from './app/login/main.js';
 import { startAskingServer, startOtherServer, type OtherServer } from './harness/other-server.js';
+import { PASSWORD, startPasswordServer, type PasswordServer } from './harness/password-server.js';
 
 /** The authorization server of a test. */
 interface Authority {
@@ -23,6 +24,8 @@ interface LoginFixtures {
   open: (options?: LoginPageOptions) => Promise<EngineTab>;
   /** A further authorization server, of other make. */
   other: OtherServer;
+  /** One that asks for passwords. */
+  passwords: PasswordServer;
 }
 
 const test = base.extend<LoginFixtures>({
@@ -60,6 +63,11 @@ const test = base.extend<LoginFixtures>({
     const other = await startOtherServer(server.url);
     await use(other);
     await other.close();
+  },
+  passwords: async ({ server }, use) => {
+    const passwords = await startPasswordServer(server.url);
+    await use(passwords);
+    await passwords.close();
   },
 });
 
@@ -369,5 +377,93 @@ test.describe('with OpenAuth', () => {
     await expect
       .poll(() => ask(tab, () => window.page.popup))
       .toMatchObject({ error: { code: 'popup_closed' } });
+  });
+});
+
+// What needs OpenID Connect, once more at another maker's provider. It asks for passwords on a page of ours, as better-auth wants it.
+test.describe('with better-auth', () => {
+  const optionsOf = ({ issuer, clientId, scope }: PasswordServer): LoginPageOptions => ({
+    issuer,
+    clientId,
+    scope,
+    parameters: {},
+  });
+
+  async function signIn(tab: EngineTab, user: 'alice' | 'bob', password = PASSWORD): Promise<void> {
+    await signInPage(tab);
+    await tab.evaluate((text) => {
+      document.querySelector('input')!.value = text;
+    }, password);
+    await choose(tab, user);
+  }
+
+  test('after the logout at the provider the next sign-in asks for the password', async ({
+    server,
+    open,
+    passwords,
+  }) => {
+    const [tab, other] = [await open(optionsOf(passwords)), await open()];
+    await start(tab);
+    await signIn(tab, 'alice');
+    expect(await finished(tab)).toMatchObject({ done: {} });
+    const { subject } = (await session(tab)) ?? {};
+    // The provider knows this browser: nobody is asked.
+    await start(tab);
+    expect(await finished(tab)).toMatchObject({ done: {} });
+    await expect.poll(() => session(other)).toMatchObject({ status: 'signed-in', subject });
+
+    await tab.evaluate(() => void setTimeout(() => void window.page.login.signOut(), 0));
+    await expect.poll(() => ask(tab, () => location.pathname === '/' && 'lab' in window)).toBe(true);
+    await expect.poll(() => session(other)).toMatchObject({ status: 'signed-out' });
+
+    await tab.goto(`${server.url}/login/`);
+    await ready(tab);
+    await start(tab);
+    await signIn(tab, 'bob', 'a guess');
+    await expect.poll(() => ask(tab, () => document.body.innerText)).toContain('Wrong password');
+    await signIn(tab, 'bob');
+    expect(await finished(tab)).toMatchObject({ done: {} });
+    expect(await session(tab)).toMatchObject({ status: 'signed-in' });
+    expect((await session(tab))?.subject, 'another user').not.toBe(subject);
+  });
+
+  test('steps up with the password, and only for the same user', async ({ open, passwords }) => {
+    const tab = await open(optionsOf(passwords));
+    await start(tab);
+    await signIn(tab, 'alice');
+    await finished(tab);
+    const before = await session(tab);
+    for (const user of ['bob', 'alice'] as const) {
+      await tab.evaluate(() => {
+        window.page.left = true;
+        setTimeout(() => void window.page.login.stepUp({ maxAge: 0 }), 0);
+      });
+      await signIn(tab, user);
+      const outcome = await finished(tab);
+      if (user === 'bob') expect(outcome).toMatchObject({ error: { code: 'subject_changed' } });
+      else expect(outcome).toMatchObject({ done: {} });
+      await expect.poll(() => session(tab)).toMatchObject({ status: 'signed-in', subject: before?.subject });
+    }
+    expect((await session(tab))?.sessionId, 'a session of its own').not.toBe(before?.sessionId);
+  });
+
+  test('binds the tokens to a key from the exchange on (DPoP)', async ({ open, passwords }) => {
+    const tab = await open({ ...optionsOf(passwords), dpop: true });
+    await start(tab);
+    await signIn(tab, 'alice');
+    expect(await finished(tab)).toMatchObject({ done: {} });
+    const second = await open();
+    await expect.poll(() => session(second)).toMatchObject({ status: 'signed-in' });
+    // Another tab refreshes, and what it gets works with a proof, and only so.
+    const url = `${passwords.issuer}/oauth2/userinfo`;
+    const headers = await second.evaluate(async (at) => {
+      await window.page.coordinator.getAccessToken({ forceRefresh: true });
+      return window.page.coordinator.getAuthorizationHeaders({ url: at });
+    }, url);
+    const [scheme, token] = headers['Authorization']!.split(' ');
+    expect(scheme).toBe('DPoP');
+    const { subject } = (await session(second)) ?? {};
+    expect(await (await fetch(url, { headers })).json()).toMatchObject({ sub: subject });
+    expect((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(401);
   });
 });

@@ -31,7 +31,8 @@ const login = createLogin({
   redirectUri: '/callback',
   postLogoutRedirectUri: '/',
   scope: config.scope,
-  resource: config.resource,
+  // (Another server does not know it.)
+  ...(chosen.issuer === undefined && { resource: config.resource }),
   // Without it this server gives the scope offline_access to nobody; and `login_hint` signs in without a page.
   parameters: { prompt: 'consent' },
   ...options,

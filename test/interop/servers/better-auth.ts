@@ -1,4 +1,4 @@
-import { betterAuth, type BetterAuthPlugin } from 'better-auth';
+import { betterAuth, type BetterAuthOptions, type BetterAuthPlugin } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';
 import { jwt } from 'better-auth/plugins';
 import { oauthProvider } from '@better-auth/oauth-provider';
@@ -11,12 +11,18 @@ const TABLES = (
   'oauthClientResource oauthResource oauthClientAssertion oauthClientResourceGrant'
 ).split(' ');
 
+interface BetterAuthSettings {
+  /** Where its logout may send the browser. */
+  readonly afterLogout?: string;
+  /** In place of its own hash, which takes a good while. */
+  readonly password?: NonNullable<BetterAuthOptions['emailAndPassword']>['password'];
+}
+
 /** better-auth as an OAuth provider: without `refreshTokenReuseInterval` a used refresh token that comes back revokes its family. */
-export async function startBetterAuth({
-  origin,
-  redirectUri,
-  accessTokenSeconds,
-}: Place): Promise<RealServer> {
+export async function startBetterAuth(
+  { origin, redirectUri, accessTokenSeconds }: Place,
+  { afterLogout = redirectUri, password }: BetterAuthSettings = {},
+): Promise<RealServer> {
   const tables: Record<string, Record<string, unknown>[]> = Object.fromEntries(
     TABLES.map((name) => [name, []]),
   );
@@ -24,7 +30,7 @@ export async function startBetterAuth({
     baseURL: origin,
     secret: 'a secret for tests on loopback only',
     database: memoryAdapter(tables),
-    emailAndPassword: { enabled: true },
+    emailAndPassword: { enabled: true, ...(password && { password }) },
     rateLimit: { enabled: false },
     // The jwt plugin's own endpoint of this name.
     disabledPaths: ['/token'],
@@ -50,12 +56,14 @@ export async function startBetterAuth({
     // Only a native application may be sent back to plain http, and only on loopback.
     application_type: 'native',
     redirect_uris: [redirectUri],
+    post_logout_redirect_uris: [afterLogout],
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     scope: 'openid offline_access',
   })) as { client_id: string };
-  for (const row of tables['oauthClient'] ?? []) row['skipConsent'] = true;
+  for (const row of tables['oauthClient'] ?? [])
+    Object.assign(row, { skipConsent: true, enableEndSession: true });
 
   const base = `${origin}/api/auth`;
   return {
