@@ -87,6 +87,8 @@ function checkNode(): void {
 async function checkConditions(viteBuild: string): Promise<void> {
   const importer = path.join(scratch, 'node_modules/one-refresh/dist/core/calls.js');
   const root = path.join(scratch, 'vite-react');
+  // A build sets it to 'production', for the whole process.
+  process.env['NODE_ENV'] = 'development';
   const server = await createServer({
     configFile: false,
     root,
@@ -109,7 +111,7 @@ async function checkConditions(viteBuild: string): Promise<void> {
     readFileSync(path.join(viteBuild, 'assets', file), 'utf8'),
   );
   const found = {
-    vite: served?.id.endsWith('texts.development.js'),
+    vite: served?.id.includes('texts.development.js'),
     esbuild: (await bundled(['development'])).includes(sentence),
     'vite in production': assets.every((text) => !text.includes(sentence)),
     'esbuild in production': !(await bundled()).includes(sentence),
