@@ -157,8 +157,7 @@ function createProcess(
         try {
           await store.update(change);
         } catch (error) {
-          if (!unsaved) retry();
-          unsaved = true;
+          keepTrying();
           throw error;
         }
         settle();
@@ -171,7 +170,8 @@ function createProcess(
       observe?.(event, after, effects);
       if (!wasAway && isAway()) for (const call of calls) call.abort();
     },
-    saved: (callback) => {
+    saved: (callback, isAhead) => {
+      if (isAhead) keepTrying();
       if (unsaved) waiting.push(callback);
       else callback();
     },
@@ -181,6 +181,11 @@ function createProcess(
     },
     changed: () => channel.post({ type: 'changed' }),
   });
+
+  function keepTrying(): void {
+    if (!unsaved) retry();
+    unsaved = true;
+  }
 
   function retry(): void {
     cancelRetry = clock.setTimer(SAVE_AGAIN_MS, () => {
