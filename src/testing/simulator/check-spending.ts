@@ -162,10 +162,13 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
      *     B  {n5}                                                       writes n5 again
      *     C  {n5} ─ waits for a holder, in vain                                      queues ─ claims n5: knows of no request
      */
-    written(_by, before, after) {
+    written(by, before, after) {
       const state = fingerprint(after);
-      if (plan.leases && written.has(state) && before && fingerprint(before) !== state)
+      if (plan.leases && written.has(state) && before && fingerprint(before) !== state) {
+        // Of the exceptions that a store which loses writes forces none is granted to one that does not.
+        if (!truth.storeReset()) violate('I1', `${by.tab.name} takes the store back to an earlier state`);
         truth.storeResetAt = now();
+      }
       written.add(state);
     },
 
