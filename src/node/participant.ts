@@ -1,11 +1,10 @@
 import { browserClock } from '../browser/clock.js';
-import { newer } from '../core/record.js';
 import type { State } from '../core/state.js';
 import type { CheckedOptions } from '../options.js';
 import type { TokenCoordinator } from '../types.js';
 import type { Hub } from './hub.js';
 import { leaseLocks } from './lease-locks.js';
-import { createProcessCoordinator } from './process-coordinator.js';
+import { createProcessCoordinator, isAhead } from './process-coordinator.js';
 import { recordStore, type Known, type RecordStore } from './record-store.js';
 import type { Shared } from './shared.js';
 
@@ -105,7 +104,7 @@ export function createParticipant(
     },
     save: made.save,
     isIdle: () => operations === 0 && !isBusy(state!),
-    isAhead: () => newer(state!.saved, state!.record) !== state!.saved,
+    isAhead: () => isAhead(state!),
     close: () => void coordinator.close(),
   };
 }

@@ -34,6 +34,11 @@ export interface ProcessCoordinator {
   readonly save: () => void;
 }
 
+/** Whether a process has something that the shared part lacks, as far as it knows. */
+export function isAhead({ saved, record }: State): boolean {
+  return newer(saved, record) !== saved;
+}
+
 /** The calls that change the record. Nothing else is told: a question would cost every process a read. */
 const NEWS: readonly Message['type'][] = [
   'pair',
@@ -97,7 +102,7 @@ export function createProcessCoordinator(
           //     B                                  refresh lock ░░░░░░░░░░░░░ finds A's pair
           //
           // Nor need a write have failed. After three reads that did, the core goes by its memory alone, for longer than others wait.
-          return () => saved(release, !!state && newer(state.saved, state.record) !== state.saved);
+          return () => saved(release, state !== undefined && isAhead(state));
         },
       },
       channel: {

@@ -1,4 +1,5 @@
 import { TokenCoordinatorError } from '../core/errors.js';
+import { sendsPlainCommands } from '../redis-client.js';
 import { sealed, type SealingOptions } from './sealed.js';
 import type { LeaseRequest, Shared } from './shared.js';
 
@@ -68,10 +69,7 @@ export function redisShared(
   const { prefix = 'one-refresh:', keepMs = 90 * DAY_MS } = options;
   const isIoRedis =
     typeof Object(client).call === 'function' && typeof Object(client).defineCommand === 'function';
-  // (A cluster or a sentinel of `redis` sends commands, too, but has to be told to which node.)
-  const { sendCommand } = Object(client) as Partial<NodeRedisClient>;
-  const isNodeRedis = typeof sendCommand === 'function' && sendCommand.length <= 2;
-  if (!isIoRedis && !isNodeRedis) {
+  if (!isIoRedis && !sendsPlainCommands(client)) {
     throw new TokenCoordinatorError(
       'ERR_CONFIGURATION',
       '`redisShared` takes a client of ioredis or redis; for a cluster or sentinels, one of ioredis',

@@ -1,3 +1,4 @@
+import { sendsPlainCommands } from '../redis-client.js';
 import { check } from './check.js';
 import { refuseNewer } from './schema.js';
 import {
@@ -283,12 +284,10 @@ async function openSchema(send: Send, prefix: string): Promise<void> {
 
 /** `ioredis` has a `sendCommand`, too, which takes something else: `call` is asked for first. */
 function sender(client: unknown): Send | undefined {
-  const { call, sendCommand } = Object(client) as Partial<Record<string, unknown>>;
+  const { call } = Object(client) as Partial<Record<string, unknown>>;
   if (typeof call === 'function')
     return ([command = '', ...values]) => Promise.resolve(call.call(client, command, ...values));
-  // A cluster or a sentinel of `redis` has to be told to which node a command goes.
-  if (typeof sendCommand === 'function' && sendCommand.length <= 2)
-    return (command) => Promise.resolve(sendCommand.call(client, command));
+  if (sendsPlainCommands(client)) return (command) => Promise.resolve(client.sendCommand(command));
   return undefined;
 }
 

@@ -1150,7 +1150,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'processes: the lease of an attempt is kept until its answer is saved',
     file: processes,
-    anchor: 'return () => saved(release, !!state && newer(state.saved, state.record) !== state.saved);',
+    anchor: 'return () => saved(release, state !== undefined && isAhead(state));',
     replacement: 'return () => (saved(() => {}, !newer), release());',
     profile: 'folder',
     within: 20_000,

@@ -48,6 +48,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   /** Those that were woken since they learned of the last failure. */
   const woken = new Set<Participant>();
+  /** When each was woken last. */
   const wokenAt = new Map<Participant, number>();
   /** The last failure that each learned of. */
   const learnedOf = new Map<Participant, string>();
