@@ -118,7 +118,8 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
         renamed.add(sessionId);
       const tokens: unknown[] = [refreshToken];
       const given = [
-        ...Object.entries(Object(accessTokens) as object),
+        // (Of a long text, a million.)
+        ...(typeof accessTokens === 'object' ? Object.entries(accessTokens ?? {}) : []),
         ...Array.from(Array.isArray(spares) ? spares : [], (spare: unknown) => {
           const {
             audience,
