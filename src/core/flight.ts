@@ -1,6 +1,7 @@
 import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { reconcileMs, silenceMs } from './limits.js';
+import type { SessionRecord } from './record.js';
 import { attemptLock, fingerprint, idempotencyKey, isOpen, next } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
@@ -283,6 +284,11 @@ export function awaitAttempt(
     ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
     : undefined;
   const since = now.mono - waitedIn(s, phase);
-  hold(t, phase, { attempt, since, until: now.mono + ms, expire: then, seen: idempotencyKey(s.record!) });
+  hold(t, phase, { attempt, since, until: now.mono + ms, expire: then, seen: awaited(s.record!) });
   if (ms <= 0) then(t);
+}
+
+/** What an attempt lock is waited for: the answer to an attempt of this version that has not failed. */
+export function awaited(record: SessionRecord): string {
+  return `${idempotencyKey(record)}.${record.journal?.failure?.at}`;
 }

@@ -3,12 +3,12 @@ import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { announceEnd, electionDue, hello, planElection, resign } from './election.js';
 import type { Now } from './expiry.js';
-import { begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
+import { awaited, begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAttemptLock } from './flight.js';
 import { access, adopt, emit, endPause, leads, proactiveDue } from './knowledge.js';
 import { hear, HELLO_MS, reread } from './messages.js';
 import { askWorker } from './delegation.js';
 import type { LifecycleChange } from './ports.js';
-import { idempotencyKey, isOpen, newer } from './record.js';
+import { isOpen, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import { asOf, endDue } from './session-end.js';
 import { beginSession, endSession } from './session.js';
@@ -123,7 +123,11 @@ function needless(t: Turn): boolean {
     //     A  attempt lock ─ frozen ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
     //     B                   waits for it ░░░░░░░░░░ hears the pair, but wants another audience: starts again
     //     C                     claims, steals ─ pair
-    const isDue = wanted(t) && !(phase === 'probing' && idempotencyKey(s.record!) !== seen);
+    //
+    // (Nor an attempt that has failed. Where a grant is no proof, nothing else would end the wait.)
+    //
+    //     A  journal ✓, but its lease is over: not sent ─ granted again, waits for its own journal ─ notes the failure: starts again
+    const isDue = wanted(t) && !(phase === 'probing' && awaited(s.record!) !== seen);
     return !isDue && !electionDue(t);
   }
   const sent = s.attempts.find((attempt) => attempt.tag === tag);

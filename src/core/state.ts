@@ -95,7 +95,7 @@ export interface Flight {
   /** When this phase ends by itself, on the monotonic clock, and how it goes on then. */
   readonly until: number;
   readonly expire?: Continuation | undefined;
-  /** While queued: the state that was seen to stand still. While probing: the version whose attempt lock is waited for. */
+  /** While queued: the state that was seen to stand still. While probing: what is waited for. */
   readonly seen: string;
   /** Since when this flight waits, on the monotonic clock, with what earlier ones waited. */
   readonly since: number;

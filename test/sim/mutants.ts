@@ -1214,10 +1214,18 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'the attempt lock of a version that is over is waited for no longer',
     file: machine,
-    anchor: "!(phase === 'probing' && idempotencyKey(s.record!) !== seen)",
-    replacement: "!(phase === 'probing' && !seen && !idempotencyKey)",
+    anchor: "!(phase === 'probing' && awaited(s.record!) !== seen)",
+    replacement: "!(phase === 'probing' && !seen && !awaited)",
     profile: 'redis',
     within: 20_000,
+  },
+  {
+    guard: 'an attempt that has failed is waited for no longer',
+    file: flight,
+    anchor: '${idempotencyKey(record)}.${record.journal?.failure?.at}',
+    replacement: '${idempotencyKey(record)}',
+    profile: 'folder',
+    within: 30_000,
   },
   {
     guard: 'processes: the journal is compared although a lease was held',
