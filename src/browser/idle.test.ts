@@ -122,6 +122,20 @@ describe('the idle time-out', () => {
     expect(Math.min(...made.slice(1).map((at, n) => at - made[n]!))).toBeGreaterThanOrEqual(MINUTE);
   });
 
+  test.each([600, 1_050])(
+    'a tab that comes %d ms later, and reads later still, does not write',
+    async (laterMs) => {
+      const { tabs, shared } = await world(2, { timeoutMs: 15 * MINUTE }, 800);
+      await pass(2 * MINUTE);
+      const writes = shared.writes.length;
+      tabs[0]!.page.active();
+      await pass(laterMs);
+      tabs[1]!.page.active();
+      await pass(10_000);
+      expect(shared.writes.length - writes).toBe(1);
+    },
+  );
+
   test('an activity at the moment of the warning is written soon', async () => {
     const { tabs } = await world(2, { timeoutMs: 15 * MINUTE, warnBeforeMs: 30_000 });
     await pass(14.5 * MINUTE);

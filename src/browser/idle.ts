@@ -5,8 +5,8 @@ import type { IdleOptions, TokenCoordinator } from '../types.js';
 const LONGEST_PAUSE_MS = 60_000;
 /** `session-ending` comes a tenth of the time-out ahead, and no earlier than this; milliseconds. */
 const LONGEST_NOTICE_MS = 300_000;
-/** A visible tab warns first; a hidden leader finds its mark; milliseconds. */
-const HIDDEN_LATER_MS = 500;
+/** Another process sees what was written to `localStorage` after about so long; milliseconds. */
+const READABLE_MS = 500;
 
 /** The common knowledge of the user's activity; all instants are epoch milliseconds. */
 export interface Activity {
@@ -78,9 +78,15 @@ export async function guardIdle(
   };
 }
 
-/** A tab whose timer fires at the same time is to find this one at it, and not an old value: other processes see `localStorage` some time later. */
+/**
+ * A tab that writes waits with the lock, before it reads and after it has written: other processes see `localStorage` later, and one that
+ * stood still sees it after its own timers.
+ *
+ *     A  lock ─ (waits) ─ reads, writes ─ (waits) ─ unlock
+ *     B                   (stands still)                   lock, would still read the old entry ─ (waits) ─ reads A's
+ */
 function untilReadable(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, HIDDEN_LATER_MS));
+  return new Promise((resolve) => setTimeout(resolve, READABLE_MS));
 }
 
 /** The idle time-out of this tab, in step with all others. */
@@ -150,12 +156,11 @@ async function watchIdle(
     else if (isNews) {
       // Tabs in use within one minute get here in the same moment. One of them writes; the others look again when they can read it. (A tab
       // that stands still may have the lock: they do not wait for it twice.)
-      saveAt = now + Math.min(2 * HIDDEN_LATER_MS, pauseMs);
+      saveAt = now + Math.min(3 * READABLE_MS, pauseMs);
       refused = true;
       void alone(async () => {
-        saveAt = Infinity;
-        refused = false;
-        write((shared = { at: mine, written: Date.now() }));
+        await untilReadable();
+        save();
         arm();
         await untilReadable();
       }).catch(() => {});
@@ -181,9 +186,10 @@ async function watchIdle(
 
   async function warn(endsAt: number): Promise<void> {
     await alone(async () => {
-      const known = read();
-      if (known?.warned === endsAt || endsAt !== last() + timeoutMs) return;
-      write((shared = { at: endsAt - timeoutMs, written: known?.written ?? Date.now(), warned: endsAt }));
+      await untilReadable();
+      shared = read();
+      if (shared?.warned === endsAt || endsAt !== last() + timeoutMs) return;
+      write((shared = { at: endsAt - timeoutMs, written: shared?.written ?? Date.now(), warned: endsAt }));
       const { sessionId, version } = coordinator.getSnapshot();
       const at = Date.now();
       notify('session-ending', { type: 'session-ending', at, sessionId, version, reason: 'idle', endsAt });
@@ -205,7 +211,8 @@ async function watchIdle(
     shared = read();
     const now = Date.now();
     const endsAt = last() + timeoutMs;
-    const warnAt = endsAt - warnBeforeMs + (isVisible() ? 0 : Math.min(HIDDEN_LATER_MS, warnBeforeMs / 2));
+    // (A visible tab warns first. A hidden leader finds its lock, or its mark.)
+    const warnAt = endsAt - warnBeforeMs - (isVisible() ? READABLE_MS : 0);
     if (now >= warnAt && shared?.warned !== endsAt) void warn(endsAt);
     lookAt = now < warnAt ? warnAt : endsAt;
   }
