@@ -33,6 +33,13 @@ async function expectKnown(tabs: readonly Tab[], since: number): Promise<void> {
 const mostTimers = async (tabs: readonly Tab[]): Promise<number> =>
   Math.max(...(await everyTab(tabs, (tab) => tab.evaluate(() => window.timers?.size ?? NaN))));
 
+/** Resolves when no tab writes, or keeps the lock until others can read what it wrote: that takes real time. */
+async function expectWritten([tab]: readonly Tab[]): Promise<void> {
+  const held = () =>
+    tab!.evaluate(async (key) => (await navigator.locks.query()).held?.some(({ name }) => name === key), KEY);
+  await expect.poll(held, { intervals: [50] }).toBe(false);
+}
+
 /** Four minutes of use, in every tab. The result: what the tabs sent and wrote. */
 async function useForFourMinutes(tabs: readonly Tab[]) {
   await everyTab(tabs, (tab) =>
@@ -44,6 +51,7 @@ async function useForFourMinutes(tabs: readonly Tab[]) {
   for (let n = 0; n < 8; n++) {
     await putClocksForward(tabs, MINUTE_MS / 2);
     for (const tab of tabs) await type(tab);
+    await expectWritten(tabs);
   }
   const costs = await everyTab(tabs, (tab) =>
     tab.evaluate(() => ({ messages: window.messages, kept: window.kept })),
