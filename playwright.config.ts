@@ -43,10 +43,11 @@ export default defineConfig<object, { webDriver: string | undefined }>({
   testDir: 'e2e',
   // A race that shows once in a hundred runs is what this library is about: a retry would hide it.
   retries: 0,
-  // Two browsers beside each other: mostly the tests wait.
+  // Two browsers beside each other: mostly the tests wait. Each takes the next test, whatever its file, so both end at the same time.
   workers: 2,
+  fullyParallel: true,
   forbidOnly: true,
-  timeout: 60_000,
+  timeout: 120_000,
   // A wait has no limit of its own, only its test's: on a busy machine everything comes, later. A number that has to be kept stands in
   // an assertion, and counts what the library waits for, not the browser.
   expect: { timeout: 0 },

@@ -35,7 +35,6 @@ test('50 calls in each of 10 tabs that all get 401: one token request, and every
   server,
   newTabs,
 }) => {
-  test.setTimeout(120_000);
   const tabs = await newTabs(10, { proactive: 'never' });
   await signIn(tabs);
   const token = await get(tabs[0]!);

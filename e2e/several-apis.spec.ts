@@ -28,7 +28,6 @@ test('3 APIs in 5 tabs at once, and again at expiry: every request spends the ne
   server,
   newTabs,
 }) => {
-  test.setTimeout(120_000);
   const tabs = await newTabs(5);
   await signIn(tabs);
 

@@ -44,13 +44,13 @@ const stages: Record<string, Stage> = {
     verify: UNIT,
     rest: `${UNIT} --project databases --project long`,
   },
-  stores: later('npm run --silent stores -- --rounds 14'),
+  stores: later('npm run --silent stores -- --rounds 10'),
   simulation: {
     test: 'npm run --silent sim:test -- --seconds 20',
     verify: 'npm run --silent sim:test',
     rest: 'npm run --silent sim:test',
   },
-  processes: later('npm run --silent processes -- --expiries 5 --rounds 10 --deadline 4000'),
+  processes: later('npm run --silent processes -- --expiries 5 --rounds 6 --deadline 4000'),
   // Some seconds, and the stages after it need dist/.
   build: { ...first('npm run --silent build'), rest: 'npm run --silent build' },
   package: first('npm run --silent check:package'),
