@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { blockFaults, blocksOf, linkFaults } from './check-docs.js';
-import { figureFaults, lockFaults, warFaults, type ReadLedger } from './check-figures.js';
+import { figureFaults, lockFaults, seedFaults, warFaults, type ReadLedger } from './check-figures.js';
 import { tableFaults, withLedgerTables } from './ledger-tables.js';
 
 test('refuses a block that does not compile', () => {
@@ -69,6 +69,38 @@ test.each([
   ['7<!-- =e2e.nowhere -->', 'which the ledger does not have'],
 ])('refuses %s', (text, reason) => {
   expect(figureFaults('planted.md', text, ledger)).toEqual([expect.stringContaining(reason)]);
+});
+
+const simulation: ReadLedger = () =>
+  [
+    { commit: 'a', seeds: [100000000, 100000099], violations: 2 },
+    { commit: 'b', seeds: [100000100, 100000199], violations: 0 },
+    { commit: 'b', seeds: [200000000, 200000099], violations: 0 },
+  ].map((line) => ({ command: 'npm run sim', schedules: 100, versions: 1000, requests: 1500, ...line }));
+
+test('compares the seeds that a text names with the ledger', () => {
+  expect(seedFaults('planted.md', 'Seeds 100000000 to\n  100000199', simulation)).toEqual([]);
+  expect(seedFaults('planted.md', 'Seeds 100000000 to 100000198', simulation)).toEqual([
+    expect.stringContaining('no seeds 100000000 to 100000198'),
+  ]);
+  const violations = '<!-- =sum simulation[seeds=100000000..100000199].violations -->';
+  expect(figureFaults('planted.md', `2${violations}`, simulation)).toEqual([]);
+  expect(figureFaults('planted.md', `3${violations}`, simulation)).toHaveLength(1);
+});
+
+test('counts the newest schedules of a profile up to the last violation', () => {
+  const page = withLedgerTables('<!-- from simulation profiles -->\n<!-- end -->', simulation);
+  expect(page).toMatch(/\| `everything` \| +200 \| +2,000 \| +3,000 \| +0 \| b +\|/);
+});
+
+test('adds up the runs of one kind', () => {
+  const run = { command: 'npm run chaos -- --mode page --server strict --faults all', violations: 1 };
+  const chaos: ReadLedger = () => [
+    { ...run, rounds: 900, spentTwice: 1, lost: { response_lost: 1 }, longestWithoutTokenMs: 700 },
+    { ...run, rounds: 200, spentTwice: 2, lost: {}, longestWithoutTokenMs: 1000 },
+  ];
+  const page = withLedgerTables('<!-- from chaos campaigns -->\n<!-- end -->', chaos);
+  expect(page).toMatch(/\| page, strict, all +\| +1,100 \| +3 \| +1 response_lost \| +2 \| +1\.0 s \|/);
 });
 
 const war: ReadLedger = () => [

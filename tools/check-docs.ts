@@ -10,7 +10,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
-import { figureFaults, lockFaults, readLedger, warFaults } from './check-figures.js';
+import { figureFaults, lockFaults, readLedger, seedFaults, warFaults } from './check-figures.js';
 import { entries } from './entries.js';
 import { tableFaults, withLedgerTables } from './ledger-tables.js';
 
@@ -159,7 +159,11 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const blocks = blocksOf(pages);
   const faults = [
     ...blockFaults(blocks),
-    ...[...pages].flatMap(([file, text]) => [...linkFaults(file, text), ...figureFaults(file, text)]),
+    ...[...pages].flatMap(([file, text]) => [
+      ...linkFaults(file, text),
+      ...figureFaults(file, text),
+      ...seedFaults(file, text),
+    ]),
     ...['README.md', 'docs/war.md'].flatMap((file) => warFaults(file, pages.get(file) ?? '')),
     ...lockFaults('README.md', pages.get('README.md') ?? ''),
     ...[...pages].flatMap(([file, text]) => tableFaults(file, text, readLedger)),

@@ -4,6 +4,7 @@
  *     1,850<!-- =soak.versions -->                                  the last line of docs/ledgers/soak.jsonl
  *     555<!-- =e2e[commit=b5a000e,engine=Chromium 156].passed -->   the last line with these members
  *     1,449<!-- =sum e2e[commit=b5a000e].passed -->                 the sum over all lines with them
+ *     7<!-- =sum simulation[seeds=100..199].violations -->          … whose seeds lie between these
  *
  * The figure counts to the digits that it shows; `%` means hundredths. The table of docs/war.md and the command that repeats it are compared
  * with the ledger's line that drew the picture. Whole tables: see ledger-tables.ts.
@@ -27,8 +28,11 @@ export function figureFaults(file: string, text: string, ledger: ReadLedger = re
   return [...text.matchAll(FIGURE)].flatMap(([, shown = '', sum, name = '', wanted, place = '']) => {
     const lines = ledger(name).filter((line) =>
       (wanted?.split(',') ?? []).every((pair) => {
-        const [member = '', value] = pair.split('=');
-        return String(line[member]) === value;
+        const [member = '', value = ''] = pair.split('=');
+        const [first, last] = value.split('..').map(Number);
+        if (last === undefined) return String(line[member]) === value;
+        const [from = NaN, to = NaN] = line[member] as readonly number[];
+        return from >= first! && to <= last;
       }),
     );
     const found = lines.map((line) => at(line, place.split('.')));
@@ -48,6 +52,20 @@ function shows(shown: string, value: number): boolean {
   const [, digits = '', percentage] = /([\d,]+(?:\.\d+)?)\s*(%?)[^\d]*$/.exec(shown) ?? [];
   const decimals = digits.split('.')[1]?.length ?? 0;
   return digits.replaceAll(',', '') === (percentage ? value * 100 : value).toFixed(decimals);
+}
+
+const SEEDS = /\b(\d{9}) to (\d{9})\b/g;
+
+/** Seeds that a text names from … to …, where no campaign of the ledger begins with the first, or none ends with the last. */
+export function seedFaults(file: string, text: string, ledger: ReadLedger = readLedger): string[] {
+  const named = [...text.replaceAll(/\s+/g, ' ').matchAll(SEEDS)];
+  if (named.length === 0) return [];
+  const campaigns = ledger('simulation').map((line) => line['seeds'] as readonly number[]);
+  return named.flatMap(([range, first, last]) =>
+    campaigns.some(([from]) => from === Number(first)) && campaigns.some(([, to]) => to === Number(last))
+      ? []
+      : [`${file}: the ledger has no seeds ${range}`],
+  );
 }
 
 interface War extends Line {

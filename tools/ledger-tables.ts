@@ -1,11 +1,13 @@
 /**
- * The generated parts of docs/benchmarks.md and docs/war.md: each stands between `<!-- from NAME -->` and `<!-- end -->`. `npm run docs` compares
+ * The generated parts of the documentation: each stands between `<!-- from NAME -->` and `<!-- end -->`. `npm run docs` compares
  * them with the ledgers, `npm run docs -- --write` writes them.
  *
  *     bench storm              the newest run of that benchmark with all contestants
  *     bench targets, runs      what these runs had to show, and their commands
  *     server-cost refreshes    the newest run of `npm run server-cost`; also logins, run
  *     war 883d56f              the war's run at that commit
+ *     chaos campaigns          the sums over all runs of one kind
+ *     simulation profiles      of each profile, the newest campaigns up to the last violation
  */
 import type { ReadLedger } from './check-figures.js';
 import { milliseconds, percent, type Result } from './war/table.js';
@@ -60,6 +62,10 @@ function part(kind: string, ledger: ReadLedger): string {
   const [from, name = ''] = kind.split(' ');
   if (from === 'server-cost') return serverPart(name, ledger(from).at(-1) as ServerCost | undefined);
   if (from === 'war') return warTable(name, ledger);
+  if (from === 'chaos')
+    return markdownTable(chaosTable(ledger(from) as readonly unknown[] as readonly ChaosRun[]));
+  if (from === 'simulation')
+    return markdownTable(profilesTable(ledger(from) as readonly unknown[] as readonly SimulationRun[]));
   if (from !== 'bench') throw new Error(`there is no part ${kind}`);
   if (name === 'runs') return runs(ledger);
   if (name === 'targets') return markdownTable(targets(ledger));
@@ -166,6 +172,69 @@ function warTable(commit: string, ledger: ReadLedger): string {
       milliseconds(result.p95),
     ]),
   });
+}
+
+interface ChaosRun {
+  readonly command: string;
+  readonly rounds: number;
+  readonly spentTwice: number;
+  readonly lost: Readonly<Record<string, number>>;
+  readonly violations: number;
+  readonly longestWithoutTokenMs: number;
+}
+
+function chaosTable(runs: readonly ChaosRun[]): Table {
+  const kindOf = ({ command }: ChaosRun): string =>
+    ['mode', 'server', 'faults'].map((name) => optionOf(command, name)).join(', ');
+  const kinds = [...new Set(runs.map(kindOf))];
+  return {
+    head: ['mode, server, faults', 'rounds', 'spent twice', 'lost', 'violations', 'longest without a token'],
+    rows: kinds.map((kind) => {
+      const group = runs.filter((run) => kindOf(run) === kind);
+      const sum = (count: (run: ChaosRun) => number): number => group.reduce((n, run) => n + count(run), 0);
+      const reasons = [...new Set(group.flatMap(({ lost }) => Object.keys(lost)))];
+      const lost = reasons.map((reason) => `${sum((run) => run.lost[reason] ?? 0)} ${reason}`);
+      return [
+        kind,
+        sum(({ rounds }) => rounds).toLocaleString('en-US'),
+        String(sum(({ spentTwice }) => spentTwice)),
+        lost.join(', ') || '0',
+        String(sum(({ violations }) => violations)),
+        `${(Math.max(...group.map((run) => run.longestWithoutTokenMs)) / 1000).toFixed(1)} s`,
+      ];
+    }),
+  };
+}
+
+interface SimulationRun {
+  readonly commit: string;
+  readonly command: string;
+  readonly schedules: number;
+  readonly versions: number;
+  readonly requests: number;
+  readonly violations: number;
+}
+
+/** Profiles that nobody has run in such numbers have no row. */
+function profilesTable(runs: readonly SimulationRun[]): Table {
+  return {
+    head: ['profile', 'schedules', 'versions', 'requests', 'violations', 'commits'],
+    rows: ['everything', 'hostile', 'redis', 'postgres', 'folder'].flatMap((profile) => {
+      const all = runs.filter(({ command }) => (optionOf(command, 'profile') ?? 'everything') === profile);
+      const clean = all.slice(all.findLastIndex(({ violations }) => violations > 0) + 1);
+      if (clean.length === 0) return [];
+      const sum = (of: 'schedules' | 'versions' | 'requests' | 'violations'): string =>
+        clean.reduce((n, run) => n + run[of], 0).toLocaleString('en-US');
+      const commits = [...new Set(clean.map(({ commit }) => commit))].join(', ');
+      return [
+        [`\`${profile}\``, sum('schedules'), sum('versions'), sum('requests'), sum('violations'), commits],
+      ];
+    }),
+  };
+}
+
+function optionOf(command: string, name: string): string | undefined {
+  return new RegExp(`--${name} (\\S+)`).exec(command)?.[1];
 }
 
 /** As Prettier would set it: the first column to the left, figures to the right. */
