@@ -210,7 +210,9 @@ export function parseRecord(value: unknown, now: number): SessionRecord | undefi
 function whileItLives(read: SessionRecord): SessionRecord {
   const { version, term, journal, ended } = read;
   const isOver = Math.max(version, term, journal?.attempt ?? 0) >= MOST_COUNT || ended?.kind === 'signed-out';
-  return isOver ? tombstone(read, term) : read;
+  // A caller that was refused with a token of a version to come would have one pair after the other fetched, until that version.
+  const known = Object.entries(read.accessTokens).filter(([, token]) => token.version <= version);
+  return isOver ? tombstone(read, term) : { ...read, accessTokens: Object.fromEntries(known) };
 }
 
 /** Reads what is still to be revoked, likewise: the sound ones. */

@@ -276,6 +276,7 @@ test('of access tokens and spares the sound ones are read', () => {
     { obtainedAt: undefined },
     { expiresAt: '2026-01-01' },
     { expiresAt: NaN },
+    { version: sound.version + 1 },
   ];
   for (const one of odds) {
     expect(parseRecord({ ...sound, accessTokens: token(one) }, NOW)?.accessTokens).toEqual({ '': own });

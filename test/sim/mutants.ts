@@ -791,6 +791,14 @@ export const mutants: readonly Mutant[] = [
     within: 2_000,
   },
   {
+    guard: 'hostile: a token of a version to come is none',
+    file: parse,
+    anchor: 'token.version <= version',
+    replacement: 'token',
+    profile: 'hostile',
+    within: 2_000,
+  },
+  {
     guard: 'hostile: no more audiences than a record may have',
     file: parse,
     anchor: '=== most) break;',

@@ -82,6 +82,8 @@ export function checkHostile(world: World, violate: Violate): HostileChecks {
     if (startedAt > participants[0]!.tab.clock.wall() + 101 * 365 * 86_400_000)
       return 'it begins in another century';
     if (tokens.some(({ token }) => typeof token !== 'string')) return 'a token is no text';
+    if (Object.values(accessTokens).some((token) => token.version > version))
+      return 'a token is of a version to come';
     return fault(record);
   }
 
