@@ -61,7 +61,7 @@ export function createParticipant(
         read: () => counted(() => store.read()),
         update: (change) => counted(() => store.update(change)),
       },
-      saved: store.saved,
+      keepSaving: store.keepSaving,
       clock: browserClock,
       onChange: (callback) => hub.onChange(key, callback),
       changed: () => hub.changed(key),

@@ -49,8 +49,8 @@ export interface RecordStore extends StorePort {
   readonly mark: () => string | undefined | null;
   /** Answers the core's next read with what has been read already; `undefined`: no longer. */
   readonly prime: (read: Known | undefined) => void;
-  /** Calls back when nothing is left that only this process has: at once, or after the next write that works. `isAhead`: there is something. */
-  readonly saved: (callback: () => void, isAhead: boolean) => void;
+  /** As after a write that failed. */
+  readonly keepSaving: () => void;
 }
 
 /**
@@ -69,7 +69,6 @@ export function recordStore(
   let unsaved = false;
   let running = 0;
   let retrying: NodeJS.Timeout | undefined;
-  const waiting: (() => void)[] = [];
 
   async function write(change: (record: unknown) => SessionRecord | undefined): Promise<void> {
     for (let tries = 0; tries < MOST_WRITES; tries++) {
@@ -103,7 +102,7 @@ export function recordStore(
     }
   }
 
-  function keepTrying(): void {
+  function keepSaving(): void {
     if (unsaved) return;
     unsaved = true;
     retryLater();
@@ -112,7 +111,6 @@ export function recordStore(
   function settle(): void {
     clearTimeout(retrying);
     unsaved = false;
-    for (const callback of waiting.splice(0)) callback();
   }
 
   return {
@@ -125,16 +123,12 @@ export function recordStore(
       if (unsaved && newer(known.record, mine()) === known.record) settle();
       return known.value;
     },
-    saved(callback, isAhead) {
-      if (isAhead) keepTrying();
-      if (unsaved) waiting.push(callback);
-      else callback();
-    },
+    keepSaving,
     async update(change) {
       try {
         await counted(() => write(change));
       } catch (error) {
-        keepTrying();
+        keepSaving();
         throw error;
       }
       // The core's newer knowledge has been written along with it.

@@ -131,7 +131,6 @@ function createProcess(
   { locks, channel, store, clock, observe }: Ports,
   settling: () => void,
 ): Required<Pick<Participant, 'coordinator' | 'ask' | 'reread'>> {
-  const waiting: (() => void)[] = [];
   const calls = new Set<AbortController>();
   let state: State | undefined;
   let unsaved = false;
@@ -142,7 +141,6 @@ function createProcess(
   const settle = (): void => {
     cancelRetry();
     unsaved = false;
-    for (const callback of waiting.splice(0)) callback();
   };
   const { coordinator, reread, save } = createProcessCoordinator(options, {
     locks: locks!,
@@ -157,7 +155,7 @@ function createProcess(
         try {
           await store.update(change);
         } catch (error) {
-          keepTrying();
+          keepSaving();
           throw error;
         }
         settle();
@@ -170,11 +168,7 @@ function createProcess(
       observe?.(event, after, effects);
       if (!wasAway && isAway()) for (const call of calls) call.abort();
     },
-    saved: (callback, isAhead) => {
-      if (isAhead) keepTrying();
-      if (unsaved) waiting.push(callback);
-      else callback();
-    },
+    keepSaving,
     onChange(callback) {
       channel.open(callback);
       return () => channel.close();
@@ -182,7 +176,7 @@ function createProcess(
     changed: () => channel.post({ type: 'changed' }),
   });
 
-  function keepTrying(): void {
+  function keepSaving(): void {
     if (!unsaved) retry();
     unsaved = true;
   }
