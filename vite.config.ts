@@ -17,6 +17,12 @@ const long = [
 // To start a thread for each file takes less than two thirds of the processor time of a process.
 const pool = 'threads';
 
+/** By Vite's mode. */
+const CONDITIONS: Readonly<Record<string, Parameters<typeof internals>[0]>> = {
+  production: 'default',
+  test: 'node',
+};
+
 const alias = (modules: { name: string; source: string }[]): { find: RegExp; replacement: string }[] =>
   modules.map(({ name, source }) => ({
     find: new RegExp(`^${name}$`),
@@ -27,7 +33,7 @@ export default defineConfig(({ mode }) => ({
   plugins: [react()],
   resolve: {
     // The demo and the tests import the package by its name, as users do, but from source.
-    alias: alias([...entries, ...internals(mode === 'production' ? 'default' : 'development')]),
+    alias: alias([...entries, ...internals(CONDITIONS[mode] ?? 'development')]),
   },
   test: {
     // Tests that need a document say so in their first line: // @vitest-environment jsdom

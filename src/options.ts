@@ -72,6 +72,5 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
     needsRefreshToken: client.needsRefreshToken === true,
     answers: true,
     candidate: true,
-    leases: false,
   };
 }

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   name: string;
   exports: Record<string, string>;
-  imports: Record<string, Record<'development' | 'default', string>>;
+  imports: Record<string, { development?: string; node?: string; default: string }>;
 };
 
 export interface Entry {
@@ -30,11 +30,11 @@ export const entries: Entry[] = Object.entries(manifest.exports).map(([subpath, 
   forServers: FOR_SERVERS.includes(subpath),
 }));
 
-/** The source module of each `#name`, for an app under development or in production. */
-export function internals(condition: 'development' | 'default'): { name: string; source: string }[] {
+/** The source module of each `#name`: for Node, or for a page under development or in production. */
+export function internals(condition: 'node' | 'development' | 'default'): { name: string; source: string }[] {
   return Object.entries(manifest.imports).map(([name, outputs]) => ({
     name,
-    source: sourceOf(outputs[condition]),
+    source: sourceOf(outputs[condition] ?? outputs.default),
   }));
 }
 

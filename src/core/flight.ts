@@ -1,8 +1,9 @@
+import { LEASES } from '#leases';
 import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { reconcileMs, silenceMs } from './limits.js';
 import type { SessionRecord } from './record.js';
-import { attemptLock, fingerprint, idempotencyKey, isOpen, next } from './record.js';
+import { attemptLock, fingerprint, idempotencyKey, isOpen, isUnderWay, next } from './record.js';
 import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
@@ -92,7 +93,7 @@ function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
 /** The platform serves no locks (no storage access, an opaque origin), or not as specified: the journal is the mutex. */
 function goWithoutLocks({ s }: Turn): void {
   // (Leases are served as soon as the store is back.)
-  s.options = { ...s.options, locks: s.options.leases };
+  s.options = { ...s.options, locks: LEASES && s.options.leases === true };
 }
 
 /** Lets the refresh lock go, or the place in its queue, and an attempt lock that nothing was sent under. */
@@ -267,18 +268,16 @@ function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
  *        attempt lock ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
  *     B                      granted, queues here ░░░░░░░░░░░░░░░░░░░░░░░░ granted: finds A's pair
  *
- * After `ms` it goes on all the same, and keeps its place. Where a grant is no proof, only one from a holder that is known to be dead shortens that.
+ * After `ms` it goes on all the same, and keeps its place. (A lease that is granted while a journal is open shortens that only if its last
+ * holder is known to be dead.)
  */
-export function awaitAttempt(
-  t: Turn,
-  phase: Phase,
-  ms: number,
-  then: Continuation,
-  isProof: boolean = true,
-): void {
+export function awaitAttempt(t: Turn, phase: Phase, ms: number, then: Continuation): void {
   const { s, now } = t;
   const granted: Continuation<LockOutcome> = (turn, outcome) => {
-    if (turn.s.flight!.phase === phase && (isProof || outcome === 'inherited')) then(turn);
+    const { flight, options, record } = turn.s;
+    if (flight!.phase !== phase) return;
+    if (LEASES && options.leases && isUnderWay(record!) && outcome !== 'inherited') return;
+    then(turn);
   };
   const attempt = s.options.locks
     ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))

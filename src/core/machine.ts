@@ -1,3 +1,4 @@
+import { LEASES } from '#leases';
 import { answered } from './answer.js';
 import { call, cancel, fault, settleCallers } from './calls.js';
 import { SAVE_AGAIN_MS, tell } from './commit.js';
@@ -7,8 +8,9 @@ import { awaited, begin, finish, limitOf, mayFly, releaseAttemptLock, retakeAtte
 import { access, adopt, emit, endPause, leads, proactiveDue } from './knowledge.js';
 import { hear, HELLO_MS, reread } from './messages.js';
 import { askWorker } from './delegation.js';
+import { silenceMs } from './limits.js';
 import type { LifecycleChange } from './ports.js';
-import { isOpen, newer } from './record.js';
+import { isOpen, isUnderWay, newer } from './record.js';
 import { proceed, wanted } from './refresh.js';
 import { asOf, endDue } from './session-end.js';
 import { beginSession, endSession } from './session.js';
@@ -216,8 +218,7 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
   const { storage } = s;
   const { failed, wrote, won, record, isStored } = result;
   if (failed) s.storeFailures = Math.min(s.storeFailures + 1, MOST_FAILURES);
-  // (Who sent it could not write what became of it, either.)
-  if (failed && s.options.leases) s.journalSeen = now.mono;
+  if (LEASES && failed && s.options.leases) watchAnew(t);
   if (failed === 'once') s.unwritable ||= wrote;
   // (Where neither the store nor this participant has a session, there is nothing to try a write with, and nothing to lose.)
   else if (wrote || (real && !failed && !record && !s.record)) s.unwritable = false;
@@ -236,6 +237,18 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
   // write, but no store to read, asks everybody else for what it misses.
   if (s.storage === 'memory' && s.record) s.saveAt ??= now.mono + saveAgainMs(s);
   then(t, result);
+}
+
+/**
+ * What the store hinders is no silence: who sent the request could not write what became of it, either.
+ *
+ *     A  journal ─ sends ─ answer ─ (store away) ░░░░░░░░░░░░░░ (back) saves the pair
+ *     B                             waits ░░░ reads ✗ ── T + R from here ─ finds A's pair
+ */
+function watchAnew({ s, now }: Turn): void {
+  s.journalSeen = now.mono;
+  const isProbing = s.flight?.phase === 'probing' && isUnderWay(s.record!);
+  if (isProbing) s.flight = { ...s.flight!, until: now.mono + silenceMs(s.options) };
 }
 
 function lifecycle(t: Turn, change: LifecycleChange): void {

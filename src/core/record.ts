@@ -197,6 +197,11 @@ export function isOpen(record: SessionRecord | undefined): record is SessionReco
   return record !== undefined && !isOver(record) && !isForeign(record);
 }
 
+/** Whether a request for the next version may be on its way, by the journal. */
+export function isUnderWay({ journal }: SessionRecord): boolean {
+  return journal !== undefined && !journal.failure;
+}
+
 /** Whether the session ended because the server refused without a word: whether its refresh token is dead, nobody knows. */
 export function isUnanswered({ ended }: SessionRecord): boolean {
   return ended?.reason === 'refresh_unanswered';

@@ -1,3 +1,4 @@
+import { LEASES } from '#leases';
 import { noteUnspent, overdue } from './answer.js';
 import { elect, electionDue } from './election.js';
 import type { Now } from './expiry.js';
@@ -5,7 +6,7 @@ import { awaitAttempt, finish, giveUp, hold, limitOf, waitedIn } from './flight.
 import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
 import { silenceMs } from './limits.js';
 import type { Audience, Journal } from './record.js';
-import { audienceKey, fingerprint, isJournalOf, isLost, next, SCHEMA } from './record.js';
+import { audienceKey, fingerprint, isJournalOf, isLost, isUnderWay, next, SCHEMA } from './record.js';
 import { asOf } from './session-end.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
 
@@ -26,7 +27,7 @@ export function wanted({ s, now }: Turn): Audience | undefined {
   //
   //     A  asks for another audience: journal 1 ─ answer: lost on its way
   //     B     (store away)  journals 1 and 2, in memory ─ (store back) saves them ─ asks for its own: is given A's
-  if (options.leases && s.storage === 'memory') return undefined;
+  if (LEASES && options.leases && s.storage === 'memory') return undefined;
   // Refused without a word, and awake since: the server may have come to its senses.
   if (record.ended) return {};
   if (s.callers.length > 0) return s.callers[0];
@@ -54,14 +55,13 @@ export function proceed(t: Turn): void {
     pause(t, 'schema', Infinity, 'ERR_UNSUPPORTED');
     return finish(t);
   }
-  const { refreshTimeoutMs, locks, leases, candidate } = s.options;
+  const { refreshTimeoutMs, locks, candidate } = s.options;
   // Only now does a refresh worker say that it will, to everybody who asks: a tab that hears that queues, and is to come behind.
   // (A worker that has just been started waits longer for its first place in the queue than a page for its own.)
   //
   //     worker  asks for the lock ─────────── granted ─ accepted ─ journal ─ request ─ …
   //     page                                              └─▶ queued ░░░░░░░░░░░░░░░░░
   if (!candidate) post(t, { type: 'refresh-accepted' });
-  const { journal } = record;
   // By this tab's own monotonic clock: a wall clock that jumped would declare a request overdue that has just been sent.
   // A tab that lives notes after T that its request is overdue. So a journal that says nothing for T + R is that of a tab that stands
   // still, and its attempt lock is waited for no longer.
@@ -77,18 +77,11 @@ export function proceed(t: Turn): void {
   //
   // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
   //
-  // A lease that was granted proves nothing either: it may have ended while its holder could not save the answer. Only silence counts that
-  // this participant has watched, from the moment when it began to wait.
-  //
-  //     A  journal ─ sends ─ answer ─ (store away for longer than the lease) ░░░░░░░░░░░ (store back) saves the pair
-  //     B    sees the journal                                                             granted ─ waits T + R ─ finds A's pair
-  const waiting = Math.min(s.flight!.since, now.mono - waitedIn(s, 'probing'));
-  const seen = leases ? Math.max(s.journalSeen, waiting) : s.journalSeen;
-  const age = now.mono - seen;
-  const isOpenJournal = journal && !journal.failure;
+  // Where locks are leases, only silence counts that this participant has watched.
+  const age = now.mono - (LEASES && s.options.leases ? watchedSince(t) : s.journalSeen);
   const isStolen = s.flight!.stolen && s.storage !== 'memory';
   const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');
-  const wait = isOpenJournal ? (locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven;
+  const wait = isUnderWay(record) ? (locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven;
   const basis = fingerprint(record);
   const goOn: Continuation = (turn) => {
     const audience = wanted(turn);
@@ -107,7 +100,18 @@ export function proceed(t: Turn): void {
     hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: goOn });
     post(turn, { type: 'refresh-request', resource, scope, memory: true });
   };
-  awaitAttempt(t, 'probing', wait, goOn, !(leases && isOpenJournal));
+  awaitAttempt(t, 'probing', wait, goOn);
+}
+
+/**
+ * Since when this participant has watched a sender say nothing. A lease that was granted proves nothing: it may have ended while its holder
+ * could not save the answer. So silence counts from the moment when this participant began to wait.
+ *
+ *     A  journal ─ sends ─ answer ─ (store away for longer than the lease) ░░░░░░░░░░░ (store back) saves the pair
+ *     B    sees the journal                                                             granted ─ waits T + R ─ finds A's pair
+ */
+function watchedSince({ s, now }: Turn): number {
+  return Math.max(s.journalSeen, Math.min(s.flight!.since, now.mono - waitedIn(s, 'probing')));
 }
 
 /** Commits the journal and the term, if the store still holds exactly what this decision was made on. */

@@ -24,7 +24,7 @@ export interface CoreOptions {
    * Locks are leases, kept where the record is: they end by time while their holder lives, and it does not know. Without the store there
    * are none, so there is no memory mode either.
    */
-  readonly leases: boolean;
+  readonly leases?: boolean | undefined;
   /** Whether participants hear each other's questions (false on a transport that only hints at changes). */
   readonly answers: boolean;
   /** Whether there may be a refresh worker to ask. */

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { RefreshRejectedError } from '../core/errors.js';
 import type { TokenResponse } from '../core/types.js';
 import type { RefreshRequest, TokenCoordinator } from '../types.js';
@@ -399,4 +399,14 @@ test.each([
   ['an idleMs of 0', { idleMs: 0 }],
 ])('refuses %s', (_, wrong) => {
   expect(() => start(wrong)).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }));
+});
+
+test('a bundle without the rules of leases is refused', async () => {
+  vi.resetModules();
+  vi.doMock('#leases', () => ({ LEASES: false }));
+  const { createSessions: bundled } = await import('./create-sessions.js');
+  const options = { shared: folderShared(folder), refresh: server.refresh };
+  expect(() => bundled(options)).toThrow(expect.objectContaining({ code: 'ERR_UNSUPPORTED' }) as Error);
+  vi.doUnmock('#leases');
+  vi.resetModules();
 });

@@ -1,3 +1,4 @@
+import { LEASES } from '#leases';
 import { createHash } from 'node:crypto';
 import { fault } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
@@ -44,7 +45,7 @@ export interface Sessions {
  * reject `ERR_STORAGE`, and nothing is spent.
  *
  * @param options - the shared part, the refresh function, and durations in milliseconds with their defaults
- * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change
+ * @throws `ERR_CONFIGURATION` if an option is not usable, saying what to change; `ERR_UNSUPPORTED` in a bundle made without the condition `node`
  * @example
  * const shared = folderShared('~/.my-app')
  * const refresh = refreshTokenGrant({ issuer: 'https://login.example.com', clientId: 'my-app' })
@@ -52,6 +53,9 @@ export interface Sessions {
  * const token = await sessions.open('default').getAccessToken()
  */
 export function createSessions(options: SessionsOptions): Sessions {
+  // A bundle for a page, or for a platform that is not Node, has none of the rules that leases need.
+  if (!LEASES)
+    throw fault('ERR_UNSUPPORTED', undefined, 'one-refresh/node has to be bundled with the condition `node`');
   const given: SessionsOptions = Object(options);
   const { shared, trustMemoryMs = 0, idleMs = 60_000 } = given;
   const { refresh, binding, minValidityMs, refreshTimeoutMs, isSessionLost } = given;

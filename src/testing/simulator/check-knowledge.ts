@@ -1,6 +1,6 @@
 import { mayFly } from '../../core/flight.js';
 import { silenceMs } from '../../core/limits.js';
-import type { Effect, State } from '../../core/state.js';
+import type { Effect, Event, State } from '../../core/state.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
 import { attemptLock, idempotencyKey, isLost, isOpen } from '../../core/record.js';
 import { beginsJournal } from './check-conduct.js';
@@ -46,7 +46,15 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
   /** Each participant's knowledge of its version's journal. */
   const known = new Map<Participant, Knowledge>();
   /** Its knowledge, and for how long, when it began to write its own. */
-  const basis = new Map<Participant, { readonly record: SessionRecord; readonly waited: number }>();
+  const basis = new Map<
+    Participant,
+    { readonly record: SessionRecord; readonly waited: number; readonly inherited: boolean }
+  >();
+  /** Of processes: since when each has watched the silence of a version, and whether it has found its last sender dead. */
+  const watching = new Map<
+    Participant,
+    { readonly version: string; readonly since: number; readonly inherited: boolean }
+  >();
   /** The question that each read of the store is to answer. */
   const questions = new Map<unknown, Question>();
   /** Participants that wait for an answer to their question: until it has sent, or its turn is over. */
@@ -62,6 +70,21 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
     // (A withheld pair hides that a spare is the same pair, repeated by the server.)
     const had = (was.spares ?? []).filter(({ refreshToken }) => refreshToken !== record.refreshToken).length;
     if ((record.spares?.length ?? 0) < had) violate('I2', `${whose} drops a spare of version ${was.version}`);
+  }
+
+  /**
+   * The silence of a sender that lives counts from when a process began to wait, and from its own last operation that failed: the sender
+   * could not write then, either.
+   */
+  function watch(by: Participant, event: Event, before: State | undefined, after: State): void {
+    const { flight, record } = after;
+    const version = record && idempotencyKey(record);
+    const isFailed = event.type === 'stored' && event.result.failed !== undefined;
+    const last = watching.get(by);
+    if (version && flight && (isFailed || last?.version !== version))
+      watching.set(by, { version, since: now(), inherited: false });
+    if (event.type === 'lock' && event.outcome === 'inherited' && before?.flight?.tag === flight?.tag && last)
+      watching.set(by, { ...last, inherited: true });
   }
 
   function learn(by: Participant, was: SessionRecord | undefined, record: SessionRecord | undefined): void {
@@ -99,8 +122,11 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
         compare(by.tab.name, was, record);
         learn(by, was, record);
       }
-      if (record && beginsJournal(before, after))
-        basis.set(by, { record, waited: now() - known.get(by)!.since });
+      if (plan.leases) watch(by, event, before, after);
+      if (record && beginsJournal(before, after)) {
+        const { since, inherited } = watching.get(by) ?? { since: -Infinity, inherited: false };
+        basis.set(by, { record, waited: now() - Math.max(known.get(by)!.since, since), inherited });
+      }
       if (!after.flight) asking.delete(after.me);
       else if (after.flight.phase === 'asking') asking.add(after.me);
       if (event.type === 'message' && event.message.type === 'refresh-request') {
@@ -133,14 +159,15 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
           'I1',
           `${by.tab.name} sends version ${request.version}, which is lost, as ${silent.by.tab.name} knows, was asked, and does not say`,
         );
-      const { record, waited } = basis.get(by)!;
+      const { record, waited, inherited } = basis.get(by)!;
       const { journal } = record;
       // Its request has ended, or was never sent.
       if (!isSame(record, request) || !journal || journal.failure) return;
       // A page that dies in this very step has lost the lock.
       if (!by.tab.alive()) return;
-      const isMine = locks.holds(by.tab, attemptLock(request));
-      const least = options.locks ? silenceMs(options) : T;
+      // (A lease that was granted proves nothing.)
+      const isMine = plan.leases ? inherited : locks.holds(by.tab, attemptLock(request));
+      const least = options.locks || plan.leases ? silenceMs(options) : T;
       if (!isMine && !locks.forgotten() && waited < least - SLACK_MS)
         violate(
           'I1',

@@ -1,0 +1,2 @@
+/** Among processes they are; see `leases.ts`. */
+export const LEASES: boolean = true;
