@@ -1,6 +1,6 @@
 /**
  * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server`, of
- * the login, the logout and the idle time-out that of a unit, those of the boundaries one in Chromium. (The simulator has its own, `npm run sim:mutants`.)
+ * the login, the logout, the idle time-out and what others wrote that of a unit, those of the boundaries one in Chromium. (The simulator has its own, `npm run sim:mutants`.)
  *
  *     npm run guard:mutants -- [--only WORDS]
  *
@@ -26,7 +26,29 @@ const rotation = 'idempotent-rotation';
 const login = 'src/login/create-login.test.ts';
 const logout = 'src/login/sign-out.test.ts';
 const idle = 'src/browser/idle.test.ts';
+const record = 'src/core/record.test.ts';
 const mutants: Mutant[] = [
+  {
+    guard: 'untrusted: a number grows no further than it is read',
+    file: 'src/core/record.ts',
+    anchor: 'Math.min(count + 1, MOST_COUNT)',
+    replacement: 'count + 1',
+    tests: record,
+  },
+  {
+    guard: 'untrusted: a withheld session that the store does not have gives way',
+    file: 'src/core/record.ts',
+    anchor: 'isOpen(memory) && (isUnstored || memory.schema > SCHEMA)',
+    replacement: 'isOpen(memory) && memory.schema > SCHEMA',
+    tests: record,
+  },
+  {
+    guard: 'untrusted: of a session that was signed out nothing is kept',
+    file: 'src/core/parse.ts',
+    anchor: " || ended?.kind === 'signed-out'",
+    replacement: '',
+    tests: 'src/core/untrusted.test.ts',
+  },
   {
     guard: 'one request of a process leads',
     file: rotation,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessToken, Journal, SessionRecord } from './record.js';
-import { current, MOST_AUDIENCES, newer, SCHEMA, tokensIn, withPair } from './record.js';
+import { current, MOST_AUDIENCES, MOST_COUNT, newer, next, SCHEMA, tokensIn, withPair } from './record.js';
 
 const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0 };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };
@@ -118,6 +118,17 @@ test('the store counts before a later schema in memory', () => {
   const stored = record({ sessionId: 'own', startedAt: 1 });
   expect(current(stored, forged)).toBe(stored);
   expect(current(undefined, forged)).toBe(forged);
+});
+
+test('the store counts before a session in memory without its refresh token', () => {
+  const forged = record({ sessionId: 'forged', startedAt: 9_999, withheld: true });
+  const stored = record({ sessionId: 'own', startedAt: 1 });
+  expect(current(stored, forged)).toBe(stored);
+  expect(current(undefined, forged)).toBe(forged);
+});
+
+test('no count grows beyond what is read', () => {
+  expect([next(1), next(MOST_COUNT - 1), next(MOST_COUNT)]).toEqual([2, MOST_COUNT, MOST_COUNT]);
 });
 
 test('no record holds no token', () => {

@@ -257,6 +257,14 @@ test('a session whose numbers cannot grow is over, and a sign-in is later', () =
   for (const previous of at(2 ** 50 - 1)) expect(parseRecord(previous, NOW)).toEqual(previous);
 });
 
+test('a session that was signed out has no tokens, whoever wrote them', () => {
+  const { sessionId, startedAt, term, version } = sound;
+  const ended = { kind: 'signed-out' };
+  const read = parseRecord({ ...sound, ended }, NOW)!;
+  expect(read).toMatchObject({ sessionId, startedAt, term, version, ended, accessTokens: {} });
+  expect([read.refreshToken, read.idToken, read.spares]).toEqual([undefined, undefined, undefined]);
+});
+
 test('a clock that is wrong by decades takes no record away', () => {
   expect(parseRecord(sound, 0)).toEqual(sound);
   expect(parseRecord({ ...sound, startedAt: Date.UTC(2106, 1, 7) }, NOW)).toBeDefined();

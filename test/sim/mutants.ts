@@ -92,8 +92,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: "a journal's age is counted on the tab's own monotonic clock",
     file: refresh,
-    anchor: 'const age = now.mono - seen;',
-    replacement: 'const age = now.wall - (journal?.at ?? 0 * seen);',
+    anchor: 'const age = now.mono - (',
+    replacement: 'const age = now.wall - (record.journal ? record.journal.at : ',
     within: 10_000,
   },
   {
@@ -770,8 +770,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a journal that failed long ago says nothing of who has the attempt lock now',
     file: refresh,
-    anchor: 'const isOpenJournal = journal && !journal.failure;',
-    replacement: 'const isOpenJournal = journal;',
+    anchor: 'const wait = isUnderWay(record) ?',
+    replacement: 'const wait = record.journal ?',
     within: 200_000,
   },
   {
@@ -843,14 +843,6 @@ export const mutants: readonly Mutant[] = [
     file: parse,
     anchor: '(version, term, journal?.attempt ?? 0) >= MOST_COUNT',
     replacement: '(version, term, journal?.attempt ?? 0) > MOST_COUNT',
-    profile: 'hostile',
-    within: 20_000,
-  },
-  {
-    guard: 'hostile: a number grows no further than it is read',
-    file: record,
-    anchor: 'Math.min(count + 1, MOST_COUNT)',
-    replacement: 'count + 1',
     profile: 'hostile',
     within: 20_000,
   },
@@ -1008,26 +1000,10 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
-    guard: 'hostile: of a session that was signed out nothing is kept, whoever wrote it',
-    file: parse,
-    anchor: " || ended?.kind === 'signed-out'",
-    replacement: '',
-    profile: 'hostile',
-    within: 20_000,
-  },
-  {
     guard: 'hostile: what a newer version keeps is tried again when it changes, not all the time',
     file: refresh,
     anchor: "pause(t, 'schema', Infinity,",
     replacement: "pause(t, 'schema', s.options.refreshTimeoutMs,",
-    profile: 'hostile',
-    within: 20_000,
-  },
-  {
-    guard: 'hostile: a withheld session that the store does not have gives way to what it has',
-    file: record,
-    anchor: 'isOpen(memory) && (isUnstored || memory.schema > SCHEMA)',
-    replacement: 'isOpen(memory) && memory.schema > SCHEMA',
     profile: 'hostile',
     within: 20_000,
   },
