@@ -94,6 +94,16 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     if (isStart || isWaking || isOfWaking) woken.add(by);
   }
 
+  /** A process reads of a failure, and waits as long as all do. */
+  function noteFailure(by: Participant, before: State | undefined, { record, flight }: State): void {
+    const failed = record?.journal?.failure;
+    const failure = failureIn(record?.journal);
+    if (!failed || !failure || flight || failed.refused || failed.fault) return;
+    if (failure === failureIn(before?.record?.journal)) return;
+    const leftMs = Math.min(failed.retryInMs, failed.at + failed.retryInMs - by.tab.clock.wall());
+    waits.set(by, { version: `${record.sessionId}.${record.version}`, until: now() + leftMs, failure });
+  }
+
   return {
     step(by, event, before, after, effects) {
       noteWaking(by, event, before, after);
@@ -112,6 +122,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
           waits.set(by, { version: `${sessionId}.${version}`, until: now() + retryInMs, failure });
         }
       }
+      if (plan.leases && event.type === 'stored') noteFailure(by, before, after);
       if (event.type === 'message' && event.message.type === 'leader-changed') {
         const { sessionId, version, term } = event.message;
         if (after.record?.version !== version) outran.set(by, termOf({ sessionId, version, term }));
