@@ -61,8 +61,8 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     if (state?.storage === 'indexeddb' || state?.unread) by.over.add(unread);
   }
 
-  /** When a tab last stole the lock and let it go again; virtual time. */
-  let idleTheft = -Infinity;
+  /** When a participant last took over and let the lock go again, without a request; virtual time. */
+  let idleTakeover = -Infinity;
   /** How long each tab has asked in vain, since when (virtual time), and until when. */
   const inVain = new Map<Participant, { ms: number; readonly from: number; until: number }>();
 
@@ -78,6 +78,12 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
    *     A  holds both locks, stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
    *     B  stands for election ── T + R ─▶ claims, steals, lets go
    *     C            asks ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ granted: waits T for A's attempt lock
+   *
+   * Nor where the callers of the process that took over have run out of patience, since it had stood still as well, before:
+   *
+   *     A                       both leases, stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+   *     B  asks ░ stands still ░ granted: waits T for A's attempt lease ── its caller has left: lets go
+   *     C                          asks ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ granted: waits T for A's attempt lease
    */
   function checkProgress({ by, outcome, options, limitMs }: Call, waited: number): void {
     const now = world.scheduler.now();
@@ -97,7 +103,7 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
     // (It had its turn, and the server's answer follows; or another tab took over, and its answer was no token: the one that stands still has it.)
     const isStill = (tab: Tab): boolean => still.some((one) => one.tab === tab);
     if (world.network.exchanges().some(({ tab, begunAt }) => !isStill(tab) && begunAt >= series.from)) return;
-    if (idleTheft >= series.from) return;
+    if (idleTakeover >= series.from) return;
     // Of a process that wakes and finds its lease gone the journal may be written all the same: it is waited for like any other.
     if (plan.leases && still.some(({ tab }) => tab.running() && tab.lastStill() >= series.from)) return;
     // (By its default limit one call is enough.)
@@ -110,8 +116,9 @@ export function checkCalls(world: World, truth: Truth, violate: Violate): Check 
   }
 
   return {
-    step(_by, _event, before, { flight }) {
-      if (before?.flight?.phase === 'stealing' && !flight) idleTheft = world.scheduler.now();
+    step(_by, _event, before, { flight, record }) {
+      const phase = flight || record !== before?.record ? undefined : before?.flight?.phase;
+      if (phase === 'stealing' || (plan.leases && phase === 'probing')) idleTakeover = world.scheduler.now();
     },
 
     settled(call) {
