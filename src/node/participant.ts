@@ -61,7 +61,7 @@ export function createParticipant(
         read: () => counted(() => store.read()),
         update: (change) => counted(() => store.update(change)),
       },
-      keepSaving: store.keepSaving,
+      saved: store.saved,
       clock: browserClock,
       onChange: (callback) => hub.onChange(key, callback),
       changed: () => hub.changed(key),

@@ -18,8 +18,11 @@ export interface ProcessPorts extends Pick<Ports, 'observe'> {
   readonly onChange: (callback: () => void) => () => void;
   /** Tells the other processes that the record has changed. */
   readonly changed: () => void;
-  /** There is something that only this process has, though no write of it has failed: the core is to be asked to write it until that works. */
-  readonly keepSaving: () => void;
+  /**
+   * Calls back when nothing is left that only this process has: at once, or when the record has been written. `isAhead`: there is something,
+   * though no write of it has failed, and the core is to be asked to write it until that works.
+   */
+  readonly saved: (callback: () => void, isAhead: boolean) => void;
 }
 
 /** A coordinator in a process, and what only its surroundings may do with it. */
@@ -51,7 +54,7 @@ const NEWS: readonly Message['type'][] = [
  */
 export function createProcessCoordinator(
   options: CheckedOptions,
-  { locks, store, clock, observe, onChange, changed, keepSaving }: ProcessPorts,
+  { locks, store, clock, observe, onChange, changed, saved }: ProcessPorts,
 ): ProcessCoordinator {
   const { client } = options;
   let state: State | undefined;
@@ -93,11 +96,17 @@ export function createProcessCoordinator(
         request(name, mode, listener) {
           const release = locks.request(name, mode, listener);
           if (!name.startsWith('attempt:')) return release;
-          return () => {
-            // After three reads that failed the core goes by its memory alone, for longer than others wait.
-            if (state && isAhead(state)) keepSaving();
-            release();
-          };
+          // An answer that no store has yet: nobody else is to ask again meanwhile, for as long as the lease lasts.
+          //
+          //     A  attempt lock ── answer ─ write ✗ ─ ✗ ─────────── written ─ lets go
+          //     B                                  refresh lock ░░░░░░░░░░░░░ finds A's pair
+          //
+          //     A  attempt lock ── answer ─ write ✗ ─ lets go ─ ✗ ─ ✗
+          //     B                                     granted ─ ✝
+          //     C                                                 inherits the lock of a dead process: sends
+          //
+          // Nor need a write have failed. After three reads that did, the core goes by its memory alone, for longer than others wait.
+          return () => saved(release, state !== undefined && isAhead(state));
         },
       },
       channel: {

@@ -49,8 +49,8 @@ export interface RecordStore extends StorePort {
   readonly mark: () => string | undefined | null;
   /** Answers the core's next read with what has been read already; `undefined`: no longer. */
   readonly prime: (read: Known | undefined) => void;
-  /** As after a write that failed. */
-  readonly keepSaving: () => void;
+  /** Calls back when nothing is left that only this process has: at once, or after the next write that works. `isAhead`: there is something. */
+  readonly saved: (callback: () => void, isAhead: boolean) => void;
 }
 
 /**
@@ -69,6 +69,7 @@ export function recordStore(
   let unsaved = false;
   let running = 0;
   let retrying: NodeJS.Timeout | undefined;
+  const waiting: (() => void)[] = [];
 
   async function write(change: (record: unknown) => SessionRecord | undefined): Promise<void> {
     for (let tries = 0; tries < MOST_WRITES; tries++) {
@@ -102,7 +103,7 @@ export function recordStore(
     }
   }
 
-  function keepSaving(): void {
+  function keepTrying(): void {
     if (unsaved) return;
     unsaved = true;
     retryLater();
@@ -111,6 +112,7 @@ export function recordStore(
   function settle(): void {
     clearTimeout(retrying);
     unsaved = false;
+    for (const callback of waiting.splice(0)) callback();
   }
 
   return {
@@ -123,12 +125,16 @@ export function recordStore(
       if (unsaved && newer(known.record, mine()) === known.record) settle();
       return known.value;
     },
-    keepSaving,
+    saved(callback, isAhead) {
+      if (isAhead) keepTrying();
+      if (unsaved) waiting.push(callback);
+      else callback();
+    },
     async update(change) {
       try {
         await counted(() => write(change));
       } catch (error) {
-        keepSaving();
+        keepTrying();
         throw error;
       }
       // The core's newer knowledge has been written along with it.

@@ -92,7 +92,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     if (truth.committed.has(`${sessionId}.${version + 1}`)) return 'committed';
     // Heard, and written down in vain: its page knows, the others may not.
     if (earlier.outcome === 'tokens' && sender.closed && truth.storeHurt()) return 'page gone';
-    // For a process that lives, and can still save the pair, the others wait.
+    // A process that lives keeps the lease of its attempt until the pair is saved, for as long as the lease lasts.
     const guarded = plan.leases && sender.tab.alive() && now() - earlier.sentAt < 2 * T && !locks.forgotten();
     if (earlier.outcome === 'tokens' && !guarded && (sender.state()?.record?.version ?? 0) > version)
       return 'kept in memory';

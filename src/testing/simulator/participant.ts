@@ -131,6 +131,7 @@ function createProcess(
   { locks, channel, store, clock, observe }: Ports,
   settling: () => void,
 ): Required<Pick<Participant, 'coordinator' | 'ask' | 'reread'>> {
+  const waiting: (() => void)[] = [];
   const calls = new Set<AbortController>();
   let state: State | undefined;
   let unsaved = false;
@@ -141,6 +142,7 @@ function createProcess(
   const settle = (): void => {
     cancelRetry();
     unsaved = false;
+    for (const callback of waiting.splice(0)) callback();
   };
   const { coordinator, reread, save } = createProcessCoordinator(options, {
     locks: locks!,
@@ -155,7 +157,7 @@ function createProcess(
         try {
           await store.update(change);
         } catch (error) {
-          keepSaving();
+          keepTrying();
           throw error;
         }
         settle();
@@ -168,7 +170,11 @@ function createProcess(
       observe?.(event, after, effects);
       if (!wasAway && isAway()) for (const call of calls) call.abort();
     },
-    keepSaving,
+    saved: (callback, isAhead) => {
+      if (isAhead) keepTrying();
+      if (unsaved) waiting.push(callback);
+      else callback();
+    },
     onChange(callback) {
       channel.open(callback);
       return () => channel.close();
@@ -176,7 +182,7 @@ function createProcess(
     changed: () => channel.post({ type: 'changed' }),
   });
 
-  function keepSaving(): void {
+  function keepTrying(): void {
     if (!unsaved) retry();
     unsaved = true;
   }
