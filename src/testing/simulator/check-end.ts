@@ -77,7 +77,16 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     else if (outcome !== 'unheard') refusedAt.length = 0;
   }
   const far = refusedAt.filter((at, n) => n === 0 || at - refusedAt[n - 1]! > 10_000).length;
-  if (failure?.status === 400 && !failure.refused && !stored?.ended && far > 3 && !truth.storeHurt())
+  // (By the clocks of several machines, one of which jumps, they may have followed too soon.)
+  const isSkewed = world.plan.leases && 'jump' in world.stats.faults;
+  if (
+    failure?.status === 400 &&
+    !failure.refused &&
+    !stored?.ended &&
+    far > 3 &&
+    !truth.storeHurt() &&
+    !isSkewed
+  )
     violate('I3', `version ${stored!.version} was refused ${far} times without a word, and no end is said`);
   const kept = world.server.find(stored?.refreshToken);
   if (stored?.ended?.kind === 'reauth-required' && kept && !kept.family.revoked && !kept.superseded) {
