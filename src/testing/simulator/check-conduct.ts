@@ -98,7 +98,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   function noteFailure(by: Participant, before: State | undefined, { record, flight }: State): void {
     const failed = record?.journal?.failure;
     const failure = failureIn(record?.journal);
-    if (!failed || !failure || flight || failed.refused || failed.fault) return;
+    // (That a session is over was perhaps a mistake: the server is asked again, by other limits.)
+    if (!failed || !failure || flight || failed.refused || failed.fault || record.ended) return;
     if (failure === failureIn(before?.record?.journal)) return;
     const leftMs = Math.min(failed.retryInMs, failed.at + failed.retryInMs - by.tab.clock.wall());
     waits.set(by, { version: `${record.sessionId}.${record.version}`, until: now() + leftMs, failure });
