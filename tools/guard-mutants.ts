@@ -29,6 +29,13 @@ const idle = 'src/browser/idle.test.ts';
 const record = 'src/core/record.test.ts';
 const mutants: Mutant[] = [
   {
+    guard: 'processes: a journal whose request was not sent holds nobody up',
+    file: 'src/core/answer.ts',
+    anchor: "if (result.won) post(turn, { type: 'refresh-failed' });",
+    replacement: '',
+    tests: 'src/node/create-sessions.test.ts',
+  },
+  {
     guard: 'untrusted: a number grows no further than it is read',
     file: 'src/core/record.ts',
     anchor: 'Math.min(count + 1, MOST_COUNT)',

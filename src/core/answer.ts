@@ -1,3 +1,4 @@
+import { LEASES } from '#leases';
 import { commit, tell } from './commit.js';
 import { backoff } from './expiry.js';
 import { endAttempt, finish, hold } from './flight.js';
@@ -49,7 +50,21 @@ export function answered(t: Turn, { tag, outcome }: Extract<Event, { type: 'answ
 
 /** Notes in its journal that an attempt spent nothing: it was not sent, or the server says so. */
 export function noteUnspent(t: Turn, journal: Journal, then?: Continuation<StoreResult>): void {
-  access(t, withFailure(journal, { at: t.now.wall, retryInMs: 0, unspent: true }), then);
+  const change = withFailure(journal, { at: t.now.wall, retryInMs: 0, unspent: true });
+  access(t, change, LEASES && t.s.options.leases ? telling(then) : then);
+}
+
+/**
+ * Among processes no lock tells the others, which wait:
+ *
+ *     A  journal ✓, but its lease is over: not sent ─ notes the failure ─ says so
+ *     B                            granted ─ waits T + R for A's journal  ╰▶ reads of it, starts again
+ */
+function telling(then?: Continuation<StoreResult>): Continuation<StoreResult> {
+  return (turn, result) => {
+    if (result.won) post(turn, { type: 'refresh-failed' });
+    then?.(turn, result);
+  };
 }
 
 /** The meaning of the server's answer; the table of the public contract. */

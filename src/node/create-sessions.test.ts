@@ -401,6 +401,34 @@ test.each([
   expect(() => start(wrong)).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }));
 });
 
+//     A  journal ✓ ─ its lease is taken from it: not sent ─ notes the failure ─ says so
+//     B                 granted ─ waits T + R for A's journal                    ╰▶ reads of it, sends
+test('a journal whose request was not sent holds nobody up', async () => {
+  const shared = folderShared(folder);
+  const slow: Shared = {
+    ...shared,
+    write: async (key, mark, text) => {
+      const written = await shared.write(key, mark, text);
+      const { journal } = JSON.parse(text) as { journal?: { failure?: object } };
+      if (written !== undefined && journal && !journal.failure) {
+        await shared.steal({ key, name: 'refresh', holder: 'nobody', ttlMs: 1 });
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+      }
+      return written;
+    },
+  };
+  const refreshTimeoutMs = 4_000;
+  const sessions = [start({ refreshTimeoutMs, shared: slow }), start({ refreshTimeoutMs })];
+  await sessions[1]!.open('a').setSession(expired());
+  const begun = performance.now();
+  const first = failed(sessions[0]!.open('a').getAccessToken());
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await sessions[1]!.open('a').getAccessToken()).toBe('access-2');
+  expect(performance.now() - begun, 'without the wait of T + R').toBeLessThan(2 * refreshTimeoutMs);
+  await first;
+  expect(server.requests).toHaveLength(1);
+}, 40_000);
+
 test('a bundle without the rules of leases is refused', async () => {
   vi.resetModules();
   vi.doMock('#leases', () => ({ LEASES: false }));
