@@ -50,7 +50,7 @@ const stages: Record<string, Stage> = {
     verify: 'npm run --silent sim:test',
     rest: 'npm run --silent sim:test',
   },
-  processes: later('npm run --silent processes -- --expiries 5 --rounds 6 --deadline 4000'),
+  processes: later('npm run --silent processes -- --expiries 5 --rounds 10 --deadline 4000'),
   // Some seconds, and the stages after it need dist/.
   build: { ...first('npm run --silent build'), rest: 'npm run --silent build' },
   package: first('npm run --silent check:package'),
