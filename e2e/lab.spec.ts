@@ -118,7 +118,7 @@ for (const [mode, conflicts] of [
   });
 }
 
-test('every other control does what it says', async ({ page, context, demo }) => {
+test('every other control does what it says', { tag: '@slow' }, async ({ page, context, demo }) => {
   await choose(page, 'one-refresh');
   const frames = page.locator('iframe');
   await expect(frames).toHaveCount(4);

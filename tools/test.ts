@@ -44,7 +44,7 @@ const stages: Record<string, Stage> = {
     verify: UNIT,
     rest: `${UNIT} --project databases --project long`,
   },
-  stores: later('npm run --silent stores -- --rounds 10'),
+  stores: later('npm run --silent stores -- --rounds 6'),
   simulation: {
     test: 'npm run --silent sim:test -- --seconds 20',
     verify: 'npm run --silent sim:test',
