@@ -101,6 +101,8 @@ export function createProcessCoordinator(
           //     A  attempt lock ── answer ─ write ✗ ─ ✗ ─────────── written ─ lets go
           //     B                                  refresh lock ░░░░░░░░░░░░░ finds A's pair
           //
+          // Without that a process could take its sender for dead:
+          //
           //     A  attempt lock ── answer ─ write ✗ ─ lets go ─ ✗ ─ ✗
           //     B                                     granted ─ ✝
           //     C                                                 inherits the lock of a dead process: sends
