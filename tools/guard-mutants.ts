@@ -1,6 +1,7 @@
 /**
  * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server`, of
- * the login, the logout, the idle time-out and what others wrote that of a unit, those of the boundaries one in Chromium. (The simulator has its own, `npm run sim:mutants`.)
+ * the login, the logout, the idle time-out, what others wrote and the processes that of a unit, those of the boundaries one in Chromium. (The
+ * simulator has its own, `npm run sim:mutants`.)
  *
  *     npm run guard:mutants -- [--only WORDS]
  *
@@ -33,6 +34,13 @@ const mutants: Mutant[] = [
     file: 'src/core/answer.ts',
     anchor: "if (result.won) post(turn, { type: 'refresh-failed' });",
     replacement: '',
+    tests: 'src/node/create-sessions.test.ts',
+  },
+  {
+    guard: 'processes: the lease of an attempt is kept until its answer is saved',
+    file: 'src/node/process-coordinator.ts',
+    anchor: 'return () => saved(release, state !== undefined && isAhead(state));',
+    replacement: 'return () => (saved(() => {}, state !== undefined && isAhead(state)), release());',
     tests: 'src/node/create-sessions.test.ts',
   },
   {

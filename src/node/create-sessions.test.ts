@@ -429,6 +429,34 @@ test('a journal whose request was not sent holds nobody up', async () => {
   expect(server.requests).toHaveLength(1);
 }, 40_000);
 
+test('the lease of an attempt is kept until its answer is saved', async () => {
+  const shared = folderShared(folder);
+  const seen: string[] = [];
+  const failing: Shared = {
+    ...shared,
+    write: async (key, mark, text) => {
+      const { version } = JSON.parse(text) as { version: number };
+      if (version === 2 && seen.length < 3) {
+        seen.push('answer not saved');
+        throw new Error('away');
+      }
+      const written = await shared.write(key, mark, text);
+      if (version === 2) seen.push('answer saved');
+      return written;
+    },
+    release: (lease) => {
+      if (lease.name.startsWith('attempt:')) seen.push('attempt ended');
+      return shared.release(lease);
+    },
+  };
+  const session = start({ shared: failing }).open('a');
+  await session.setSession(expired());
+  expect(await session.getAccessToken()).toBe('access-2');
+  await expect.poll(() => seen.includes('attempt ended')).toBe(true);
+  const untilSaved = [...Array.from({ length: 3 }, () => 'answer not saved'), 'answer saved'];
+  expect(seen.slice(0, seen.indexOf('attempt ended'))).toEqual(untilSaved);
+}, 40_000);
+
 test('a bundle without the rules of leases is refused', async () => {
   vi.resetModules();
   vi.doMock('#leases', () => ({ LEASES: false }));

@@ -1132,14 +1132,6 @@ export const mutants: readonly Mutant[] = [
     within: 50_000,
   },
   {
-    guard: 'processes: the lease of an attempt is kept until its answer is saved',
-    file: processes,
-    anchor: 'return () => saved(release, state !== undefined && isAhead(state));',
-    replacement: 'return () => (saved(() => {}, !newer), release());',
-    profile: 'folder',
-    within: 20_000,
-  },
-  {
     guard: 'processes: the lease of an attempt outlasts everybody who waits for it',
     file: leases,
     anchor: "startsWith('attempt:') ? 3 * refreshTimeoutMs",

@@ -1,6 +1,6 @@
 import { lifeLeft, proactiveDue } from '../../core/knowledge.js';
 import type { Journal, SessionRecord } from '../../core/record.js';
-import { idempotencyKey, isBoundAlike, newer } from '../../core/record.js';
+import { attemptOf, idempotencyKey, isBoundAlike, newer } from '../../core/record.js';
 import { asOf } from '../../core/session-end.js';
 import type { Event, State } from '../../core/state.js';
 import type { Check, Violate } from './checker.js';
@@ -94,13 +94,20 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     if (isStart || isWaking || isOfWaking) woken.add(by);
   }
 
-  /** A process reads of a failure, and waits as long as all do. */
+  /**
+   * A process reads of a failure, and waits as long as all do. What is learned later of the same attempt makes no wait longer:
+   *
+   *     A  sends ── deadline: notes it, 20 s ── answer: 409, noted
+   *     B                       waits 20 s ░░░░░░░░░░░░░░░░░░░░░░░ sends
+   */
   function noteFailure(by: Participant, before: State | undefined, { record, flight }: State): void {
     const failed = record?.journal?.failure;
     const failure = failureIn(record?.journal);
     // (That a session is over was perhaps a mistake: the server is asked again, by other limits.)
     if (!failed || !failure || flight || failed.refused || failed.fault || record.ended) return;
-    if (failure === failureIn(before?.record?.journal)) return;
+    const known = before?.record;
+    if (known?.journal?.failure && attemptOf(known, known.journal) === attemptOf(record, record.journal))
+      return;
     const leftMs = Math.min(failed.retryInMs, failed.at + failed.retryInMs - by.tab.clock.wall());
     waits.set(by, { version: `${record.sessionId}.${record.version}`, until: now() + leftMs, failure });
   }

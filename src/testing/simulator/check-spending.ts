@@ -161,9 +161,17 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
      *     A                      (failover: {n3})   journal n4 ─ sends ────────────────────
      *     B  {n5}                                                       writes n5 again
      *     C  {n5} ─ waits for a holder, in vain                                      queues ─ claims n5: knows of no request
+     *
+     *     A  (failover: {n3}) waits for n3's sender ── journal n4 ─ sends ────────────────────
+     *     B  {n5}              waits for the lock, in vain ─────────── claims, on n5: n6
      */
     written(by, before, after) {
       const state = fingerprint(after);
+      const isOnMemory =
+        before?.sessionId === after.sessionId &&
+        before.version === after.version &&
+        after.term > before.term + 1;
+      if (plan.leases && truth.storeReset() && isOnMemory) truth.storeResetAt = now();
       if (plan.leases && written.has(state) && before && fingerprint(before) !== state) {
         // Of the exceptions that a store which loses writes forces none is granted to one that does not.
         if (!truth.storeReset()) violate('I1', `${by.tab.name} takes the store back to an earlier state`);
