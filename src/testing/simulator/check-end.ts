@@ -73,8 +73,8 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     []) {
     const isInTime = heardAt - begunAt < (world.plan.options.refreshTimeoutMs ?? 30_000);
     if (outcome === 'wordless' && isInTime) refusedAt.push(heardAt);
-    // (Of a page that died nothing is noted.)
-    else if (outcome !== 'unheard') refusedAt.length = 0;
+    // (Of a page that died before its deadline nothing is noted.)
+    else if (outcome !== 'unheard' || !isInTime) refusedAt.length = 0;
   }
   const far = refusedAt.filter((at, n) => n === 0 || at - refusedAt[n - 1]! > 10_000).length;
   // (By the clocks of several machines, one of which jumps, they may have followed too soon.)
