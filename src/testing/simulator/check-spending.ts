@@ -167,11 +167,9 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
      */
     written(by, before, after) {
       const state = fingerprint(after);
-      const isOnMemory =
-        before?.sessionId === after.sessionId &&
-        before.version === after.version &&
-        after.term > before.term + 1;
-      if (plan.leases && truth.storeReset() && isOnMemory) truth.storeResetAt = now();
+      const isSame = before && before.sessionId === after.sessionId && before.version === after.version;
+      if (plan.leases && truth.storeReset() && isSame && after.term > before.term + 1)
+        truth.storeResetAt = now();
       if (plan.leases && written.has(state) && before && fingerprint(before) !== state) {
         // Of the exceptions that a store which loses writes forces none is granted to one that does not.
         if (!truth.storeReset()) violate('I1', `${by.tab.name} takes the store back to an earlier state`);
