@@ -1,14 +1,14 @@
 // The lab page, every control of it, in a real browser; and what an accessibility checker finds.
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
-import { devPages } from '../demo/server/dev-pages.js';
 import { startDemoServer, type DemoServer } from '../demo/server/server.js';
 import { expect, test as base } from './fixtures.js';
+import { builtDemo } from './harness/built-demo.js';
 
 const test = base.extend<{ page: Page }, { demo: DemoServer }>({
   demo: [
     async ({}, use) => {
-      const demo = await startDemoServer({ pages: devPages, accessTokenTtl: 600 });
+      const demo = await startDemoServer({ pages: builtDemo, accessTokenTtl: 600 });
       await use(demo);
       await demo.close();
     },

@@ -37,8 +37,12 @@ export async function buildApp(base = '/', { protocol, schema }: Build = {}): Pr
       },
     },
   })) as Rolldown.RolldownOutput;
+  return filesOf(result, base);
+}
+
+export function filesOf({ output }: Rolldown.RolldownOutput, base = '/'): BuiltApp {
   return new Map(
-    result.output.map((file) => [
+    output.map((file) => [
       base + file.fileName,
       {
         type: TYPES[path.extname(file.fileName)] ?? 'application/octet-stream',
