@@ -1,6 +1,6 @@
 /**
  * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server`, of
- * the login, the logout, the idle time-out, what others wrote and the processes that of a unit, those of the boundaries one in Chromium. (The
+ * the login, the logout, the idle time-out, what others wrote, progress and the processes that of a unit, those of the boundaries one in Chromium. (The
  * simulator has its own, `npm run sim:mutants`.)
  *
  *     npm run guard:mutants -- [--only WORDS]
@@ -29,6 +29,13 @@ const logout = 'src/login/sign-out.test.ts';
 const idle = 'src/browser/idle.test.ts';
 const record = 'src/core/record.test.ts';
 const mutants: Mutant[] = [
+  {
+    guard: 'progress: the wait for a holder without a journal goes on through the elections of others',
+    file: 'src/core/knowledge.ts',
+    anchor: "if (s.waited?.phase === 'queued') s.waited = undefined;",
+    replacement: 's.waited = undefined;',
+    tests: 'src/core/progress.test.ts',
+  },
   {
     guard: 'processes: a journal whose request was not sent holds nobody up',
     file: 'src/core/answer.ts',

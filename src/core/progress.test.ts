@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Origin, pass, watch, type Tab } from '../../test/support/tabs.js';
+import { attemptLock } from './record.js';
 import type { TokenResponse } from './types.js';
 
 beforeEach(() => {
@@ -66,6 +67,33 @@ describe('behind a holder that hangs', () => {
     await pass(10_000);
     expect(other.events.filter(({ type }) => type === 'takeover')).toHaveLength(0);
   });
+});
+
+//     A  both locks ░░░░ stands still, without a journal ░░░░░░░░░░░░░░░░░░
+//     B    call ─ waits for A's attempt lock, T/2 ─ gives up       call ─ T/2 ─▶ sends
+//     C                                                 elected ─▶ the term moves
+test('an election of others does not begin the wait for an attempt lock anew', async () => {
+  const origin = new Origin();
+  const refresh = async (): Promise<TokenResponse> => ({
+    access_token: 'a2',
+    refresh_token: 'r2',
+    expires_in: 300,
+  });
+  const tab = origin.open({ refresh, proactive: 'never' });
+  void tab.setSession({ access_token: 'a1', refresh_token: 'r1', expires_in: 10 });
+  await pass(11_000);
+  origin.hold(attemptLock(origin.record!));
+  const first = watch(tab.getAccessToken({ timeoutMs: 15_000 }));
+  await pass(15_001);
+  expect(first.outcome()).toBe('ERR_TIMEOUT');
+  origin.record = { ...origin.record!, term: origin.record!.term + 1, leader: 'another' };
+  tab.lifecycle('visible');
+  await pass(10);
+  const second = watch(tab.getAccessToken({ timeoutMs: 20_000 }));
+  await pass(14_000);
+  expect(second.outcome()).toBe('pending');
+  await pass(2_000);
+  expect(second.outcome()).toBe('a2');
 });
 
 describe('locks out of specification', () => {

@@ -902,13 +902,6 @@ export const mutants: readonly Mutant[] = [
     within: 10_000,
   },
   {
-    guard: 'the wait for a holder without a journal goes on through the elections of others',
-    file: 'src/core/knowledge.ts',
-    anchor: "if (s.waited?.phase === 'queued') s.waited = undefined;",
-    replacement: 's.waited = undefined;',
-    within: 50_000,
-  },
-  {
     guard: 'refusals: from the third on nobody asks at once',
     file: 'src/core/limits.ts',
     anchor: 'return refusals < 3 ? 0 : SPACED_MS;',
