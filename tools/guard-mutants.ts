@@ -37,6 +37,20 @@ const mutants: Mutant[] = [
     tests: 'src/core/progress.test.ts',
   },
   {
+    guard: 'processes: who takes the lease of a dead process learns of the death',
+    file: 'src/node/folder-shared.ts',
+    anchor: 'return now - since >= lease.ttlMs;',
+    replacement: 'return now - since >= lease.ttlMs || isDead(lease.holder);',
+    tests: 'test/node/shared-parts.test.ts',
+  },
+  {
+    guard: 'processes: the lease of a dead process outlives the leases taken after it',
+    file: 'src/node/folder-shared.ts',
+    anchor: "if (!name.startsWith('attempt:')) return leases;",
+    replacement: '',
+    tests: 'test/node/shared-parts.test.ts',
+  },
+  {
     guard: 'processes: a journal whose request was not sent holds nobody up',
     file: 'src/core/answer.ts',
     anchor: "if (result.won) post(turn, { type: 'refresh-failed' });",

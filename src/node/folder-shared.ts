@@ -45,10 +45,7 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
   const cellOf = (key: string, name: 'record' | 'leases'): Cell =>
     cell(path.join(root, 'sessions', key, name), name === 'record');
 
-  /**
-   * A lease is over when its holder's process is dead, or when it has not been prolonged for its time, by this process's own monotonic
-   * clock. So no two clocks are ever compared.
-   */
+  /** A lease is over when it has not been prolonged for its time, by this process's own monotonic clock. So no two clocks are ever compared. */
   function isOver(key: string, name: string, lease: Lease): boolean {
     const id = `${key} ${name}`;
     const text = JSON.stringify(lease);
@@ -56,7 +53,7 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
     const since = seen.get(id)?.lease === text ? seen.get(id)!.since : now;
     if (seen.size > MOST_SEEN) seen.clear();
     seen.set(id, { lease: text, since });
-    return now - since >= lease.ttlMs || isDead(lease.holder);
+    return now - since >= lease.ttlMs;
   }
 
   async function change(
@@ -69,8 +66,6 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
       const known = readLeases(stored?.text);
       const next = decide(known);
       if (!next) return;
-      // Leftovers of dead processes.
-      for (const [name, { holder }] of Object.entries(next)) if (isDead(holder)) delete next[name];
       if ((await leases.write(stored?.mark, JSON.stringify(next))) !== undefined) return;
     }
     throw new Error('The leases change all the time');
@@ -85,9 +80,21 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
       present = isFree ? holder : lease.holder;
       if (!isFree) return undefined;
       seen.delete(`${key} ${name}`);
-      return { ...leases, [name]: { holder, ttlMs, count: isMine ? lease.count + 1 : 0 } };
+      return { ...living(leases, name), [name]: { holder, ttlMs, count: isMine ? lease.count + 1 : 0 } };
     });
     return present;
+  }
+
+  /**
+   * Without what dead processes have left of attempts before this one. The lease of this attempt stays: its next holder has to learn of the
+   * death.
+   *
+   *     A  refresh, attempt 1 ── sends ✝
+   *     B                              takes the refresh lease ─ finds A dead: takes attempt 1 in its place, and need not wait
+   */
+  function living(leases: Record<string, Lease>, name: string): Record<string, Lease> {
+    if (!name.startsWith('attempt:')) return leases;
+    return Object.fromEntries(Object.entries(leases).filter(([, { holder }]) => !isDead(holder)));
   }
 
   const shared: Shared = {

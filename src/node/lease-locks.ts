@@ -86,9 +86,10 @@ export function leaseLocks(
             return report(isAttempt && instead !== undefined ? 'inherited' : 'granted');
           }
           if (over) return;
-          if (mode === 'try') return report('refused');
           instead = present !== undefined && present !== instead && isDead(present) ? present : undefined;
-          if (instead === undefined) await wait(ms);
+          if (instead !== undefined) continue;
+          if (mode === 'try') return report('refused');
+          await wait(ms);
           if (over) return;
         }
       }

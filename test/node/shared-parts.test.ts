@@ -1,4 +1,5 @@
 /** The duties of every shared part, on real servers: records by compare-and-set, leases, messages. */
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,10 @@ import { folderShared, postgresShared, redisShared, type Shared } from 'one-refr
 import { Pool } from 'pg';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { LockOutcome } from '../../src/core/ports.js';
+import type { Hub } from '../../src/node/hub.js';
+import { leaseLocks } from '../../src/node/lease-locks.js';
+import { newHolder } from '../../src/node/process-identity.js';
 import { startPostgres, startRedis } from '../support/database-servers.js';
 
 interface Kind {
@@ -14,6 +19,12 @@ interface Kind {
   /** As another process would open it. */
   readonly open: () => Promise<Shared>;
   readonly stop: () => Promise<void>;
+}
+
+/** As a process of this machine that has ended would have named itself. */
+function deadHolder(): string {
+  const { pid } = spawnSync(process.execPath, ['--version']);
+  return newHolder().replace(/:\d+:\d*:/, `:${pid}:1:`);
 }
 
 function redisKind(client: 'ioredis' | 'redis'): Kind {
@@ -140,11 +151,13 @@ describe.each([
 
   test('a lease that is not prolonged ends', async () => {
     const lease = { key, name: 'refresh', ttlMs: 300 };
-    await one.acquire({ ...lease, holder: 'a' });
     const start = performance.now();
-    expect(await other.acquire({ ...lease, holder: 'b' })).toBe('a');
+    await one.acquire({ ...lease, holder: 'a' });
+    const present = await other.acquire({ ...lease, holder: 'b' });
+    // (On a busy machine it may have ended by now.)
+    if (performance.now() - start < 300) expect(present).toBe('a');
     await expect.poll(() => other.acquire({ ...lease, holder: 'b' }), { interval: 20 }).toBe('b');
-    expect(performance.now() - start).toBeGreaterThan(250);
+    expect(performance.now() - start).toBeGreaterThan(290);
   });
 
   test('a lease can be taken, and taken over from a dead process', async () => {
@@ -154,6 +167,18 @@ describe.each([
     expect(await other.acquire({ ...lease, holder: 'b', instead: 'a' })).toBe('b');
     await one.steal({ ...lease, holder: 'd' });
     expect(await other.acquire({ ...lease, holder: 'b' })).toBe('d');
+  });
+
+  test('the lease of a dead process is no free one: who takes it learns of the death', async () => {
+    const name = 'attempt:1';
+    await one.acquire({ key, name: 'refresh', holder: deadHolder(), ttlMs: 60_000 });
+    await one.acquire({ key, name, holder: deadHolder(), ttlMs: 60_000 });
+    const hub = { onRelease: () => () => {} } as unknown as Hub;
+    const locks = leaseLocks({ shared: other, hub, hold: () => () => {} }, key, 30_000);
+    const outcomeOf = (lock: string): Promise<LockOutcome> =>
+      new Promise((resolve) => locks.request(lock, 'wait', resolve));
+    expect(await outcomeOf('refresh')).toBe('granted');
+    expect(await outcomeOf(name)).toBe('inherited');
   });
 
   test('a topic reaches the others', async () => {
