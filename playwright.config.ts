@@ -1,24 +1,9 @@
 import { defineConfig } from '@playwright/test';
-import { ADDRESS_BAR_PAGES, findBrowser } from './tools/browsers.js';
+import { CHROMIUM_FEATURES_OFF, findBrowser } from './tools/browsers.js';
 
-// Playwright's own list, which this one replaces, as far as it matters here.
-const featuresOff = [
-  'AimEnabled',
-  'AvoidCorsURLLoaderRestartOnRedirect',
-  'AvoidUnnecessaryBeforeUnloadCheckSync',
-  'BlockOriginHeaderModificationOnRedirect',
-  'DestroyProfileOnBrowserClose',
-  'HttpsUpgrades',
-  'NetworkTimeServiceQuerying',
-  'OptimizationHints',
-  'PaintHolding',
-  'ThirdPartyStoragePartitioning',
-  'Translate',
-  ...ADDRESS_BAR_PAGES,
-];
 // The tests talk to their own servers on this machine; the browser must not talk to anybody else, nor wait for it.
 const chromiumArgs = [
-  `--disable-features=${featuresOff.join()}`,
+  CHROMIUM_FEATURES_OFF,
   '--disable-background-networking',
   '--disable-client-side-phishing-detection',
   '--disable-component-update',

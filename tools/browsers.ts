@@ -54,9 +54,24 @@ const browsers: Record<'chromium' | 'firefox' | 'webkit', Browser> = {
 
 /**
  * Two pages that Chromium's address bar loads into every window: together they take as much processor time as seven tabs of the tests.
- * (Of several `--disable-features` the last one counts.)
  */
 export const ADDRESS_BAR_PAGES = ['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'];
+
+/** For a Chromium that Playwright launches. Of several lists the last one counts, so Playwright's own is in it, as far as it matters here. */
+export const CHROMIUM_FEATURES_OFF = `--disable-features=${[
+  'AimEnabled',
+  'AvoidCorsURLLoaderRestartOnRedirect',
+  'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'BlockOriginHeaderModificationOnRedirect',
+  'DestroyProfileOnBrowserClose',
+  'HttpsUpgrades',
+  'NetworkTimeServiceQuerying',
+  'OptimizationHints',
+  'PaintHolding',
+  'ThirdPartyStoragePartitioning',
+  'Translate',
+  ...ADDRESS_BAR_PAGES,
+].join()}`;
 
 export type BrowserName = keyof typeof browsers;
 export const browserNames = Object.keys(browsers) as BrowserName[];

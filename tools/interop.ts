@@ -17,7 +17,7 @@ import { close, listen } from '../test/interop/http.js';
 import { freePort } from '../test/interop/servers/process.js';
 import type { ClientSettings } from '../test/interop/servers/real-server.js';
 import { recipes, versionOf, type Recipe } from '../test/interop/servers/recipes.js';
-import { ensureBrowser } from './browsers.js';
+import { CHROMIUM_FEATURES_OFF, ensureBrowser } from './browsers.js';
 import { compareDuplicates } from './interop/duplicates.js';
 import { startFront } from './interop/front.js';
 import { judge } from './interop/judge.js';
@@ -59,7 +59,7 @@ const pages = await listen(servePage);
 const pageOrigin = `http://127.0.0.1:${pages.port}`;
 const browser = await chromium.launch({
   executablePath: ensureBrowser('chromium').path,
-  args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  args: [CHROMIUM_FEATURES_OFF, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
 });
 try {
   for (const recipe of chosen) {

@@ -13,7 +13,7 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright';
-import { ensureBrowser } from './browsers.js';
+import { CHROMIUM_FEATURES_OFF, ensureBrowser } from './browsers.js';
 import { commit, writeJson } from './output.js';
 import { measureAddedLatency } from './war/added-latency.js';
 import { campaign, type WarSettings } from './war/campaign.js';
@@ -82,6 +82,7 @@ const page = await buildPage();
 const browser = await chromium.launch({
   executablePath: ensureBrowser('chromium').path,
   args: [
+    CHROMIUM_FEATURES_OFF,
     '--disable-background-networking',
     '--disable-component-update',
     '--no-first-run',

@@ -107,7 +107,9 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
     // an older journal, for the lock that a page held as it stood still: it sends with its place in the queue.
     const mine = locks.holds(by.tab, attemptLock(earlier.request));
     const lost = truth.storeResetAt >= (noted.get(earlier) ?? Infinity) && !mine;
-    if (locks.forgotten()) return 'forgotten';
+    // Nor does a process learn that its own journal went, until it prolongs its lease.
+    const ownLost = plan.leases && truth.storeResetAt >= (journaled.get(by)?.at ?? Infinity);
+    if (locks.forgotten() || ownLost) return 'forgotten';
     if (plan.locks ? lost : truth.storeReset()) return 'forgotten';
     return undefined;
   }
