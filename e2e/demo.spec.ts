@@ -1,28 +1,34 @@
-// The demo as `npm run demo` serves it, used as people use it: through the real redirect, by its buttons, in several tabs.
+// The demo, used as people use it: through the real redirect, by its buttons, in several tabs.
 import { AxeBuilder } from '@axe-core/playwright';
 import type { BrowserContext, Page } from '@playwright/test';
 import { devPages } from '../demo/server/dev-pages.js';
-import { startDemoServer, type DemoServer } from '../demo/server/server.js';
+import { startDemoServer, type DemoServer, type PagesFactory } from '../demo/server/server.js';
 import { expect, test as base } from './fixtures.js';
+import { builtDemo } from './harness/built-demo.js';
 
-const test = base.extend<{ page: Page }, { demo: DemoServer }>({
-  demo: [
-    async ({}, use) => {
-      const demo = await startDemoServer({ pages: devPages, accessTokenTtl: 600 });
-      await use(demo);
-      await demo.close();
+const withPages = (pages: PagesFactory) =>
+  base.extend<{ page: Page }, { demo: DemoServer }>({
+    demo: [
+      async ({}, use) => {
+        const demo = await startDemoServer({ pages, accessTokenTtl: 600 });
+        await use(demo);
+        await demo.close();
+      },
+      { scope: 'worker', timeout: 0 },
+    ],
+    page: async ({ demo, page }, use) => {
+      const complaints: string[] = [];
+      page.context().on('weberror', (error) => complaints.push(error.error().message));
+      demo.faults.clear();
+      await page.goto(demo.url);
+      await use(page);
+      expect(complaints).toEqual([]);
     },
-    { scope: 'worker', timeout: 0 },
-  ],
-  page: async ({ demo, page }, use) => {
-    const complaints: string[] = [];
-    page.context().on('weberror', (error) => complaints.push(error.error().message));
-    demo.faults.clear();
-    await page.goto(demo.url);
-    await use(page);
-    expect(complaints).toEqual([]);
-  },
-});
+  });
+
+const test = withPages(builtDemo);
+/** As `npm run demo` serves it. */
+const testServed = withPages(devPages);
 
 test.skip(
   ({ webDriver }) => webDriver !== undefined,
@@ -65,68 +71,73 @@ async function refreshByWorker(tabs: readonly Page[], presses: Page, from = 1): 
   return byWorker > known ? version : refreshByWorker(tabs, presses, version);
 }
 
-test('sign in, open tabs, refresh, call the API, sign out everywhere', async ({ page, context, demo }) => {
-  await signIn(page, 'Alice');
-  expect(new URL(page.url()).pathname + new URL(page.url()).search, 'no code stays in the address').toBe('/');
-  await expect(page.getByTestId('version')).toHaveText('1');
-  await expect(page.getByTestId('role')).toContainText('Leader');
-  await expect(page).toHaveTitle(/♛ v1/);
-  const before = demo.log.refreshes().length;
+testServed(
+  'sign in, open tabs, refresh, call the API, sign out everywhere',
+  async ({ page, context, demo }) => {
+    await signIn(page, 'Alice');
+    expect(new URL(page.url()).pathname + new URL(page.url()).search, 'no code stays in the address').toBe(
+      '/',
+    );
+    await expect(page.getByTestId('version')).toHaveText('1');
+    await expect(page.getByTestId('role')).toContainText('Leader');
+    await expect(page).toHaveTitle(/♛ v1/);
+    const before = demo.log.refreshes().length;
 
-  const second = await openAnotherTab(page, context);
-  await expect(second.getByTestId('subject')).toHaveText('Alice');
-  await expect(second.getByTestId('role')).toContainText('Follower');
-  await expect(second.getByTestId('countdown')).toHaveText(/\d+ s left/);
-  expect(demo.log.refreshes().length, 'a new tab needs no token request').toBe(before);
+    const second = await openAnotherTab(page, context);
+    await expect(second.getByTestId('subject')).toHaveText('Alice');
+    await expect(second.getByTestId('role')).toContainText('Follower');
+    await expect(second.getByTestId('countdown')).toHaveText(/\d+ s left/);
+    expect(demo.log.refreshes().length, 'a new tab needs no token request').toBe(before);
 
-  await workerInstalled(page);
-  const version = await refreshByWorker([page, second], second);
-  await expect(page.getByTestId('role'), 'the worker is the hand, not the leader').toContainText('Leader');
-  await expect(second.getByTestId('role')).toContainText('Follower');
-  await expect(second.getByTestId('events')).toContainText(`Version ${version} is here`);
-  await expect(page.getByTestId('server-requests')).toHaveText(`${version - 1}`);
-  await expect(page.getByTestId('by-worker')).toHaveText('1');
+    await workerInstalled(page);
+    const version = await refreshByWorker([page, second], second);
+    await expect(page.getByTestId('role'), 'the worker is the hand, not the leader').toContainText('Leader');
+    await expect(second.getByTestId('role')).toContainText('Follower');
+    await expect(second.getByTestId('events')).toContainText(`Version ${version} is here`);
+    await expect(page.getByTestId('server-requests')).toHaveText(`${version - 1}`);
+    await expect(page.getByTestId('by-worker')).toHaveText('1');
 
-  await page.getByRole('button', { name: 'Call the API' }).click();
-  await expect(page.getByTestId('api-status')).toHaveText('200');
-  await expect(page.getByTestId('api-result')).toContainText('"user": "alice"');
+    await page.getByRole('button', { name: 'Call the API' }).click();
+    await expect(page.getByTestId('api-status')).toHaveText('200');
+    await expect(page.getByTestId('api-result')).toContainText('"user": "alice"');
 
-  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
-  for (const tab of [page, second]) await expect(tab.getByRole('button', { name: 'Sign in' })).toBeVisible();
-});
+    await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+    for (const tab of [page, second])
+      await expect(tab.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  },
+);
 
-test('the refresh worker has the headers it needs, and its answer outlives the tab that asked', async ({
-  page,
-  context,
-  demo,
-}) => {
-  await signIn(page, 'Alice');
-  await workerInstalled(page);
-  const [scope, policy, pagesPolicy] = await page.evaluate(async () => {
-    const [registration] = await navigator.serviceWorker.getRegistrations();
-    const policyOf = async (url: string) => (await fetch(url)).headers.get('cross-origin-embedder-policy');
-    return [
-      new URL(registration!.scope).pathname,
-      await policyOf(registration!.active!.scriptURL),
-      await policyOf('/'),
-    ];
-  });
-  expect(scope, 'no page lives there').toBe('/src/one-refresh-demo/');
-  expect(policy).toBe('credentialless');
-  expect(pagesPolicy).toBeNull();
+testServed(
+  'the refresh worker has the headers it needs, and its answer outlives the tab that asked',
+  async ({ page, context, demo }) => {
+    await signIn(page, 'Alice');
+    await workerInstalled(page);
+    const [scope, policy, pagesPolicy] = await page.evaluate(async () => {
+      const [registration] = await navigator.serviceWorker.getRegistrations();
+      const policyOf = async (url: string) => (await fetch(url)).headers.get('cross-origin-embedder-policy');
+      return [
+        new URL(registration!.scope).pathname,
+        await policyOf(registration!.active!.scriptURL),
+        await policyOf('/'),
+      ];
+    });
+    expect(scope, 'no page lives there').toBe('/src/one-refresh-demo/');
+    expect(policy).toBe('credentialless');
+    expect(pagesPolicy).toBeNull();
 
-  const second = await openAnotherTab(page, context);
-  const version = await refreshByWorker([page, second], second);
-  const before = demo.log.refreshes().length;
-  const answer = demo.faults.hold('after');
-  await second.getByRole('button', { name: 'Force a refresh' }).click();
-  await answer.arrived;
-  await second.close();
-  answer.release();
-  await expect(page.getByTestId('version')).toHaveText(`${version + 1}`);
-  const requests = demo.log.refreshes().slice(before);
-  expect(requests.map(({ debug, sent }) => [debug['x_by'], sent])).toEqual([['worker', { status: 200 }]]);
-});
+    const second = await openAnotherTab(page, context);
+    const version = await refreshByWorker([page, second], second);
+    const before = demo.log.refreshes().length;
+    const answer = demo.faults.hold('after');
+    await second.getByRole('button', { name: 'Force a refresh' }).click();
+    await answer.arrived;
+    await second.close();
+    answer.release();
+    await expect(page.getByTestId('version')).toHaveText(`${version + 1}`);
+    const requests = demo.log.refreshes().slice(before);
+    expect(requests.map(({ debug, sent }) => [debug['x_by'], sent])).toEqual([['worker', { status: 200 }]]);
+  },
+);
 
 test('another user in one tab is another user in all', async ({ page, context }) => {
   await signIn(page, 'Alice');

@@ -26,7 +26,8 @@ export const builtDemo: PagesFactory = async () => {
   return {
     handle(req, res) {
       const { pathname } = new URL(req.url ?? '/', 'http://page');
-      const file = files.get(pathname === '/' ? '/index.html' : pathname);
+      // The provider sends users back to an address of the app's own.
+      const file = files.get(/\.\w+$/.test(pathname) ? pathname : '/index.html');
       if (file === undefined) res.writeHead(404).end();
       else res.writeHead(200, { 'content-type': file.type }).end(file.body);
     },
