@@ -30,6 +30,8 @@ const test = withPages(builtDemo);
 /** As `npm run demo` serves it. */
 const testServed = withPages(devPages);
 
+test.describe.configure({ timeout: 240_000 });
+
 test.skip(
   ({ webDriver }) => webDriver !== undefined,
   'pressing buttons takes an engine that Playwright drives',
