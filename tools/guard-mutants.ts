@@ -37,7 +37,7 @@ const mutants: Mutant[] = [
     tests: 'src/core/progress.test.ts',
   },
   {
-    guard: 'processes: who takes the lease of a dead process learns of the death',
+    guard: 'processes: the next holder of the lease of a dead process learns of the death',
     file: 'src/node/folder-shared.ts',
     anchor: 'return now - since >= lease.ttlMs;',
     replacement: 'return now - since >= lease.ttlMs || isDead(lease.holder);',

@@ -95,7 +95,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
   }
 
   /**
-   * A process reads of a failure, and waits as long as all do. What is learned later of the same attempt makes no wait longer:
+   * A process reads of a failure, and waits as long as all do. Later news of the same attempt makes no wait longer:
    *
    *     A  sends ── deadline: notes it, 20 s ── answer: 409, noted
    *     B                       waits 20 s ░░░░░░░░░░░░░░░░░░░░░░░ sends
