@@ -1,7 +1,6 @@
 /**
- * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each: those of `src/server`, of
- * the login, the logout, the idle time-out, what others wrote, progress and the processes that of a unit, those of the boundaries one in Chromium. (The
- * simulator has its own, `npm run sim:mutants`.)
+ * `npm run guard:mutants`: switches guards off, one at a time, and expects a test to fail without each. For the boundaries that is a test in
+ * Chromium, for all others one of Vitest. The simulator has its own mutants: `npm run sim:mutants`.
  *
  *     npm run guard:mutants -- [--only WORDS]
  *

@@ -35,6 +35,7 @@ export async function launchChromium(
     executable,
     [
       ...args,
+      // In place of Playwright's list, which may be in `args`: its users have all the rest.
       `--disable-features=${ADDRESS_BAR_PAGES.join()}`,
       '--headless=new',
       '--remote-debugging-port=0',

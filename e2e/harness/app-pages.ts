@@ -2,7 +2,7 @@
 import type http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin, type Rolldown } from 'vite';
+import { build, type InlineConfig, type Plugin, type Rolldown } from 'vite';
 import type { PagesFactory } from '../../demo/server/server.js';
 import type { Greeting, LabEvent } from '../app/main.js';
 import { withChanges } from './before-page.js';
@@ -19,28 +19,34 @@ export interface Build {
 
 /** Served at `base`. Beside the present library, one of another version can be built: as it is, but for these constants. */
 export async function buildApp(base = '/', { protocol, schema }: Build = {}): Promise<BuiltApp> {
-  const result = (await build({
-    configFile: `${repository}vite.config.ts`,
-    root: `${repository}e2e/app`,
-    logLevel: 'error',
+  return buildPages('e2e/app', ['index.html', 'login/index.html'], {
     base,
     plugins: [
       replaceConstant('src/core/protocol.ts', 'PROTOCOL', protocol),
       replaceConstant('src/core/record.ts', 'SCHEMA', schema),
     ],
+  });
+}
+
+/** Builds these pages of a folder, each file at its address. */
+export async function buildPages(
+  folder: string,
+  pages: readonly string[],
+  { base = '/', ...options }: Pick<InlineConfig, 'base' | 'mode' | 'plugins'>,
+): Promise<BuiltApp> {
+  const { output } = (await build({
+    ...options,
+    configFile: `${repository}vite.config.ts`,
+    root: repository + folder,
+    logLevel: 'error',
+    base,
     build: {
       write: false,
       minify: false,
       target: 'es2022',
-      rolldownOptions: {
-        input: ['index.html', 'login/index.html'].map((file) => `${repository}e2e/app/${file}`),
-      },
+      rolldownOptions: { input: pages.map((page) => `${repository}${folder}/${page}`) },
     },
   })) as Rolldown.RolldownOutput;
-  return filesOf(result, base);
-}
-
-export function filesOf({ output }: Rolldown.RolldownOutput, base = '/'): BuiltApp {
   return new Map(
     output.map((file) => [
       base + file.fileName,
@@ -155,7 +161,7 @@ function setWorkerHeaders(res: http.ServerResponse, worker: string): void {
   res.setHeader('service-worker-allowed', '/');
 }
 
-function send(res: http.ServerResponse, type: string, body: string | Uint8Array): void {
+export function send(res: http.ServerResponse, type: string, body: string | Uint8Array): void {
   res.writeHead(200, { 'content-type': type });
   res.end(body);
 }

@@ -8,6 +8,19 @@ beforeEach(() => {
 });
 afterEach(() => void vi.useRealTimers());
 
+/** A tab whose access token is over; a refresh gives `a2`. */
+async function openExpired(origin: Origin): Promise<Tab> {
+  const refresh = async (): Promise<TokenResponse> => ({
+    access_token: 'a2',
+    refresh_token: 'r2',
+    expires_in: 300,
+  });
+  const tab = origin.open({ refresh, proactive: 'never' });
+  void tab.setSession({ access_token: 'a1', refresh_token: 'r1', expires_in: 10 });
+  await pass(11_000);
+  return tab;
+}
+
 /** Two tabs; the first one hangs with the refresh lock, its request sent. */
 async function behindHungHolder(options: object = {}): Promise<{ origin: Origin; other: Tab }> {
   const origin = new Origin();
@@ -74,14 +87,7 @@ describe('behind a holder that hangs', () => {
 //     C                                                 elected ─▶ the term moves
 test('an election of others does not begin the wait for an attempt lock anew', async () => {
   const origin = new Origin();
-  const refresh = async (): Promise<TokenResponse> => ({
-    access_token: 'a2',
-    refresh_token: 'r2',
-    expires_in: 300,
-  });
-  const tab = origin.open({ refresh, proactive: 'never' });
-  void tab.setSession({ access_token: 'a1', refresh_token: 'r1', expires_in: 10 });
-  await pass(11_000);
+  const tab = await openExpired(origin);
   origin.hold(attemptLock(origin.record!));
   const first = watch(tab.getAccessToken({ timeoutMs: 15_000 }));
   await pass(15_001);
@@ -119,14 +125,7 @@ describe('locks out of specification', () => {
   test('that are refused altogether cost one request each', async () => {
     const origin = new Origin();
     origin.locksFail = true;
-    const refresh = async (): Promise<TokenResponse> => ({
-      access_token: 'a2',
-      refresh_token: 'r2',
-      expires_in: 300,
-    });
-    const tab = origin.open({ refresh, proactive: 'never' });
-    void tab.setSession({ access_token: 'a1', refresh_token: 'r1', expires_in: 10 });
-    await pass(11_000);
+    const tab = await openExpired(origin);
     const call = watch(tab.getAccessToken());
     await pass(2_000);
     expect(call.outcome()).toBe('a2');

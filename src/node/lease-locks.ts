@@ -86,10 +86,9 @@ export function leaseLocks(
             return report(isAttempt && instead !== undefined ? 'inherited' : 'granted');
           }
           if (over) return;
-          instead = present !== undefined && present !== instead && isDead(present) ? present : undefined;
-          if (instead !== undefined) continue;
           if (mode === 'try') return report('refused');
-          await wait(ms);
+          instead = present !== undefined && present !== instead && isDead(present) ? present : undefined;
+          if (instead === undefined) await wait(ms);
           if (over) return;
         }
       }

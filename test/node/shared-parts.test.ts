@@ -170,7 +170,7 @@ describe.each([
     expect(await other.acquire({ ...lease, holder: 'b' })).toBe('d');
   });
 
-  test('the lease of a dead process is no free one: its next holder learns of the death', async () => {
+  test('the next holder of a dead process’s lease learns of it', async () => {
     const name = 'attempt:1';
     await one.acquire({ key, name: 'refresh', holder: deadHolder(), ttlMs: 60_000 });
     await one.acquire({ key, name, holder: deadHolder(), ttlMs: 60_000 });
