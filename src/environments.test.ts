@@ -79,6 +79,7 @@ test('takes a URL of another realm as `worker`', () => {
 });
 
 test('an async `isSessionLost` of another realm loses no session', () => {
+  // oxlint-disable-next-line unicorn/no-thenable -- it is what is tried
   const foreign = Object.assign(Object.create(null), { then() {} });
   expect(outcomeOf(new Error('x'), () => foreign as boolean).kind).toBe('unavailable');
 });

@@ -97,21 +97,21 @@ function lock({ ports, state, core }: ExportContext, name: string): Promise<() =
   });
 }
 
-/** One atomic operation on the store, as a step of the coordinator does it; `then` runs in the step that hears of its end. */
+/** One atomic operation on the store, as a step of the coordinator does it; `resume` runs in the step that hears of its end. */
 function access(
   { dispatch, core }: ExportContext,
   change?: Change,
-  then = (_: Turn, _result: StoreResult): void => {},
+  resume = (_: Turn, _result: StoreResult): void => {},
 ): Promise<State> {
   return new Promise((resolve, reject) => {
     const stored = (t: Turn, result: StoreResult): void => {
       if (result.failed) return reject(core.fault('ERR_STORAGE'));
-      then(t, result);
+      resume(t, result);
       resolve(t.s);
     };
     dispatch({
       type: 'unreachable',
-      then: ({ effects }) => void effects.push({ type: 'store', change, real: false, then: stored }),
+      resume: ({ effects }) => void effects.push({ type: 'store', change, real: false, resume: stored }),
     });
   });
 }

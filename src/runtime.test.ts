@@ -58,7 +58,7 @@ test('an event that throws does not take those behind it along', () => {
   const broken = (): never => {
     throw new Error('no step');
   };
-  expect(() => dispatch({ type: 'unreachable', then: broken })).toThrow('no step');
+  expect(() => dispatch({ type: 'unreachable', resume: broken })).toThrow('no step');
   dispatch({ type: 'lifecycle', change: 'hidden' });
   expect(state().visible).toBe(false);
 });

@@ -119,8 +119,8 @@ export function createRuntime(
         deliveries.push(effect);
         return;
       case 'lock': {
-        const { tag, name, mode, then } = effect;
-        const release = locks!.request(name, mode, (outcome) => dispatch({ type: 'lock', outcome, then }));
+        const { tag, name, mode, resume } = effect;
+        const release = locks!.request(name, mode, (outcome) => dispatch({ type: 'lock', outcome, resume }));
         held.set(tag, release);
         return;
       }
@@ -135,9 +135,9 @@ export function createRuntime(
       case 'post':
         return channel.post(toEnvelope(effect.message, state.me, binding, untold.splice(0)));
       case 'ask': {
-        const { message, then } = effect;
+        const { message, resume } = effect;
         return void worker!.ask(toEnvelope(message, state.me, binding)).then((reached) => {
-          if (!reached) dispatch({ type: 'unreachable', then });
+          if (!reached) dispatch({ type: 'unreachable', resume });
         });
       }
       case 'channel':
@@ -151,7 +151,7 @@ export function createRuntime(
   }
 
   /** One atomic read-modify-write on the newer of store and memory; members that the store lacks are written along the way. */
-  async function access({ change, real, then }: Of<'store'>): Promise<void> {
+  async function access({ change, real, resume }: Of<'store'>): Promise<void> {
     let before: SessionRecord | undefined;
     let record: SessionRecord | undefined;
     let changed: SessionRecord | undefined;
@@ -198,7 +198,7 @@ export function createRuntime(
     const result: StoreResult = failed
       ? { failed, won: false, wrote, isStored }
       : { record, before, won: changed !== undefined, wrote, isStored };
-    dispatch({ type: 'stored', result, real, then });
+    dispatch({ type: 'stored', result, real, resume });
   }
 
   /** One timer for everything. */

@@ -52,7 +52,7 @@ const mutants: Mutant[] = [
   {
     guard: 'processes: a journal whose request was not sent holds nobody up',
     file: 'src/core/answer.ts',
-    anchor: "if (result.won) post(turn, { type: 'refresh-failed' });",
+    anchor: "if (result.won) post(t, { type: 'refresh-failed' });",
     replacement: '',
     tests: 'src/node/create-sessions.test.ts',
   },

@@ -17,7 +17,7 @@ export function answered(t: Turn, { tag, outcome }: Extract<Event, { type: 'answ
   const { s, now } = t;
   const attempt = s.attempts.find((one) => one.tag === tag);
   if (!attempt) return;
-  const flying = s.flight?.attempt === tag && s.flight.phase === 'sending';
+  const flying = s.flight?.lockTag === tag && s.flight.phase === 'sending';
   if (outcome.kind === 'tokens') {
     if (flying) hold(t, 'committing');
     return commit(t, attempt, outcome);
@@ -45,13 +45,13 @@ export function answered(t: Turn, { tag, outcome }: Extract<Event, { type: 'answ
   // A late refusal changes nothing: the journal stays in doubt, and the next attempt hears the refusal again. Only an attempt that spent
   // nothing is noted, or the next one would take it for a request whose answer was lost.
   if (!failure.unspent) return endAttempt(t, attempt);
-  noteUnspent(t, attempt, (turn) => endAttempt(turn, attempt));
+  noteUnspent(t, attempt, (t) => endAttempt(t, attempt));
 }
 
 /** Notes in its journal that an attempt spent nothing: it was not sent, or the server says so. */
-export function noteUnspent(t: Turn, journal: Journal, then?: Continuation<StoreResult>): void {
+export function noteUnspent(t: Turn, journal: Journal, resume?: Continuation<StoreResult>): void {
   const change = withFailure(journal, { at: t.now.wall, retryInMs: 0, unspent: true });
-  access(t, change, LEASES && t.s.options.leases ? telling(then) : then);
+  access(t, change, LEASES && t.s.options.leases ? telling(resume) : resume);
 }
 
 /**
@@ -60,10 +60,10 @@ export function noteUnspent(t: Turn, journal: Journal, then?: Continuation<Store
  *     A  journal ✓, but its lease is over: not sent ─ notes the failure ─ says so
  *     B                            granted ─ waits T + R for A's journal  ╰▶ reads of it, starts again
  */
-function telling(then?: Continuation<StoreResult>): Continuation<StoreResult> {
-  return (turn, result) => {
-    if (result.won) post(turn, { type: 'refresh-failed' });
-    then?.(turn, result);
+function telling(resume?: Continuation<StoreResult>): Continuation<StoreResult> {
+  return (t, result) => {
+    if (result.won) post(t, { type: 'refresh-failed' });
+    resume?.(t, result);
   };
 }
 
@@ -98,7 +98,7 @@ function failureFor(
 /** The deadline passed: callers and lock are let go. The request is not aborted, and a late answer still counts. */
 export function overdue(t: Turn): void {
   const { s, now } = t;
-  const attempt = s.attempts.find(({ tag }) => tag === s.flight!.attempt)!;
+  const attempt = s.attempts.find(({ tag }) => tag === s.flight!.lockTag)!;
   fail(t, attempt, { at: now.wall, retryInMs: s.options.refreshTimeoutMs, unspent: false }, true);
 }
 
@@ -164,21 +164,21 @@ function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean):
   const { tag, sent } = attempt;
   const change = withFailure(attempt, failure, successorOnLoss(t.s));
   hold(t, 'failing');
-  access(t, change, (turn, { won, failed }) => {
-    const { s, now } = turn;
+  access(t, change, (t, { won, failed }) => {
+    const { s, now } = t;
     const noted = failed ? change(s.record) : undefined;
-    if (noted) adopt(turn, noted);
+    if (noted) adopt(t, noted);
     if (won || noted) {
       const { version, ended } = s.record!;
-      if (version > attempt.version) tell(turn, 'pair', s.record!, false);
-      else post(turn, { type: ended ? 'reauth-required' : 'refresh-failed' });
+      if (version > attempt.version) tell(t, 'pair', s.record!, false);
+      else post(t, { type: ended ? 'reauth-required' : 'refresh-failed' });
       const { status, error, errorDescription, cause, refused, fault } = failure;
       const details = { attempt: attempt.attempt, durationMs: now.mono - sent.mono };
       const why = { status, error, errorDescription, cause };
-      emit(turn, 'refresh-failed', { ...details, reason: (refused && error) || 'unavailable', ...why });
-      if (!failure.unspent && !fault) emit(turn, 'in-doubt', details);
+      emit(t, 'refresh-failed', { ...details, reason: (refused && error) || 'unavailable', ...why });
+      if (!failure.unspent && !fault) emit(t, 'in-doubt', details);
     }
-    if (s.flight?.attempt === tag && s.flight.phase === 'failing') finish(turn);
-    if (!travelling) endAttempt(turn, attempt);
+    if (s.flight?.lockTag === tag && s.flight.phase === 'failing') finish(t);
+    if (!travelling) endAttempt(t, attempt);
   });
 }

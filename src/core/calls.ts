@@ -96,9 +96,9 @@ export function cancel(t: Turn, { id, error, orServe }: Extract<Event, { type: '
 
 /** Asks the store for a caller; again, as long as it is only not to be read: that is no answer. */
 function readFor(t: Turn, id: number): void {
-  access(t, undefined, (turn, { failed }) => {
-    if (failed) return readFor(turn, id);
-    turn.s.callers = turn.s.callers.map((one) => (one.id === id ? { ...one, unread: false } : one));
+  access(t, undefined, (t, { failed }) => {
+    if (failed) return readFor(t, id);
+    t.s.callers = t.s.callers.map((one) => (one.id === id ? { ...one, unread: false } : one));
   });
 }
 

@@ -36,20 +36,20 @@ export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false)
   if (!refused) see(t, key, next(attempt.version), attempt.sent.mono);
   const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
     withAnswer(base, attempt, answer, wall);
-  access(t, change, (turn, { won, failed, record }) => {
-    const unsaved = failed && !again ? change(turn.s.record) : undefined;
-    if (unsaved) adopt(turn, unsaved);
+  access(t, change, (t, { won, failed, record }) => {
+    const unsaved = failed && !again ? change(t.s.record) : undefined;
+    if (unsaved) adopt(t, unsaved);
     const pair = won ? record : unsaved;
     if (pair && (refused || pair.accessTokens[key]?.token === tokens.access_token))
-      announce(turn, attempt, pair, !won, refused !== undefined);
-    if (unsaved) return commit(turn, attempt, answer, true);
-    land(turn, attempt, failed !== undefined);
+      announce(t, attempt, pair, !won, refused !== undefined);
+    if (unsaved) return commit(t, attempt, answer, true);
+    land(t, attempt, failed !== undefined);
     // After a first failure the second try may have served memory alone.
-    if (failed || again) turn.s.saveAt = turn.now.mono + SAVE_AGAIN_MS;
+    if (failed || again) t.s.saveAt = t.now.mono + SAVE_AGAIN_MS;
     // Signed out or replaced meanwhile: nobody may use this pair. (Otherwise it is only a repetition of what is there.)
     else if (!won && (record?.sessionId !== attempt.sessionId || !isOpen(record))) {
       const { subject, version } = attempt;
-      revoke(turn, [tokens.refresh_token], { subject, version: next(version) }, record);
+      revoke(t, [tokens.refresh_token], { subject, version: next(version) }, record);
     }
   });
 }
@@ -118,10 +118,10 @@ export function revoke(
 function land(t: Turn, attempt: Attempt, unsaved: boolean): void {
   const { s } = t;
   const flies = ({ s: { flight } }: Turn): boolean =>
-    flight?.attempt === attempt.tag && flight.phase === 'committing';
-  const end = (turn: Turn): void => {
-    endAttempt(turn, attempt);
-    if (flies(turn)) finish(turn);
+    flight?.lockTag === attempt.tag && flight.phase === 'committing';
+  const end = (t: Turn): void => {
+    endAttempt(t, attempt);
+    if (flies(t)) finish(t);
   };
   letGo(t, flies(t) && (unsaved || s.storage === 'memory'), end);
 }

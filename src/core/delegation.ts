@@ -27,21 +27,21 @@ export function askWorker(t: Turn): void {
   access(
     t,
     () => undefined,
-    whileFlying(t, (turn) => {
+    whileFlying(t, (t) => {
       // Or nobody would be served by what was just read, and a refresh of the new pair be asked for.
-      settleCallers(turn);
-      const audience = wanted(turn);
+      settleCallers(t);
+      const audience = wanted(t);
       if (!audience) return;
-      const { record, storage } = turn.s;
+      const { record, storage } = t.s;
       const { doubts = 0, failure } = record!.journal ?? {};
       // It died of it twice, most likely; or it still works, and the lock will tell.
-      if (doubts > 0 && !failure) return goOn('silent')(turn);
+      if (doubts > 0 && !failure) return goOn('silent')(t);
       const { resource, scope } = audience;
       const memory = storage === 'memory';
-      turn.effects.push({
+      t.effects.push({
         type: 'ask',
         message: messageOf(record, { type: 'refresh-request', resource, scope, memory }),
-        then: whileFlying(turn, goOn('silent')),
+        resume: whileFlying(t, goOn('silent')),
       });
     }),
     true,
@@ -80,7 +80,7 @@ export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-requ
   //     B                ╰▶ knows v2, reads ░░░░░░░░░░░░░░░░░░░░ tells of v2
   if (memory && active && isOpen(record) && record.sessionId === sessionId && record.version > version)
     return tell(t, 'pair', record, true);
-  access(t, undefined, (turn, { failed }) => accept(turn, asked, failed !== undefined));
+  access(t, undefined, (t, { failed }) => accept(t, asked, failed !== undefined));
 }
 
 function accept(

@@ -56,10 +56,10 @@ export function elect(t: Turn): void {
       base?.sessionId === sessionId && isOpen(base) && base.term === term
         ? { ...base, term: next(term), leader: t.s.me }
         : undefined,
-    whileFlying(t, (turn, { won }) => {
-      turn.s.elect = undefined;
-      if (won) post(turn, { type: 'leader-changed' });
-      letGo(turn, won && turn.s.storage === 'memory');
+    whileFlying(t, (t, { won }) => {
+      t.s.elect = undefined;
+      if (won) post(t, { type: 'leader-changed' });
+      letGo(t, won && t.s.storage === 'memory');
     }),
   );
 }
@@ -109,12 +109,12 @@ export function announceEnd(t: Turn): void {
       (ended ? base.ended : !base.ended && !base.end?.said)
         ? { ...base, term: next(base.term), end: base.end && { ...base.end, said: true } }
         : undefined,
-    (turn, { won, failed }) => {
-      const isLast = turn.s.announced === of;
-      if (isLast && (failed || !leads(turn.s))) turn.s.announced = turn.s.foreseen = undefined;
+    (t, { won, failed }) => {
+      const isLast = t.s.announced === of;
+      if (isLast && (failed || !leads(t.s))) t.s.announced = t.s.foreseen = undefined;
       if (!won) return;
-      if (ended) emit(turn, 'reauth-required', { reason: ended.reason });
-      else emit(turn, 'session-ending', { reason: 'expiry', endsAt: end!.at });
+      if (ended) emit(t, 'reauth-required', { reason: ended.reason });
+      else emit(t, 'session-ending', { reason: 'expiry', endsAt: end!.at });
     },
   );
 }

@@ -27,9 +27,9 @@ export function waitedIn({ waited }: State, phase: Phase): number {
 }
 
 /** Asks for a lock. Returns its tag. */
-function lock(t: Turn, name: string, mode: LockMode, then: Continuation<LockOutcome>): number {
+function lock(t: Turn, name: string, mode: LockMode, resume: Continuation<LockOutcome>): number {
   const tag = t.s.nextTag++;
-  t.effects.push({ type: 'lock', tag, name, mode, then });
+  t.effects.push({ type: 'lock', tag, name, mode, resume });
   return tag;
 }
 
@@ -44,10 +44,10 @@ export function hold(t: Turn, phase: Phase, change: Partial<State['flight']> = {
 }
 
 /** Goes on only if the flight in progress is still the same: its lock may be lost, its session gone, its tab frozen. */
-export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> {
+export function whileFlying<R>(t: Turn, resume: Continuation<R>): Continuation<R> {
   const { tag } = t.s.flight!;
-  return (turn, result) => {
-    if (turn.s.flight?.tag === tag) then(turn, result);
+  return (t, result) => {
+    if (t.s.flight?.tag === tag) resume(t, result);
   };
 }
 
@@ -61,28 +61,28 @@ export function whileFlying<R>(t: Turn, then: Continuation<R>): Continuation<R> 
  *
  * Not at once: that would be as many reads as tabs, before the journal.
  */
-export function begin(t: Turn, then: Continuation, worker?: Flight['worker']): void {
+export function begin(t: Turn, resume: Continuation, worker?: Flight['worker']): void {
   const { s } = t;
   const since = t.now.mono - waitedIn(s, 'queued');
   const flight = { phase: 'queued', until: Infinity, seen: '', since, worker } as const;
   if (!s.options.locks) {
     s.flight = { ...flight, tag: s.nextTag++ };
-    return then(t);
+    return resume(t);
   }
-  s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(then)) };
-  const expire: Continuation = (turn) => {
-    access(turn, undefined, undefined, true);
-    requeue(turn, then, since);
+  s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(resume)) };
+  const expire: Continuation = (t) => {
+    access(t, undefined, undefined, true);
+    requeue(t, resume, since);
   };
   if (since + ARRIVAL_MS > t.now.mono) hold(t, 'queued', { until: since + ARRIVAL_MS, expire });
-  else requeue(t, then, since);
+  else requeue(t, resume, since);
 }
 
-function onRefreshLock(then: Continuation): Continuation<LockOutcome> {
+function onRefreshLock(resume: Continuation): Continuation<LockOutcome> {
   return (t, outcome) => {
     if (outcome === 'granted') {
       hold(t, 'queued', { granted: true });
-      return then(t);
+      return resume(t);
     }
     // Stolen: whatever was sent goes on, and its answer counts; everything else starts again.
     finish(t);
@@ -100,7 +100,7 @@ function goWithoutLocks({ s }: Turn): void {
 export function finish(t: Turn): void {
   const { s } = t;
   if (!s.flight) return;
-  const { tag, attempt, phase, since, granted } = s.flight;
+  const { tag, lockTag, phase, since, granted } = s.flight;
   // An election of others is no sign of life of a holder that has written no journal:
   //
   //     A  both locks ░░░░ stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
@@ -111,7 +111,7 @@ export function finish(t: Turn): void {
   else if (phase === 'queued' && !granted) s.waited = { phase, ms: t.now.mono - Math.max(since, s.movedAt) };
   // The lock was free, so nobody stands still with it.
   else if (granted) s.waited = undefined;
-  if (attempt !== undefined && !s.attempts.some((one) => one.tag === attempt)) unlock(t, attempt);
+  if (lockTag !== undefined && !s.attempts.some((attempt) => attempt.tag === lockTag)) unlock(t, lockTag);
   unlock(t, tag);
   s.flight = undefined;
 }
@@ -160,7 +160,7 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
   const until = limitOf(t.s, sent);
   t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
   if (!options.locks || until <= t.now.mono) return;
-  t.effects.push({ type: 'lock', tag, name: attemptLock(attempt), mode: 'wait', then: () => {} });
+  t.effects.push({ type: 'lock', tag, name: attemptLock(attempt), mode: 'wait', resume: () => {} });
 }
 
 /** One failed operation is a short pause, not a change of mode, nor the end of a longer one. */
@@ -176,12 +176,12 @@ export function giveUp(t: Turn): void {
  *     A  claims, steals ─ sends ─ refused
  *     B  (throttled) queues ░░░░░░░░░░░░░╰▶ hears of it; only now its timer: counts from here, not from when it queued
  */
-function requeue(t: Turn, then: Continuation, begun: number = t.now.mono): void {
+function requeue(t: Turn, resume: Continuation, begun: number = t.now.mono): void {
   const { s } = t;
   const seen = fingerprint(s.record!);
   const since = Math.max(begun, s.movedAt);
   const until = since + silenceMs(s.options);
-  hold(t, 'queued', { seen, since, until, expire: (turn) => expired(turn, then) });
+  hold(t, 'queued', { seen, since, until, expire: (t) => expired(t, resume) });
 }
 
 /**
@@ -192,14 +192,14 @@ function requeue(t: Turn, then: Continuation, begun: number = t.now.mono): void 
  *     B (waiter)     T + R of silence ─▶ claim term+1 ✓ ─▶ steal ─▶ refresh
  *     C (waiter)     T + R of silence ─▶ claim ✗ (term moved) ─▶ counts again, hears B's pair
  */
-function expired(t: Turn, then: Continuation): void {
+function expired(t: Turn, resume: Continuation): void {
   const { s, now } = t;
   const { seen } = s.flight!;
   // A sign of life since it queued counts from when it was seen, not from now:
   //
   //     A (holder)  journal ─ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░
   //     B (waiter)     queues ─ reads the journal ── T + R ─▶ claim
-  if (fingerprint(s.record!) !== seen) return requeue(t, then, s.movedAt);
+  if (fingerprint(s.record!) !== seen) return requeue(t, resume, s.movedAt);
   hold(t, 'claiming');
   access(
     t,
@@ -207,36 +207,36 @@ function expired(t: Turn, then: Continuation): void {
       base && fingerprint(base) === seen
         ? { ...base, term: next(base.term), leader: successor(s, base) }
         : undefined,
-    whileFlying(t, (turn, { won }) => {
+    whileFlying(t, (t, { won }) => {
       // Granted meanwhile, after all.
-      if (turn.s.flight!.phase !== 'claiming') return;
+      if (t.s.flight!.phase !== 'claiming') return;
       // A tab that stood still before it knew is late:
       //
       //     A  claim ✓ ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ knows of it: counts again
       //     B               T + R ─▶ claim ✓ ─ steals ─ refresh …
-      if (!won || !inTime(turn.s, now, turn.now)) return requeue(turn, then);
-      if (turn.s.storage !== 'memory') return steal(turn, then);
+      if (!won || !inTime(t.s, now, t.now)) return requeue(t, resume);
+      if (t.s.storage !== 'memory') return steal(t, resume);
       // There is no common record to compare with: a lock that nobody waits for arbitrates.
-      const arbitrated = whileFlying<LockOutcome>(turn, (later, outcome) => {
-        if (later.s.flight!.phase !== 'claiming') return;
-        if (outcome === 'granted') steal(later, then);
-        else requeue(later, then);
+      const arbitrated = whileFlying<LockOutcome>(t, (t, outcome) => {
+        if (t.s.flight!.phase !== 'claiming') return;
+        if (outcome === 'granted') steal(t, resume);
+        else requeue(t, resume);
       });
-      const tag = lock(turn, 'takeover', 'try', (later, outcome) => {
-        unlock(later, tag);
-        arbitrated(later, outcome);
+      const tag = lock(t, 'takeover', 'try', (t, outcome) => {
+        unlock(t, tag);
+        arbitrated(t, outcome);
       });
       // A page that freezes lets it go.
-      hold(turn, 'claiming', { attempt: tag, ...unanswered(turn) });
+      hold(t, 'claiming', { lockTag: tag, ...unanswered(t) });
     }),
   );
 }
 
-function steal(t: Turn, then: Continuation): void {
+function steal(t: Turn, resume: Continuation): void {
   const { s } = t;
   emit(t, 'takeover');
   unlock(t, s.flight!.tag);
-  const tag = lock(t, 'refresh', 'steal', onRefreshLock(then));
+  const tag = lock(t, 'refresh', 'steal', onRefreshLock(resume));
   hold(t, 'stealing', { tag, stolen: true, ...unanswered(t) });
 }
 
@@ -250,12 +250,11 @@ function steal(t: Turn, then: Continuation): void {
  */
 function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
   const until = t.now.mono + reconcileMs(t.s.options);
-  const expire: Continuation = (turn) => {
-    const { flight, options } = turn.s;
-    if (turn.now.mono > until + lateMs)
-      return hold(turn, flight!.phase, unanswered(turn, reconcileMs(options)));
-    finish(turn);
-    goWithoutLocks(turn);
+  const expire: Continuation = (t) => {
+    const { flight, options } = t.s;
+    if (t.now.mono > until + lateMs) return hold(t, flight!.phase, unanswered(t, reconcileMs(options)));
+    finish(t);
+    goWithoutLocks(t);
   };
   return { until, expire };
 }
@@ -271,20 +270,20 @@ function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
  * After `ms` it goes on all the same, and keeps its place. (A lease that is granted while a journal is open shortens that only if its last
  * holder is known to be dead.)
  */
-export function awaitAttempt(t: Turn, phase: Phase, ms: number, then: Continuation): void {
+export function awaitAttempt(t: Turn, phase: Phase, ms: number, resume: Continuation): void {
   const { s, now } = t;
-  const granted: Continuation<LockOutcome> = (turn, outcome) => {
-    const { flight, options, record } = turn.s;
+  const granted: Continuation<LockOutcome> = (t, outcome) => {
+    const { flight, options, record } = t.s;
     if (flight!.phase !== phase) return;
     if (LEASES && options.leases && isUnderWay(record!) && outcome !== 'inherited') return;
-    then(turn);
+    resume(t);
   };
-  const attempt = s.options.locks
+  const lockTag = s.options.locks
     ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
     : undefined;
   const since = now.mono - waitedIn(s, phase);
-  hold(t, phase, { attempt, since, until: now.mono + ms, expire: then, seen: awaited(s.record!) });
-  if (ms <= 0) then(t);
+  hold(t, phase, { lockTag, since, until: now.mono + ms, expire: resume, seen: awaited(s.record!) });
+  if (ms <= 0) resume(t);
 }
 
 /** What an attempt lock is waited for: the answer to an attempt of this version that has not failed. */

@@ -31,10 +31,10 @@ export function post(t: Turn, content: Content<Message>): void {
 export function access(
   t: Turn,
   change?: Change,
-  then: Continuation<StoreResult> = () => {},
+  resume: Continuation<StoreResult> = () => {},
   real = false,
 ): void {
-  t.effects.push({ type: 'store', change, real, then });
+  t.effects.push({ type: 'store', change, real, resume });
 }
 
 /** The access token of an audience. */

@@ -64,9 +64,9 @@ function handle(t: Turn, event: Event): void {
     case 'close':
       return close(t);
     case 'lock':
-      return event.then(t, event.outcome);
+      return event.resume(t, event.outcome);
     case 'unreachable':
-      return event.then(t);
+      return event.resume(t);
     case 'stored':
       return stored(t, event);
     case 'answered':
@@ -118,7 +118,7 @@ function conclude(t: Turn): void {
 /** Whatever this flight was for has come about, or its session has gone. */
 function needless(t: Turn): boolean {
   const { s } = t;
-  const { phase, attempt: tag, seen } = s.flight!;
+  const { phase, lockTag, seen } = s.flight!;
   if (['waking', 'queued', 'probing', 'asking'].includes(phase)) {
     // (The attempt lock of a version that is over is waited for no longer.)
     //
@@ -132,7 +132,7 @@ function needless(t: Turn): boolean {
     const isDue = wanted(t) && !(phase === 'probing' && awaited(s.record!) !== seen);
     return !isDue && !electionDue(t);
   }
-  const sent = s.attempts.find((attempt) => attempt.tag === tag);
+  const sent = s.attempts.find((attempt) => attempt.tag === lockTag);
   return phase === 'sending' && (!isOpen(s.record) || s.record.sessionId !== sent?.sessionId);
 }
 
@@ -163,16 +163,16 @@ function load(t: Turn, real = false): void {
   access(
     t,
     undefined,
-    (turn, { failed, record }) => {
-      const { s, now } = turn;
+    (t, { failed, record }) => {
+      const { s, now } = t;
       if (failed) {
         if (s.loaded) return;
         // An unread store is not an empty one: again, or without it.
-        if (s.storage !== 'memory') return load(turn);
+        if (s.storage !== 'memory') return load(t);
         s.unread = failed === 'once';
         if (s.unread) s.saveAt = now.mono + saveAgainMs(s);
         s.helloUntil = now.mono + HELLO_MS;
-        return hello(turn);
+        return hello(t);
       }
       const starting = !s.loaded;
       s.loaded = true;
@@ -180,8 +180,8 @@ function load(t: Turn, real = false): void {
       //
       //     A  (asleep)                     wakes ─ reads B's failure ─▶ tries
       //     B            tries ─ fails ─ ✝
-      if ((starting || real) && s.pause?.until === Infinity) endPause(turn);
-      if (starting && s.active) hello(turn);
+      if ((starting || real) && s.pause?.until === Infinity) endPause(t);
+      if (starting && s.active) hello(t);
       if (newer(record, s.record) !== record) s.saveAt = now.mono;
     },
     real,
@@ -200,12 +200,12 @@ function save(t: Turn): void {
   access(
     t,
     (base) => (unwritable && base ? { ...base } : undefined),
-    (turn, { failed, before, record }) => {
-      const { s, now } = turn;
+    (t, { failed, before, record }) => {
+      const { s, now } = t;
       if (failed) s.saveAt = now.mono + saveAgainMs(s);
       // Others may have read the store while it lacked this.
       else if (record && newer(before, record) !== before) {
-        tell(turn, isOpen(record) ? 'pair' : 'signed-out', record, false);
+        tell(t, isOpen(record) ? 'pair' : 'signed-out', record, false);
       }
     },
     true,
@@ -213,7 +213,7 @@ function save(t: Turn): void {
 }
 
 /** Keeps account of the store's health; one failed operation is not a change of mode. */
-function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored' }>): void {
+function stored(t: Turn, { result, real, resume }: Extract<Event, { type: 'stored' }>): void {
   const { s, now } = t;
   const { storage } = s;
   const { failed, wrote, won, record, isStored } = result;
@@ -236,7 +236,7 @@ function stored(t: Turn, { result, real, then }: Extract<Event, { type: 'stored'
   // The store may work again, and is tried less and less often: a record that only memory has is lost with this tab, and a tab that has nothing to
   // write, but no store to read, asks everybody else for what it misses.
   if (s.storage === 'memory' && s.record) s.saveAt ??= now.mono + saveAgainMs(s);
-  then(t, result);
+  resume(t, result);
 }
 
 /**

@@ -17,7 +17,7 @@ export function reconcile(t: Turn, attempt: Attempt, word: Word): void {
   // Any other tab that may still be answered has the attempt lock, or waits for it behind this one.
   endAttempt(t, attempt);
   const others = s.options.locks || attempt.attempt > 1;
-  awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (turn) => compare(turn, attempt, word));
+  awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (t) => compare(t, attempt, word));
 }
 
 function compare(t: Turn, attempt: Attempt, word: Word): void {
@@ -46,13 +46,13 @@ function compare(t: Turn, attempt: Attempt, word: Word): void {
       const leader = base.ended ? base.leader : successorOnLoss(s);
       return { ...base, term, leader, ended: { kind: 'reauth-required', reason, ...word.why } };
     },
-    (turn, { won, failed, record }) => {
+    (t, { won, failed, record }) => {
       if (won) {
-        if (record!.ended) post(turn, { type: 'reauth-required' });
-        else tell(turn, 'pair', record!, false);
+        if (record!.ended) post(t, { type: 'reauth-required' });
+        else tell(t, 'pair', record!, false);
       }
       // Without a word from the store nothing is concluded: the next attempt will hear the same.
-      if (turn.s.flight?.tag === tag) (failed ? giveUp : finish)(turn);
+      if (t.s.flight?.tag === tag) (failed ? giveUp : finish)(t);
     },
   );
 }

@@ -83,22 +83,22 @@ export function proceed(t: Turn): void {
   const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');
   const wait = isUnderWay(record) ? (locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven;
   const basis = fingerprint(record);
-  const goOn: Continuation = (turn) => {
-    const audience = wanted(turn);
+  const goOn: Continuation = (t) => {
+    const audience = wanted(t);
     // The last holder's broadcast may come after its locks, and what was waited for may have failed.
-    if (!audience || fingerprint(turn.s.record!) !== basis) return finish(turn);
-    const { withheld } = turn.s.record!;
-    const isAsked = turn.s.flight!.phase === 'asking';
+    if (!audience || fingerprint(t.s.record!) !== basis) return finish(t);
+    const { withheld } = t.s.record!;
+    const isAsked = t.s.flight!.phase === 'asking';
     // The refresh token is in a store that nobody who answers can read, or nowhere any more. (With `undefined` the server would end the session.)
     if (isAsked && withheld) {
-      pause(turn, 'storage', turn.s.options.refreshTimeoutMs, 'ERR_STORAGE');
-      return finish(turn);
+      pause(t, 'storage', t.s.options.refreshTimeoutMs, 'ERR_STORAGE');
+      return finish(t);
     }
-    if (isAsked || (turn.s.storage !== 'memory' && !withheld)) return writeAhead(turn, audience);
+    if (isAsked || (t.s.storage !== 'memory' && !withheld)) return writeAhead(t, audience);
     // The other tabs may know better, or do it better.
     const { resource, scope } = audience;
-    hold(turn, 'asking', { until: turn.now.mono + ASK_MS, expire: goOn });
-    post(turn, { type: 'refresh-request', resource, scope, memory: true });
+    hold(t, 'asking', { until: t.now.mono + ASK_MS, expire: goOn });
+    post(t, { type: 'refresh-request', resource, scope, memory: true });
   };
   awaitAttempt(t, 'probing', wait, goOn);
 }
@@ -145,25 +145,25 @@ function writeAhead(t: Turn, audience: Audience): void {
     resource,
     scope,
   };
-  const { tag, attempt: lock = s.nextTag++ } = s.flight!;
-  hold(t, 'journaling', { attempt: lock });
+  const { tag, lockTag = s.nextTag++ } = s.flight!;
+  hold(t, 'journaling', { lockTag });
   access(
     t,
     (base) =>
       base && !isLost(base) && fingerprint(base) === basis
         ? { ...base, schema: SCHEMA, term, leader: successor(s, base), journal }
         : undefined,
-    (turn, { won, failed }) => {
-      const { sessionId, subject, version, refreshToken } = turn.s.record!;
-      const sent = turn.now;
-      const until = limitOf(turn.s, sent);
+    (t, { won, failed }) => {
+      const { sessionId, subject, version, refreshToken } = t.s.record!;
+      const sent = t.now;
+      const until = limitOf(t.s, sent);
       const of = { sessionId, subject, version, refreshToken };
-      const attempt = { ...journal, ...of, tag: lock, built: now, sent, until };
-      if (won && maySend(turn.s, attempt, sent)) return send(turn, attempt);
+      const attempt = { ...journal, ...of, tag: lockTag, built: now, sent, until };
+      if (won && maySend(t.s, attempt, sent)) return send(t, attempt);
       // Not sent, so nothing was spent; after a failure it may have been written all the same.
-      if (won || failed) noteUnspent(turn, journal);
+      if (won || failed) noteUnspent(t, journal);
       // Then everything starts again, by what is known now.
-      if (turn.s.flight?.tag === tag) (failed ? giveUp : finish)(turn);
+      if (t.s.flight?.tag === tag) (failed ? giveUp : finish)(t);
     },
   );
 }
@@ -183,7 +183,7 @@ export function maySend(s: State, attempt: Attempt, now: Now): boolean {
   // A tab that left, froze, closed or lost the lock has given up its flight. A newer version, another session and a sign-out have taken
   // the journal out of memory.
   return (
-    flight?.attempt === attempt.tag &&
+    flight?.lockTag === attempt.tag &&
     isJournalOf(record, attempt) &&
     !isLost(asOf(record, now.wall)!) &&
     inTime(s, attempt.built, now)

@@ -47,16 +47,16 @@ export function beginSession(
         end: firstEnd(tokens, at, endsAt),
       };
     },
-    (turn, { failed }) => {
+    (t, { failed }) => {
       // Again, until it works or the store counts as unusable and memory serves.
-      if (failed) return beginSession(turn, event, startedAt, replaced);
-      const { record } = turn.s;
-      if (record?.sessionId === sessionId) tell(turn, 'session-started', record, false);
+      if (failed) return beginSession(t, event, startedAt, replaced);
+      const { record } = t.s;
+      if (record?.sessionId === sessionId) tell(t, 'session-started', record, false);
       // A sign-in that lost.
-      else revoke(turn, [tokens.refresh_token], { subject, version: 1 }, record);
+      else revoke(t, [tokens.refresh_token], { subject, version: 1 }, record);
       if (replaced?.binding === binding && isOpen(replaced))
-        revoke(turn, refreshTokensIn(replaced), replaced, record);
-      turn.effects.push({ type: 'settle', id });
+        revoke(t, refreshTokensIn(replaced), replaced, record);
+      t.effects.push({ type: 'settle', id });
     },
   );
 }
@@ -80,22 +80,22 @@ export function endSession(t: Turn, event: Extract<Event, { type: 'sign-out' }>)
   tell(t, 'signed-out', grave, true);
   // At once, too: the page may be about to leave.
   if (event.revoke) revoke(t, known, record);
-  const bury = (turn: Turn): void =>
+  const bury = (t: Turn): void =>
     access(
-      turn,
+      t,
       (base) => (base?.sessionId === sessionId ? tombstone(base, next(base.term)) : undefined),
-      (later, { failed, before, won }) => {
-        const unsaved = failed && later.s.storage !== storage;
-        if (failed && !unsaved) return bury(later);
-        if (unsaved) later.s.saveAt = later.now.mono + SAVE_AGAIN_MS;
+      (t, { failed, before, won }) => {
+        const unsaved = failed && t.s.storage !== storage;
+        if (failed && !unsaved) return bury(t);
+        if (unsaved) t.s.saveAt = t.now.mono + SAVE_AGAIN_MS;
         // A transport that only hints makes the others read the store, which knew nothing yet when they were told.
-        if (won && !later.s.options.answers) tell(later, 'signed-out', grave, true);
-        later.effects.push({ type: 'settle', id, error: unsaved ? fault('ERR_STORAGE') : undefined });
+        if (won && !t.s.options.answers) tell(t, 'signed-out', grave, true);
+        t.effects.push({ type: 'settle', id, error: unsaved ? fault('ERR_STORAGE') : undefined });
         // The store may have held a later pair than this tab knew of.
         const others = before?.sessionId === sessionId ? refreshTokensIn(before) : [];
         if (event.revoke) {
           revoke(
-            later,
+            t,
             others.filter((token) => !known.includes(token)),
             record,
           );

@@ -103,8 +103,8 @@ export interface Flight {
   readonly granted?: boolean | undefined;
   /** Its lock was taken from a holder that had stood still. */
   readonly stolen?: boolean | undefined;
-  /** The attempt lock that is asked for or held. */
-  readonly attempt?: number | undefined;
+  /** Of the attempt lock, or while claiming the takeover lock, that is asked for or held. The attempt sent under it has the same tag. */
+  readonly lockTag?: number | undefined;
   /** The refresh worker's answer, if there is one, to the request to do this. */
   readonly worker?: 'accepted' | 'silent' | undefined;
 }
@@ -253,14 +253,14 @@ export type Event =
   /** One sign-in more, or one less, that calls wait for. */
   | { readonly type: 'signing-in'; readonly change: 1 | -1 }
   | { readonly type: 'sign-out'; readonly id: number; readonly revoke: boolean }
-  | { readonly type: 'lock'; readonly outcome: LockOutcome; readonly then: Continuation<LockOutcome> }
+  | { readonly type: 'lock'; readonly outcome: LockOutcome; readonly resume: Continuation<LockOutcome> }
   /** There is no refresh worker to ask. */
-  | { readonly type: 'unreachable'; readonly then: Continuation }
+  | { readonly type: 'unreachable'; readonly resume: Continuation }
   | {
       readonly type: 'stored';
       readonly result: StoreResult;
       readonly real: boolean;
-      readonly then: Continuation<StoreResult>;
+      readonly resume: Continuation<StoreResult>;
     }
   | { readonly type: 'answered'; readonly tag: number; readonly outcome: Outcome };
 
@@ -274,7 +274,7 @@ export type Effect =
       readonly tag: number;
       readonly name: string;
       readonly mode: LockMode;
-      readonly then: Continuation<LockOutcome>;
+      readonly resume: Continuation<LockOutcome>;
     }
   | { readonly type: 'unlock'; readonly tag: number }
   /** Without a change: read only. `real`: the store itself, even in memory mode. */
@@ -282,12 +282,12 @@ export type Effect =
       readonly type: 'store';
       readonly change: Change | undefined;
       readonly real: boolean;
-      readonly then: Continuation<StoreResult>;
+      readonly resume: Continuation<StoreResult>;
     }
   | { readonly type: 'send'; readonly attempt: Attempt }
   | { readonly type: 'post'; readonly message: Message }
   /** To the refresh worker alone, which it starts; `then`, if there is none. */
-  | { readonly type: 'ask'; readonly message: Message; readonly then: Continuation }
+  | { readonly type: 'ask'; readonly message: Message; readonly resume: Continuation }
   | { readonly type: 'channel'; readonly open: boolean }
   | {
       readonly type: 'settle';

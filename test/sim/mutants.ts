@@ -49,7 +49,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a claim that was won long ago steals nothing',
     file: flight,
-    anchor: ' || !inTime(turn.s, now, turn.now)',
+    anchor: ' || !inTime(t.s, now, t.now)',
     replacement: '',
     within: 200_000,
   },
@@ -57,7 +57,7 @@ export const mutants: readonly Mutant[] = [
     guard: 'a claim that comes back after the lock was granted steals nothing',
     file: flight,
     anchor: `      // Granted meanwhile, after all.
-      if (turn.s.flight!.phase !== 'claiming') return;`,
+      if (t.s.flight!.phase !== 'claiming') return;`,
     replacement: '',
     within: 20_000,
   },
@@ -85,8 +85,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'attempt lock: a page that returns while another sends waits for it behind that one',
     file: flight,
-    anchor: "mode: 'wait', then",
-    replacement: "mode: 'try', then",
+    anchor: "mode: 'wait', resume",
+    replacement: "mode: 'try', resume",
     within: 50_000,
   },
   {
@@ -113,8 +113,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ check before send: not when the turn was given up',
     file: refresh,
-    anchor: '    flight?.attempt === attempt.tag &&\n',
-    replacement: '    (flight?.attempt === attempt.tag || true) &&\n',
+    anchor: '    flight?.lockTag === attempt.tag &&\n',
+    replacement: '    (flight?.lockTag === attempt.tag || true) &&\n',
     within: 10_000,
   },
   {
@@ -169,8 +169,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'locks: a tab that stood still waits once more for the answer to its steal',
     file: flight,
-    anchor: 'if (turn.now.mono > until + lateMs)',
-    replacement: 'if (turn.now.mono < until - lateMs)',
+    anchor: 'if (t.now.mono > until + lateMs)',
+    replacement: 'if (t.now.mono < until - lateMs)',
     within: 50_000,
   },
   {
@@ -183,8 +183,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'after the attempt lock was granted: is everything as it was when it was asked for?',
     file: refresh,
-    anchor: 'if (!audience || fingerprint(turn.s.record!) !== basis) return finish(turn);',
-    replacement: 'if (!audience || basis === "") return finish(turn);',
+    anchor: 'if (!audience || fingerprint(t.s.record!) !== basis) return finish(t);',
+    replacement: 'if (!audience || basis === "") return finish(t);',
     within: 5_000,
   },
   {
@@ -255,14 +255,14 @@ export const mutants: readonly Mutant[] = [
   {
     guard: '⚑ if the write of a pair fails: broadcast first, one more try',
     file: commit,
-    anchor: 'failed && !again ? change(turn.s.record) : undefined',
-    replacement: 'failed && again && !failed ? change(turn.s.record) : undefined',
+    anchor: 'failed && !again ? change(t.s.record) : undefined',
+    replacement: 'failed && again && !failed ? change(t.s.record) : undefined',
     within: 5_000,
   },
   {
     guard: 'a pair that comes after the sign-out is revoked',
     file: commit,
-    anchor: 'revoke(turn, [tokens.refresh_token], { subject, version: next(version) }, record);',
+    anchor: 'revoke(t, [tokens.refresh_token], { subject, version: next(version) }, record);',
     replacement: '',
     profile: 'faults',
     within: 30_000,
@@ -320,7 +320,7 @@ export const mutants: readonly Mutant[] = [
     guard: 'nothing is sent without the refresh token that was withheld',
     file: refresh,
     anchor: 'if (isAsked && withheld) {',
-    replacement: 'if (isAsked && !turn) {',
+    replacement: 'if (isAsked && !t) {',
     within: 50_000,
   },
   {
@@ -392,7 +392,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'an unread store is not an empty one',
     file: machine,
-    anchor: "if (s.storage !== 'memory') return load(turn);",
+    anchor: "if (s.storage !== 'memory') return load(t);",
     replacement: "if (s.storage !== 'memory') return void (s.loaded = true);",
     within: 5_000,
   },
@@ -485,8 +485,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a frozen page keeps no takeover lock',
     file: flight,
-    anchor: "hold(turn, 'claiming', { attempt: tag, ...unanswered(turn) });",
-    replacement: "hold(turn, 'claiming', unanswered(turn));",
+    anchor: "hold(t, 'claiming', { lockTag: tag, ...unanswered(t) });",
+    replacement: "hold(t, 'claiming', unanswered(t));",
     within: 50_000,
   },
   {
@@ -542,7 +542,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'a store that cannot be read is asked again before a caller hears that nobody is signed in',
     file: 'src/core/calls.ts',
-    anchor: 'if (failed) return readFor(turn, id);',
+    anchor: 'if (failed) return readFor(t, id);',
     replacement: 'void [failed, readFor];',
     within: 40_000,
   },
@@ -556,8 +556,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'who leads, as no store tells, is heard before the next election is won',
     file: 'src/core/election.ts',
-    anchor: "letGo(turn, won && turn.s.storage === 'memory')",
-    replacement: 'letGo(turn, false)',
+    anchor: "letGo(t, won && t.s.storage === 'memory')",
+    replacement: 'letGo(t, false)',
     within: 50_000,
   },
   {
@@ -1080,7 +1080,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'end: a notice that failed makes nobody forget that the loss was announced',
     file: 'src/core/election.ts',
-    anchor: 'const isLast = turn.s.announced === of;',
+    anchor: 'const isLast = t.s.announced === of;',
     replacement: 'const isLast = true;',
     profile: 'endings',
     within: 10_000,

@@ -135,10 +135,10 @@ export function checkKnowledge({ plan, scheduler, locks }: World, violate: Viola
         const version = idempotencyKey(event.message);
         const spoke = effects.some(({ type }) => type === 'post');
         const asked: Question = { from, version, left: reads.length, knew: undefined, spoke };
-        for (const { then } of reads) questions.set(then, asked);
+        for (const { resume } of reads) questions.set(resume, asked);
         if (!reads[0]) consider(asked, by, after, effects);
       }
-      const question = event.type === 'stored' && questions.get(event.then);
+      const question = event.type === 'stored' && questions.get(event.resume);
       if (question) consider(question, by, after, effects);
 
       const isPair = event.type === 'answered' && event.outcome.kind === 'tokens' && !before?.disposed;
