@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Plan } from '../src/testing/simulator/plan.js';
 import { canary, mutants, type Mutant } from '../test/sim/mutants.js';
-import { file, regressions } from '../test/sim/regressions.js';
+import { file, regressions, type Regression } from '../test/sim/regressions.js';
 import { scenarios } from '../test/sim/scenarios.js';
 import { runSchedule } from '../src/testing/simulator/run.js';
 import { readNumber, writeJson } from './output.js';
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     jobs: { type: 'string', default: '1' },
     json: { type: 'string' },
-    /** Writes the schedules that killed them to test/sim/regressions.json: with all guards in place they must pass. */
+    /** Writes each schedule that killed one to test/sim/regressions.json at once: with all guards in place it must pass. */
     keep: { type: 'boolean', default: false },
   },
 });
@@ -47,25 +47,13 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 const seed = readNumber('seed', values.seed);
+let known = regressions;
 const queue = [...chosen];
 const verdicts: Verdict[] = [];
 await Promise.all(Array.from({ length: readNumber('jobs', values.jobs, 1) }, work));
 const survivors = verdicts.filter(({ seed }) => seed === undefined);
 console.log(`${verdicts.length - survivors.length} of ${verdicts.length} mutants killed`);
 writeJson(values.json, { seed, verdicts });
-if (values.keep) {
-  const kept = verdicts
-    .filter(
-      ({ guard, seed, made }) =>
-        !made && !regressions.some((one) => one.guard === guard && one.seed === seed),
-    )
-    .flatMap(({ guard, seed }) => {
-      const { profile = 'everything' } = mutants.find((mutant) => mutant.guard === guard)!;
-      return seed === undefined ? [] : { guard, profile, seed };
-    });
-  const all = [...regressions, ...kept].sort((a, b) => a.seed - b.seed);
-  writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
-}
 process.exitCode = survivors.length > 0 ? 1 : 0;
 
 async function work(): Promise<void> {
@@ -73,9 +61,17 @@ async function work(): Promise<void> {
     const verdict = await judge(mutant);
     verdicts.push(verdict);
     const { seed, made, violation, guard } = verdict;
+    if (values.keep && seed !== undefined && !made)
+      keep({ guard, profile: mutant.profile ?? 'everything', seed });
     const found = seed === undefined ? 'SURVIVED' : `killed by ${made ? 'scenario' : 'schedule'} ${seed}`;
     console.log(`${found.padEnd(28)} ${guard}${violation ? `\n${' '.repeat(29)}${violation}` : ''}`);
   }
+}
+
+function keep(one: Regression): void {
+  if (known.some(({ guard, seed }) => guard === one.guard && seed === one.seed)) return;
+  known = [...known, one].sort((a, b) => a.seed - b.seed);
+  writeFileSync(file, `${JSON.stringify(known, null, 2)}\n`);
 }
 
 async function judge({ guard, within, profile = 'everything', ...patch }: Mutant): Promise<Verdict> {
@@ -97,7 +93,7 @@ async function judge({ guard, within, profile = 'everything', ...patch }: Mutant
   try {
     let first: Violation | undefined;
     // Schedules that are known to show what happens without this guard are tried first.
-    for (const known of regressions) if (known.guard === guard) first ??= await search(known.seed, 1);
+    for (const one of known) if (one.guard === guard) first ??= await search(one.seed, 1);
     const scenario = first ? undefined : scenarios.find((one) => one.guard === guard);
     if (scenario) first = await search(1, scenario.within, scenario.plan);
     const made = first !== undefined && scenario !== undefined;
