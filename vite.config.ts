@@ -54,7 +54,7 @@ export default defineConfig(({ mode }) => ({
         // Where time matters it is simulated; a busy machine only takes longer.
         test: {
           name: 'unit',
-          include: ['{src,test,tools,examples}/**/*.test.{ts,tsx}'],
+          include: ['{src,sim,test,tools,examples}/**/*.test.{ts,tsx}'],
           exclude: ['**/node_modules/**', 'test/production/**', ...withDatabases, ...long],
           testTimeout: 60_000,
           pool,
@@ -73,7 +73,7 @@ export default defineConfig(({ mode }) => ({
         extends: true,
         test: {
           name: 'simulation',
-          include: process.argv.includes('--coverage') ? ['test/sim/coverage.ts'] : [],
+          include: process.argv.includes('--coverage') ? ['sim/coverage.ts'] : [],
           testTimeout: 600_000,
         },
       },

@@ -1,0 +1,73 @@
+import {
+  isOpen,
+  MOST_REVOCATIONS,
+  refreshTokensIn,
+  type Revocation,
+  type SessionRecord,
+} from '../../src/core/record.js';
+import type { Check, Violate } from './checker.js';
+import type { Participant } from '../world/participant.js';
+import type { Truth } from '../world/truth.js';
+import type { World } from '../world/world.js';
+
+const DAY_MS = 86_400_000;
+
+/**
+ * I4, nothing is left alive: what a tab signs out of is revoked in the same step, what nobody is to use any more is revoked or kept to be,
+ * no token is kept for more than a day, and none that is in use is revoked.
+ */
+export function checkRevocations(
+  world: World,
+  truth: Truth,
+  violate: Violate,
+): { readonly check: Check; readonly atEnd: () => void } {
+  const { database, server, participants } = world;
+  /** The participant that was to revoke each token. */
+  const asked = new Map<string, Participant>();
+
+  const keptIn = (record: SessionRecord | undefined): readonly Revocation[] =>
+    (record as { revocations?: readonly Revocation[] } | undefined)?.revocations ?? [];
+
+  return {
+    check: {
+      step(by, event, before, _after, effects) {
+        const revoked = effects.flatMap((effect) => (effect.type === 'revoke' ? effect : []));
+        for (const { token, after } of revoked) if (after === undefined) asked.set(token, by);
+        const { record } = before ?? {};
+        if (event.type !== 'sign-out' || !event.revoke || !isOpen(record)) return;
+        for (const token of refreshTokensIn(record))
+          if (token !== undefined && !revoked.some((one) => one.token === token))
+            violate('I4', `${by.tab.name} signs out and does not revoke a refresh token at once`);
+      },
+      revoked(refreshToken, by) {
+        const stored = database.value();
+        if (!stored || !isOpen(stored) || truth.signedOut.has(stored.sessionId)) return;
+        // (A sign-in that is not written yet may replace it.)
+        const isReplaced = by.state()?.record?.sessionId !== stored.sessionId;
+        if (!isReplaced && refreshTokensIn(stored).includes(refreshToken))
+          violate('I4', `${by.tab.name} revokes a refresh token that is in use`);
+      },
+      written(by, _before, after) {
+        const wall = by.tab.clock.wall();
+        if (keptIn(after).some(({ at }) => Math.abs(wall - at) > DAY_MS + 1_000))
+          violate('I4', `${by.tab.name} keeps a token for more than a day`);
+        // A full list has no room for the others, as when twelve tabs sign in twice within a second, and the server is down.
+        const kept = keptIn(after);
+        if (kept.length < MOST_REVOCATIONS) return;
+        for (const token of asked.keys()) if (!kept.some((one) => one.token === token)) asked.delete(token);
+      },
+    },
+    atEnd() {
+      if (truth.storeHurt() || participants.every(({ tab }) => !tab.running())) return;
+      const kept = keptIn(database.value());
+      for (const [token, by] of asked) {
+        // It may have died before it could write or send.
+        if (!by.tab.alive() || kept.some((one) => one.token === token)) continue;
+        const known = server.find(token);
+        const isDead = !known || known.family.revoked || known.superseded;
+        if (!isDead && !(known.spentAt !== undefined && world.plan.server === 'refusing'))
+          violate('I4', `${by.tab.name} was to revoke a refresh token, which lives on`);
+      }
+    },
+  };
+}
