@@ -54,7 +54,7 @@ export default defineConfig(({ mode }) => ({
         // Where time matters it is simulated; a busy machine only takes longer.
         test: {
           name: 'unit',
-          include: ['{src,sim,test,tools,examples}/**/*.test.{ts,tsx}'],
+          include: ['{src,sim,test,tools,campaigns,examples}/**/*.test.{ts,tsx}'],
           exclude: ['**/node_modules/**', 'test/production/**', ...withDatabases, ...long],
           testTimeout: 60_000,
           pool,

@@ -10,7 +10,7 @@
  * with the ledger's line that drew the picture. Whole tables: see ledger-tables.ts.
  */
 import { readFileSync } from 'node:fs';
-import { milliseconds, percent } from './war/table.js';
+import { milliseconds, percent } from '../campaigns/war/table.js';
 
 type Line = Readonly<Record<string, unknown>>;
 export type ReadLedger = (name: string) => readonly Line[];

@@ -10,7 +10,7 @@
  *     simulation profiles      of each profile, the newest campaigns up to the last violation
  */
 import type { ReadLedger } from './check-figures.js';
-import { milliseconds, percent, type Result } from './war/table.js';
+import { milliseconds, percent, type Result } from '../campaigns/war/table.js';
 
 interface Table {
   readonly title?: string;

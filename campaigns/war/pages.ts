@@ -10,7 +10,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 export type BuiltPage = ReadonlyMap<string, { type: string; body: string | Uint8Array }>;
 
 /** @param root - the page's folder in the repository */
-export async function buildPage(root = 'tools/war/page'): Promise<BuiltPage> {
+export async function buildPage(root = 'campaigns/war/page'): Promise<BuiltPage> {
   const result = (await build({
     configFile: `${repository}vite.config.ts`,
     root: `${repository}${root}`,

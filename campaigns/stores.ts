@@ -23,7 +23,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPostgres, startRedis, type DatabaseServer } from '../test/support/database-servers.js';
-import { commit, writeJson } from './output.js';
+import { commit, writeJson } from '../tools/output.js';
 import type { Report, Task } from './stores/worker.js';
 
 const { values } = parseArgs({

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { silenceMs } from '../src/core/limits.js';
 import { createSessions, refreshTokenGrant } from '../src/node/index.js';
-import { commit, readNumber, writeJson } from './output.js';
+import { commit, readNumber, writeJson } from '../tools/output.js';
 import type { Answered, ChildOptions } from './processes/child.js';
 import { rivals, savePair, type Rival } from './processes/rivals.js';
 import { startStrictServer, type Moment, type StrictServer } from './processes/strict-server.js';

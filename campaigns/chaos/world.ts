@@ -57,7 +57,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 export async function buildPage(): Promise<BuiltPage> {
   const result = (await build({
     configFile: `${repository}vite.config.ts`,
-    root: `${repository}tools/chaos/page`,
+    root: `${repository}campaigns/chaos/page`,
     logLevel: 'error',
     build: { write: false, minify: false, target: 'es2022' },
   })) as Rolldown.RolldownOutput;

@@ -17,14 +17,14 @@ import { close, listen } from '../test/interop/http.js';
 import { freePort } from '../test/interop/servers/process.js';
 import type { ClientSettings } from '../test/interop/servers/real-server.js';
 import { recipes, versionOf, type Recipe } from '../test/interop/servers/recipes.js';
-import { CHROMIUM_FEATURES_OFF, ensureBrowser } from './browsers.js';
+import { CHROMIUM_FEATURES_OFF, ensureBrowser } from '../tools/browsers.js';
 import { compareDuplicates } from './interop/duplicates.js';
 import { startFront } from './interop/front.js';
 import { judge } from './interop/judge.js';
 import { runScenario } from './interop/scenario.js';
 import { duplicatesTable, page, tabsTable, type Row } from './interop/table.js';
 import { openTabs, sendAs } from './interop/tabs.js';
-import { writeJson } from './output.js';
+import { writeJson } from '../tools/output.js';
 import { buildPage } from './war/pages.js';
 
 const TABS = 10;
@@ -54,7 +54,7 @@ const problems: string[] = [];
 install(chosen.filter((recipe) => recipe.source === 'Debian' && versionOf(recipe) === undefined));
 
 let settings: ClientSettings | undefined;
-const built = await buildPage('tools/interop/page');
+const built = await buildPage('campaigns/interop/page');
 const pages = await listen(servePage);
 const pageOrigin = `http://127.0.0.1:${pages.port}`;
 const browser = await chromium.launch({

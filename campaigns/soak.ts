@@ -11,8 +11,8 @@ import { chromium, type CDPSession, type Page } from 'playwright';
 import { startDemoServer, type DemoServer } from '../demo/server/server.js';
 import { buildApp, servePages } from '../e2e/harness/app-pages.js';
 import { before } from '../e2e/harness/before-page.js';
-import { ensureBrowser } from './browsers.js';
-import { writeJson } from './output.js';
+import { ensureBrowser } from '../tools/browsers.js';
+import { writeJson } from '../tools/output.js';
 import { seededRandom } from './war/network.js';
 
 const TABS = 10;

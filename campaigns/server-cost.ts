@@ -23,7 +23,7 @@ import {
 } from 'one-refresh/server';
 import { startDemoServer } from '../demo/server/server.js';
 import { startPostgres, startRedis, type DatabaseServer } from '../test/support/database-servers.js';
-import { commit, writeJson } from './output.js';
+import { commit, writeJson } from '../tools/output.js';
 
 const { values } = parseArgs({
   options: {

@@ -13,7 +13,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureBrowser } from './browsers.js';
+import { ensureBrowser } from '../tools/browsers.js';
 import { judge, type Verdict } from './chaos/judge.js';
 import { BLOCK, planOf, type Mode, type Selection } from './chaos/plan.js';
 import { playRound } from './chaos/round.js';
@@ -26,7 +26,7 @@ import {
   type ServerKind,
   type WorldSettings,
 } from './chaos/world.js';
-import { commit, readNumber, writeJson } from './output.js';
+import { commit, readNumber, writeJson } from '../tools/output.js';
 
 const { values } = parseArgs({
   options: {

@@ -1,4 +1,4 @@
-// One process at a token endpoint, for tools/stores.ts: sends so many duplicates of one refresh through the session table, and dies when told.
+// One process at a token endpoint, for campaigns/stores.ts: sends so many duplicates of one refresh through the session table, and dies when told.
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -13,7 +13,7 @@ import {
   type Shared,
 } from '../src/node/index.js';
 import { startRedis } from '../test/support/database-servers.js';
-import { commit, readNumber, writeJson } from './output.js';
+import { commit, readNumber, writeJson } from '../tools/output.js';
 import { openRedis } from './processes/stores.js';
 
 const { values } = parseArgs({
