@@ -1,5 +1,4 @@
 import type { Step } from './debug/describe.js';
-import type { CheckedOptions } from './options.js';
 import type { Ports } from './runtime.js';
 
 /** The values of the option `debug`. */
@@ -15,7 +14,7 @@ interface Describer {
  */
 export function withDebug<P extends Pick<Ports, 'observe' | 'clock'>>(
   ports: P,
-  { name, debug }: Pick<CheckedOptions, 'name' | 'debug'>,
+  { name, debug }: { readonly name: string; readonly debug: Debug },
   load: () => Promise<Describer>,
 ): P {
   if (!debug) return ports;

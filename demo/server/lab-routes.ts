@@ -2,7 +2,7 @@
 import type http from 'node:http';
 import type { FaultRule, Faults } from './faults.js';
 import type { Logins } from './logins.js';
-import type { DemoConfig, ServerSettings } from './server.js';
+import type { DemoConfig, ServerSettings } from './settings.js';
 import type { TokenEndpointLog } from './token-endpoint-log.js';
 
 export interface LabRoutesOptions {

@@ -8,8 +8,9 @@ import { API_SCOPE, createAuthorizationServer } from './authorization-server.js'
 import { createFaults, type Faults } from './faults.js';
 import { idempotentReplay } from './idempotent-replay.js';
 import { createLabRoutes } from './lab-routes.js';
+import type { DemoConfig, ServerSettings } from './settings.js';
 import { createLogins } from './logins.js';
-import { createRemedies, type RemedySettings } from './remedies.js';
+import { createRemedies } from './remedies.js';
 import {
   authorizeWithoutPage,
   exchangeCode,
@@ -58,16 +59,6 @@ export interface DemoServerOptions {
   keepAlive?: boolean;
 }
 
-/** The settings of a page's sign-in; served at `/config.json`. */
-export interface DemoConfig {
-  issuer: string;
-  clientId: string;
-  resource: string;
-  /** Of the further APIs. */
-  furtherResources: readonly string[];
-  scope: string;
-}
-
 export interface DemoServer {
   /** The pages' origin. */
   readonly url: string;
@@ -84,11 +75,6 @@ export interface DemoServer {
   /** The API wants another nonce from now on. */
   renewApiNonce(): void;
   close(): Promise<void>;
-}
-
-export interface ServerSettings extends RemedySettings {
-  accessTokenTtl: number;
-  forgiveReplayForMs: number;
 }
 
 const CLIENT_ID = 'one-refresh-demo';

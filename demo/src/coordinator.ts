@@ -2,15 +2,7 @@
 import { createTokenCoordinator, type TokenCoordinator } from 'one-refresh';
 // oxlint-disable-next-line import/default -- with `?worker&url` Vite gives the script's address
 import workerScript from './refresh-worker.js?worker&url';
-import { tokenOptions } from './token-options.js';
-
-/** The demo server's word about itself at `/config.json`. */
-export interface DemoConfig {
-  issuer: string;
-  clientId: string;
-  resource: string;
-  scope: string;
-}
+import { tokenOptions, type DemoConfig } from './token-options.js';
 
 export async function loadConfig(): Promise<DemoConfig> {
   const response = await fetch('/config.json');

@@ -1,7 +1,7 @@
 // Signing in and out: `one-refresh/login`, with what this demo's server wants.
 import type { TokenCoordinator } from 'one-refresh';
 import { createLogin, type Login } from 'one-refresh/login';
-import type { DemoConfig } from './coordinator.js';
+import type { DemoConfig } from './token-options.js';
 
 export function createDemoLogin(config: DemoConfig, coordinator: TokenCoordinator): Login {
   return createLogin({

@@ -1,7 +1,14 @@
 // The options that page and refresh worker must share.
 import type { TokenCoordinatorOptions } from 'one-refresh';
 import { refreshTokenGrant } from 'one-refresh/oauth';
-import type { DemoConfig } from './coordinator.js';
+
+/** The demo server's word about itself at `/config.json`. */
+export interface DemoConfig {
+  issuer: string;
+  clientId: string;
+  resource: string;
+  scope: string;
+}
 
 export function tokenOptions(
   { issuer, clientId }: Pick<DemoConfig, 'issuer' | 'clientId'>,

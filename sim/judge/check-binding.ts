@@ -1,6 +1,6 @@
 import type { SessionRecord } from '../../src/core/record.js';
 import { isBoundAlike, isOpen } from '../../src/core/record.js';
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Participant } from '../world/participant.js';
 import type { World } from '../world/world.js';
 

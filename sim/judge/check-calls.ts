@@ -1,4 +1,4 @@
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Call, Participant } from '../world/participant.js';
 import { audienceKey, isOpen } from '../../src/core/record.js';
 import { readToken } from '../world/server.js';

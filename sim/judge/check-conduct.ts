@@ -3,7 +3,7 @@ import type { Journal, SessionRecord } from '../../src/core/record.js';
 import { attemptOf, idempotencyKey, isBoundAlike, newer } from '../../src/core/record.js';
 import { asOf } from '../../src/core/session-end.js';
 import type { Event, State } from '../../src/core/state.js';
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Exchange } from '../world/network.js';
 import type { Participant } from '../world/participant.js';
 import type { Truth } from '../world/truth.js';

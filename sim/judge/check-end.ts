@@ -1,5 +1,5 @@
 import { lateness } from './check-calls.js';
-import type { Violate } from './checker.js';
+import type { Violate } from './check.js';
 import { asSeenBy, isOpen } from '../../src/core/record.js';
 import { asOf } from '../../src/core/session-end.js';
 import type { Truth } from '../world/truth.js';

@@ -1,4 +1,4 @@
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Participant } from '../world/participant.js';
 import type { Truth } from '../world/truth.js';
 import type { World } from '../world/world.js';

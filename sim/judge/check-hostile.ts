@@ -1,7 +1,7 @@
 import { audienceKey } from '../../src/core/record.js';
 import type { SessionRecord } from '../../src/core/record.js';
 import { lateness } from './check-calls.js';
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Call, Participant } from '../world/participant.js';
 import { idTokenOf, readToken } from '../world/server.js';
 import type { World } from '../world/world.js';

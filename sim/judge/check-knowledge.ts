@@ -4,7 +4,7 @@ import type { Effect, Event, State } from '../../src/core/state.js';
 import type { Journal, SessionRecord } from '../../src/core/record.js';
 import { attemptLock, idempotencyKey, isLost, isOpen } from '../../src/core/record.js';
 import { beginsJournal } from './check-conduct.js';
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Participant } from '../world/participant.js';
 import type { World } from '../world/world.js';
 

@@ -1,6 +1,6 @@
 import type { SessionRecord } from '../../src/core/record.js';
 import { idempotencyKey, isForeign, isOpen } from '../../src/core/record.js';
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Participant } from '../world/participant.js';
 import type { RefreshToken } from '../world/server.js';
 import type { Truth } from '../world/truth.js';

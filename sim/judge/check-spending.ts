@@ -6,7 +6,7 @@ import {
   isOpen,
   type SessionRecord,
 } from '../../src/core/record.js';
-import type { Check, Violate } from './checker.js';
+import type { Check, Violate } from './check.js';
 import type { Exchange } from '../world/network.js';
 import type { Participant } from '../world/participant.js';
 import type { Truth } from '../world/truth.js';

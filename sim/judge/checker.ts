@@ -1,5 +1,4 @@
-import type { SessionRecord } from '../../src/core/record.js';
-import type { Effect, Event, State } from '../../src/core/state.js';
+import type { Check, Violate } from './check.js';
 import { checkBinding } from './check-binding.js';
 import { checkBroadcast } from './check-broadcast.js';
 import { checkConduct } from './check-conduct.js';
@@ -11,8 +10,6 @@ import { checkKnowledge } from './check-knowledge.js';
 import { checkRevocations } from './check-revocations.js';
 import { checkSessions } from './check-sessions.js';
 import { checkSpending } from './check-spending.js';
-import type { Exchange } from '../world/network.js';
-import type { Call, Participant } from '../world/participant.js';
 import { createTruth, type Truth } from '../world/truth.js';
 import type { World } from '../world/world.js';
 
@@ -32,35 +29,6 @@ export interface Violation {
   readonly message: string;
   /** Virtual time. */
   readonly at: number;
-}
-
-export type Violate = (invariant: string, message: string) => void;
-
-/** One invariant, or a few that look at the same things; told of everything that happens, when it happens. */
-export interface Check {
-  readonly step?: (
-    by: Participant,
-    event: Event,
-    before: State | undefined,
-    after: State,
-    effects: readonly Effect[],
-  ) => void;
-  readonly sent?: (exchange: Exchange, by: Participant) => void;
-  readonly heard?: (exchange: Exchange, by: Participant) => void;
-  readonly executed?: (
-    by: Participant,
-    before: SessionRecord | undefined,
-    after: SessionRecord | undefined,
-  ) => void;
-  readonly written?: (by: Participant, before: SessionRecord | undefined, after: SessionRecord) => void;
-  readonly posted?: (by: Participant, message: object) => void;
-  readonly revoked?: (refreshToken: string, by: Participant) => void;
-  readonly asked?: (call: Call) => void;
-  readonly settled?: (call: Call) => void;
-  /** It was told that it leaves, or is frozen. */
-  readonly retired?: (by: Participant) => void;
-  readonly lossAnnounced?: (by: Participant, version: string) => void;
-  readonly endAnnounced?: (by: Participant, end: string) => void;
 }
 
 export function createChecker(world: World): Checker {

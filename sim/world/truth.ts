@@ -1,4 +1,4 @@
-import type { Check } from '../judge/checker.js';
+import type { Check } from '../judge/check.js';
 import type { Exchange } from './network.js';
 import type { Participant } from './participant.js';
 import { count, type World } from './world.js';

@@ -12,7 +12,7 @@ import { createServer, observed, type Server } from './server.js';
 import type { TokenResponse } from '../../src/core/types.js';
 import type { RefreshRequest } from '../../src/types.js';
 import { createTab, type Tab } from './tab.js';
-import type { Checker } from '../judge/checker.js';
+import type { Check } from '../judge/check.js';
 
 /** The whole simulated world of one schedule. */
 export interface World {
@@ -61,7 +61,7 @@ export function createWorld(
   plan: Plan,
   spared: ReadonlySet<string>,
   injected: string[],
-  checkerOf: (world: World) => Checker,
+  checkerOf: (world: World) => Required<Check>,
   hooks: WorldHooks,
 ): World {
   const { seed, rates } = plan;

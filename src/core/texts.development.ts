@@ -1,4 +1,7 @@
-import type { Say } from './texts.js';
+import type { ErrorCode } from './errors.js';
+
+/** Gives the message of an error: its code, the word of the case where the code has several, and the values of the sentence. */
+export type Say = (code: ErrorCode, word?: Word, ...values: readonly string[]) => string;
 
 /** By code, and by the word of the case; `$1` and `$2` are its values. docs/errors.md has the same list, which a test compares. */
 export const sentences = {

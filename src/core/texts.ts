@@ -1,8 +1,4 @@
-import type { ErrorCode } from './errors.js';
-import type { Word } from './texts.development.js';
-
-/** Gives the message of an error: its code, the word of the case where the code has several, and the values of the sentence. */
-export type Say = (code: ErrorCode, word?: Word, ...values: readonly string[]) => string;
+import type { Say } from './texts.development.js';
 
 /**
  * The messages of an app in production: short, with the page that has the sentences. `#texts` means this module, or

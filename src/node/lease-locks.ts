@@ -2,7 +2,7 @@ import type { LockOutcome, LockPort } from '../core/ports.js';
 import { inTime } from './in-time.js';
 import { leaseMs } from './lease-terms.js';
 import { isDead, newHolder } from './process-identity.js';
-import type { ParticipantContext } from './participant.js';
+import type { ParticipantContext } from './participant-context.js';
 
 /** How soon a waiter asks again: at first, and at most; milliseconds. A message tells it earlier. */
 const FIRST_WAIT_MS = 40;

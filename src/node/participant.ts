@@ -2,11 +2,10 @@ import { browserClock } from '../browser/clock.js';
 import type { State } from '../core/state.js';
 import type { CheckedOptions } from '../options.js';
 import type { TokenCoordinator } from '../types.js';
-import type { Hub } from './hub.js';
 import { leaseLocks } from './lease-locks.js';
+import type { ParticipantContext } from './participant-context.js';
 import { createProcessCoordinator, isAhead } from './process-coordinator.js';
 import { recordStore, type Known, type RecordStore } from './record-store.js';
-import type { Shared } from './shared.js';
 
 /** One session's core in this process, while it is needed. */
 export interface Participant {
@@ -23,14 +22,6 @@ export interface Participant {
   /** It has something that the shared part lacks, as far as it knows: an answer that could not be written. */
   readonly isAhead: () => boolean;
   readonly close: () => void;
-}
-
-/** The parts that all participants of a process share. */
-export interface ParticipantContext {
-  readonly shared: Shared;
-  readonly hub: Hub;
-  /** Keeps the process alive until the returned function is called. */
-  readonly hold: () => () => void;
 }
 
 /** One session's core on the shared part. `storeLost` is called when it would go on without a store. */

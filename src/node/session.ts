@@ -8,7 +8,8 @@ import type { Snapshot } from '../core/types.js';
 import type { CheckedOptions } from '../options.js';
 import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from '../types.js';
 import { inTime } from './in-time.js';
-import { createParticipant, type Participant, type ParticipantContext } from './participant.js';
+import { createParticipant, type Participant } from './participant.js';
+import type { ParticipantContext } from './participant-context.js';
 import { readRecord, toKnown, type Known } from './record-store.js';
 
 /** The parts that all sessions of a process share. */

@@ -9,8 +9,9 @@ export {
   type RefreshOutcome,
 } from './monitor.js';
 export type { RemedyOptions } from './options.js';
+export type { PostgresPool } from './postgres-pool.js';
 export { postgresSchema } from './postgres-schema.js';
-export { postgresStore, type PostgresPool, type PostgresStoreOptions } from './postgres-store.js';
+export { postgresStore, type PostgresStoreOptions } from './postgres-store.js';
 export { redisStore, type RedisClient, type RedisStoreOptions } from './redis-store.js';
 export { sqliteStore } from './sqlite-store.js';
 export type {

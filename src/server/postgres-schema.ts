@@ -1,5 +1,5 @@
 import { TokenCoordinatorError } from '../core/errors.js';
-import type { PostgresPool } from './postgres-store.js';
+import type { PostgresPool } from './postgres-pool.js';
 import { refuseNewer } from './schema.js';
 
 /**

@@ -1,18 +1,9 @@
 import { check } from './check.js';
 import { digest } from './digest.js';
+import type { PostgresPool } from './postgres-pool.js';
 import { openSchema } from './postgres-schema.js';
 import { IDLE_MS, type Claim, type RotationStore, type ServerStore, type VersionStore } from './store.js';
 import { createSweeper } from './sweeper.js';
-
-/** A pool of `pg`, or anything with such a `query`. */
-export interface PostgresPool {
-  /**
-   * Runs one statement in a transaction of its own. Rejects when the database cannot be reached.
-   *
-   * @param statement - with a `name`, it is prepared once for each connection
-   */
-  query(statement: { text: string; values?: unknown[]; name?: string }): Promise<{ rows: unknown[] }>;
-}
 
 /** Options of `postgresStore`. */
 export interface PostgresStoreOptions {
