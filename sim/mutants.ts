@@ -119,7 +119,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'check before send: a client that prepares its request asks again',
-    file: 'src/coordinator.ts',
+    file: 'src/coordinator/sender.ts',
     anchor: 'if (!maySend(state(), attempt, now()))',
     replacement: 'if (isSent && !isSent)',
     within: 10_000,
@@ -740,7 +740,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'a sign-out in a tab that has only just been opened waits for the first read',
-    file: 'src/coordinator.ts',
+    file: 'src/coordinator/coordinator.ts',
     anchor: 'if (!state().loaded) await ready;',
     replacement: '',
     within: 100_000,
@@ -959,14 +959,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'answers: of one that is refused nothing is served',
-    file: 'src/coordinator.ts',
+    file: 'src/coordinator/sender.ts',
     anchor: 'if (!refusal) return',
     replacement: 'if (!refusal || refusal) return',
     within: 5_000,
   },
   {
     guard: 'answers: the refresh token of one that is refused is kept',
-    file: 'src/coordinator.ts',
+    file: 'src/coordinator/sender.ts',
     anchor: 'return refusal.isForeign\n',
     replacement: 'return refusal\n',
     within: 5_000,
@@ -1024,7 +1024,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'answers: of a foreign one nothing is kept',
-    file: 'src/coordinator.ts',
+    file: 'src/coordinator/sender.ts',
     anchor: 'return refusal.isForeign\n',
     replacement: 'return refusal.isForeign && !refusal\n',
     within: 5_000,

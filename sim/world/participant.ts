@@ -1,4 +1,4 @@
-import { createCoordinator } from '../../src/coordinator.js';
+import { createCoordinator } from '../../src/coordinator/coordinator.js';
 import { fault } from '../../src/core/calls.js';
 import { patienceMs } from '../../src/core/limits.js';
 import { parseRecord } from '../../src/core/parse.js';

@@ -1,5 +1,5 @@
 import { say } from '#texts';
-import type { Guard } from '../coordinator.js';
+import type { Guard } from '../coordinator/coordinator.js';
 import { fault } from '../core/calls.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
 import type * as page from './idle-page.js';

@@ -1,4 +1,4 @@
-import { createCoordinator } from '../coordinator.js';
+import { createCoordinator } from '../coordinator/coordinator.js';
 import type { ClockPort, LockPort, StorePort } from '../core/ports.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { toEnvelope, type Message } from '../core/protocol.js';

@@ -1,6 +1,6 @@
 import { workerLifecycle } from '../browser/lifecycle.js';
 import type { State } from '../core/state.js';
-import { createCoordinator } from '../coordinator.js';
+import { createCoordinator } from '../coordinator/coordinator.js';
 import type { CheckedOptions } from '../options.js';
 import type { Ports } from '../runtime.js';
 import type { TokenCoordinator } from '../types.js';

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { createCoordinator } from '../../src/coordinator.js';
+import { createCoordinator } from '../../src/coordinator/coordinator.js';
 import type { LifecycleChange, LockOutcome } from '../../src/core/ports.js';
 import { toEnvelope, type Message } from '../../src/core/protocol.js';
 import type { SessionRecord } from '../../src/core/record.js';

@@ -1,10 +1,10 @@
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { jwt } from '../test/support/jwt.js';
-import { Origin, pass, watch } from '../test/support/tabs.js';
-import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from './core/errors.js';
-import type { TokenResponse } from './core/types.js';
-import type { RefreshFunction, RefreshRequest, TokenCoordinatorOptions } from './types.js';
+import { jwt } from '../../test/support/jwt.js';
+import { Origin, pass, watch } from '../../test/support/tabs.js';
+import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from '../core/errors.js';
+import type { TokenResponse } from '../core/types.js';
+import type { RefreshFunction, RefreshRequest, TokenCoordinatorOptions } from '../types.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
