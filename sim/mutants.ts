@@ -930,6 +930,13 @@ export const mutants: readonly Mutant[] = [
     within: 50_000,
   },
   {
+    guard: 'refusals: a wake-up counts for a failure from before it that is told late',
+    file: 'src/core/knowledge.ts',
+    anchor: 'if (isLasting && at < (s.wokeAt ?? 0)) {',
+    replacement: 'if (isLasting && at < 0) {',
+    within: 100_000,
+  },
+  {
     guard: 'refusals: of each wake-up comes one request, however that fails',
     file: 'src/core/knowledge.ts',
     anchor: 'refused || fault || isUnanswered(after)',

@@ -48,8 +48,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   /** Those that were woken since they learned of the last failure. */
   const woken = new Set<Participant>();
-  /** When each was woken last. */
-  const wokenAt = new Map<Participant, number>();
+  /** When each was woken last: virtual time, and by its wall clock. */
+  const wokenAt = new Map<Participant, { readonly at: number; readonly wall: number }>();
   /** The last failure that each learned of. */
   const learnedOf = new Map<Participant, string>();
 
@@ -77,20 +77,20 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     return proactiveDue(state, instant) <= 0 || lifeLeft(state, '', instant) <= 0;
   }
 
-  /** A wake-up lasts until the next failure is known, unless that is read in it. */
+  /** A wake-up lasts until the next failure is known, unless that is read in it, or is from before it and was told late. */
   function noteWaking(by: Participant, event: Event, before: State | undefined, after: State): void {
     const failure = failureIn(after.record?.journal);
     // (A journal that was taken back shows the failure before it once more: that is no news.)
     if (failure !== undefined && failure !== learnedOf.get(by)) {
       learnedOf.set(by, failure);
-      woken.delete(by);
+      if (after.record!.journal!.failure!.at >= (wokenAt.get(by)?.wall ?? 0)) woken.delete(by);
     }
     const isStart = !before?.loaded && after.loaded;
     const isWaking = event.type === 'lifecycle' && !['leave', 'freeze', 'hidden'].includes(event.change);
-    if (isWaking) wokenAt.set(by, now());
+    if (isWaking) wokenAt.set(by, { at: now(), wall: by.tab.clock.wall() });
     // (Its read brings the failures that it missed before.)
     const isRead = event.type === 'stored' && event.real && !event.result.wrote && !event.result.failed;
-    const isOfWaking = isRead && now() - (wokenAt.get(by) ?? -Infinity) < LONGEST_READ_MS;
+    const isOfWaking = isRead && now() - (wokenAt.get(by)?.at ?? -Infinity) < LONGEST_READ_MS;
     if (isStart || isWaking || isOfWaking) woken.add(by);
   }
 

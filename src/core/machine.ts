@@ -276,6 +276,7 @@ function lifecycle(t: Turn, change: LifecycleChange): void {
   if (change === 'visible') s.visible = true;
   // A wake-up: messages may have been missed, and what waiting did not heal may be healed.
   if (change === 'online' || s.pause?.until === Infinity) endPause(t);
+  s.wokeAt = t.now.wall;
   if (!s.active) return;
   load(t, true);
   if (change === 'return' || change === 'visible') hello(t);

@@ -158,6 +158,8 @@ export interface State {
   readonly pause?: Pause | undefined;
   /** The failure last paused for, so that reading it again does not pause again. */
   readonly pausedFor?: string | undefined;
+  /** The last wake-up that no failure has made use of, on the wall clock. */
+  readonly wokeAt?: number | undefined;
   /** An election to hold at `at`, unless the term moves on. */
   readonly elect?: { readonly term: number; readonly at: number } | undefined;
   /** A tab without a store asked this one to refresh. */
@@ -358,6 +360,7 @@ export function stateOf(known: State): { -readonly [K in keyof Required<State>]:
     attempts: known.attempts,
     pause: known.pause,
     pausedFor: known.pausedFor,
+    wokeAt: known.wokeAt,
     elect: known.elect,
     request: known.request,
     delegated: known.delegated,
