@@ -205,6 +205,32 @@ test('refusals close together count once, others in between start the count anew
   expect(tabs[0].getSnapshot().status).toBe('reauth-required');
 });
 
+test('a wake-up counts for a refusal from before it', async () => {
+  const { origin, server, tabs } = await signedIn();
+  server.answer = empty(400);
+  void wantIn(tabs[0]);
+  await pass(25_000);
+  expect(tabs[1].getSnapshot().error?.reason).toBe('refresh_unanswered');
+  await pass(60_000);
+  // One more is refused, and the tab needs two seconds to note it.
+  Object.defineProperty(server, 'answer', {
+    configurable: true,
+    get() {
+      origin.storeMs = 2_000;
+      return empty(400);
+    },
+  });
+  tabs[0].lifecycle('online');
+  await pass(500);
+  expect(server.asked).toHaveLength(4);
+  Object.defineProperty(server, 'answer', { value: tokens });
+  origin.storeMs = 1;
+  tabs[1].lifecycle('online');
+  await pass(60_000);
+  expect(server.asked).toHaveLength(5);
+  for (const tab of tabs) expect(tab.getSnapshot()).toMatchObject({ status: 'signed-in', version: 2 });
+});
+
 test('a refusal by something else than the grant ends as a fault, not as a loss', async () => {
   const { server, tabs } = await signedIn();
   server.answer = empty(404);
