@@ -932,8 +932,8 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'refusals: a wake-up counts for a failure from before it that is told late',
     file: 'src/core/knowledge.ts',
-    anchor: 'if (isLasting && at < (s.wokeAt ?? 0)) {',
-    replacement: 'if (isLasting && at < 0) {',
+    anchor: 'if (isLasting && at < (s.wokeAt ?? 0)) endPause(t);',
+    replacement: '',
     within: 100_000,
   },
   {

@@ -182,14 +182,12 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     const code = !isLasting ? 'ERR_REFRESH_UNAVAILABLE' : (fault?.code ?? 'ERR_REFRESH_REJECTED');
     const rest = restMs(after.journal?.refusals?.count ?? 0);
     pause(t, of, isLasting ? Infinity : left(retryInMs), code, failure, left(rest));
-    // A wake-up counts for a failure from before it that is told late; once, whatever the wall clocks say.
+    // A wake-up counts for a failure from before it that is told late; for the next that is told, whatever the wall clocks say.
     //
     //     A  sends ─ refused ─ notes it (store hangs) ░░░░░░░ ✓ says so
     //     B                              wakes, queues ░░░░░░░░░░ hears of it ─ rests ─▶ tries
-    if (isLasting && at < (s.wokeAt ?? 0)) {
-      s.wokeAt = undefined;
-      endPause(t);
-    }
+    if (isLasting && at < (s.wokeAt ?? 0)) endPause(t);
+    s.wokeAt = undefined;
   }
 
   if (!s.loaded) return;

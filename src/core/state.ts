@@ -158,7 +158,7 @@ export interface State {
   readonly pause?: Pause | undefined;
   /** The failure last paused for, so that reading it again does not pause again. */
   readonly pausedFor?: string | undefined;
-  /** The last wake-up that no failure has made use of, on the wall clock. */
+  /** The last wake-up, if no failure has been told of since; on the wall clock. */
   readonly wokeAt?: number | undefined;
   /** An election to hold at `at`, unless the term moves on. */
   readonly elect?: { readonly term: number; readonly at: number } | undefined;
