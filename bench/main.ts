@@ -24,7 +24,7 @@ import { storm } from './benches/storm.js';
 import { launch } from './lib/browser.js';
 import { BY_HAND, contestants, OURS } from './lib/contestants.js';
 import { report } from './lib/format.js';
-import { buildPage } from './lib/page.js';
+import { buildPages } from '../tools/build-pages.js';
 import { startServer } from './lib/server.js';
 import { compare, writeBaseline } from './lib/baseline.js';
 
@@ -75,7 +75,7 @@ const only = values.only ?? (values.check ? [OURS, BY_HAND] : undefined);
 const chosen = contestants.filter(({ name }) => only?.includes(name) ?? true);
 const started = new Date();
 const atCommit = commit();
-const page = await buildPage();
+const page = await buildPages('bench/page', ['index.html']);
 const server = await startServer(page);
 const browser = await launch();
 /** With the load of the machine (of the last minute) before and after. */

@@ -14,18 +14,12 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBrowser } from '../tools/browsers.js';
+import { buildPages } from '../tools/build-pages.js';
 import { judge, type Verdict } from './chaos/judge.js';
 import { BLOCK, planOf, type Mode, type Selection } from './chaos/plan.js';
 import { playRound } from './chaos/round.js';
 import { figuresOf, table } from './chaos/table.js';
-import {
-  buildPage,
-  launchBrowser,
-  World,
-  type Browser,
-  type ServerKind,
-  type WorldSettings,
-} from './chaos/world.js';
+import { launchBrowser, World, type Browser, type ServerKind, type WorldSettings } from './chaos/world.js';
 import { commit, readNumber, writeJson } from '../tools/output.js';
 
 const { values } = parseArgs({
@@ -64,7 +58,7 @@ console.log(
 );
 
 const builtFrom = commit();
-const page = await buildPage();
+const page = await buildPages('campaigns/chaos/page', ['index.html'], { minify: false });
 const executable = ensureBrowser('chromium').path;
 const verdicts: Verdict[] = [];
 let broken = 0;

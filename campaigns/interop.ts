@@ -25,7 +25,7 @@ import { runScenario } from './interop/scenario.js';
 import { duplicatesTable, page, tabsTable, type Row } from './interop/table.js';
 import { openTabs, sendAs } from './interop/tabs.js';
 import { writeJson } from '../tools/output.js';
-import { buildPage } from './war/pages.js';
+import { buildPages } from '../tools/build-pages.js';
 
 const TABS = 10;
 const ACCESS_TOKEN_SECONDS = 3;
@@ -54,7 +54,7 @@ const problems: string[] = [];
 install(chosen.filter((recipe) => recipe.source === 'Debian' && versionOf(recipe) === undefined));
 
 let settings: ClientSettings | undefined;
-const built = await buildPage('campaigns/interop/page');
+const built = await buildPages('campaigns/interop/page', ['index.html']);
 const pages = await listen(servePage);
 const pageOrigin = `http://127.0.0.1:${pages.port}`;
 const browser = await chromium.launch({

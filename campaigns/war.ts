@@ -18,7 +18,7 @@ import { commit, writeJson } from '../tools/output.js';
 import { measureAddedLatency } from './war/added-latency.js';
 import { campaign, type WarSettings } from './war/campaign.js';
 import { modes } from '../demo/src/rivals/modes.js';
-import { buildPage } from './war/pages.js';
+import { buildPages } from '../tools/build-pages.js';
 import { picture } from './war/picture.js';
 import { table, type Result } from './war/table.js';
 
@@ -78,7 +78,7 @@ const about =
   (settings.loss > 0 ? `; ${settings.loss * 100} % of the answers lost` : '');
 console.log(about);
 
-const page = await buildPage();
+const page = await buildPages('campaigns/war/page', ['index.html']);
 const browser = await chromium.launch({
   executablePath: ensureBrowser('chromium').path,
   args: [

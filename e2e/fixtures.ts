@@ -9,7 +9,8 @@ import type { Greeting, LabEvent } from './app/main.js';
 import type { Engine, EngineTab, Partition, TabPlace } from './engines/engine.js';
 import { launchEngine } from './engines/playwright-engine.js';
 import { webKitGtkEngine } from './engines/webkitgtk-engine.js';
-import { buildApp, servePages, type BuiltApp } from './harness/app-pages.js';
+import { buildApp, servePages } from './harness/app-pages.js';
+import type { BuiltPages } from '../tools/build-pages.js';
 import { aimAtTab } from './harness/kill-tab.js';
 
 export { expect };
@@ -75,7 +76,7 @@ interface TestFixtures {
 }
 
 interface WorkerFixtures {
-  app: BuiltApp;
+  app: BuiltPages;
   /** The WebDriver of an engine that Playwright does not drive. */
   webDriver: string | undefined;
   engine: Engine;

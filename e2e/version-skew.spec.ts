@@ -9,7 +9,8 @@ import {
   signIn,
   snapshotOf,
 } from './harness/ask.js';
-import { buildApp, type BuiltApp } from './harness/app-pages.js';
+import { buildApp } from './harness/app-pages.js';
+import type { BuiltPages } from '../tools/build-pages.js';
 import { expect, test as base, type Tab } from './fixtures.js';
 
 const builds = {
@@ -19,7 +20,7 @@ const builds = {
   'newer-schema/': { schema: 2 },
 };
 
-const test = base.extend<object, { app: BuiltApp }>({
+const test = base.extend<object, { app: BuiltPages }>({
   app: [
     async ({}, use) => {
       const all = [await buildApp()];

@@ -5,7 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenResponse } from '../contestants/contestant.js';
-import type { Page } from './page.js';
+import type { BuiltPages } from '../../tools/build-pages.js';
 
 export const CLIENT_ID = 'bench';
 /** Of an access token, seconds. */
@@ -48,7 +48,7 @@ interface Family {
 
 export const epochNow = (): number => performance.timeOrigin + performance.now();
 
-export async function startServer(page: Page): Promise<Server> {
+export async function startServer(page: BuiltPages): Promise<Server> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   /** By every token that it ever had. */
   const families = new Map<string, Family>();

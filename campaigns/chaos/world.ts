@@ -1,15 +1,13 @@
 // One browser, and in it one window after another: tabs of the chaos page against a server of their own.
 import { readdir, readFile } from 'node:fs/promises';
 import type http from 'node:http';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { chromium, type BrowserContext, type CDPSession, type Page } from 'playwright';
-import { build, type Rolldown } from 'vite';
 import { startDemoServer, type DemoServer } from '../../demo/server/server.js';
 import type { TokenEndpointMiddleware } from '../../demo/server/token-endpoint.js';
 import { launchChromium } from '../../e2e/engines/native-chromium.js';
 import { rendererOf } from '../../e2e/harness/kill-tab.js';
+import type { BuiltPages } from '../../tools/build-pages.js';
 import type { Mode, Moment } from './plan.js';
 
 export type ServerKind = 'strict' | 'grace' | 'dpop';
@@ -42,34 +40,12 @@ export interface Gate {
   drop(): void;
 }
 
-export type BuiltPage = ReadonlyMap<string, { type: string; body: string | Uint8Array }>;
-
 export interface Tab {
   readonly id: string;
   readonly page: Page;
   readonly session: CDPSession;
   /** `elsewhere`: at another page of the origin. */
   state: 'there' | 'frozen' | 'elsewhere' | 'gone';
-}
-
-const repository = fileURLToPath(new URL('../..', import.meta.url));
-
-export async function buildPage(): Promise<BuiltPage> {
-  const result = (await build({
-    configFile: `${repository}vite.config.ts`,
-    root: `${repository}campaigns/chaos/page`,
-    logLevel: 'error',
-    build: { write: false, minify: false, target: 'es2022' },
-  })) as Rolldown.RolldownOutput;
-  return new Map(
-    result.output.map((file) => [
-      `/${file.fileName}`,
-      {
-        type: path.extname(file.fileName) === '.html' ? 'text/html; charset=utf-8' : 'text/javascript',
-        body: file.type === 'chunk' ? file.code : file.source,
-      },
-    ]),
-  );
 }
 
 export interface Browser {
@@ -146,7 +122,7 @@ export class World {
     this.#settings = settings;
   }
 
-  static async open(browser: Browser, page: BuiltPage, settings: WorldSettings): Promise<World> {
+  static async open(browser: Browser, page: BuiltPages, settings: WorldSettings): Promise<World> {
     const world = new World(browser, settings);
     world.server = await startDemoServer({
       // One fetch is one request.
@@ -277,7 +253,7 @@ export class World {
     };
   }
 
-  async #handle(page: BuiltPage, req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
+  async #handle(page: BuiltPages, req: http.IncomingMessage, res: http.ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(req.url ?? '/', 'http://page');
     const json = (body: unknown): void => {
       res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));

@@ -6,7 +6,8 @@ import { startDemoServer, type DemoServer } from '../../demo/server/server.js';
 import { figuresOf, type Figures } from './figures.js';
 import type { Mode } from '../../demo/src/rivals/modes.js';
 import { network, seededRandom } from './network.js';
-import { servePage, type BuiltPage } from './pages.js';
+import type { BuiltPages } from '../../tools/build-pages.js';
+import { servePage } from './pages.js';
 
 export interface WarSettings {
   tabs: number;
@@ -27,7 +28,7 @@ export interface WarSettings {
 
 export async function campaign(
   browser: Browser,
-  page: BuiltPage,
+  page: BuiltPages,
   mode: Mode,
   settings: WarSettings,
   progress: (expiries: number) => void,

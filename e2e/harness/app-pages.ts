@@ -1,15 +1,13 @@
 // The test page, built once per worker by Vite as an application would build it, and served from memory.
 import type http from 'node:http';
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type InlineConfig, type Plugin, type Rolldown } from 'vite';
+import type { Plugin } from 'vite';
 import type { PagesFactory } from '../../demo/server/server.js';
+import { buildPages, type BuiltPages } from '../../tools/build-pages.js';
 import type { Greeting, LabEvent } from '../app/main.js';
 import { withChanges } from './before-page.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
-
-export type BuiltApp = ReadonlyMap<string, { type: string; body: string | Uint8Array }>;
 
 /** Constants of the library that another version of it might have. */
 export interface Build {
@@ -18,44 +16,15 @@ export interface Build {
 }
 
 /** Served at `base`. Beside the present library, one of another version can be built: as it is, but for these constants. */
-export async function buildApp(base = '/', { protocol, schema }: Build = {}): Promise<BuiltApp> {
+export async function buildApp(base = '/', { protocol, schema }: Build = {}): Promise<BuiltPages> {
   return buildPages('e2e/app', ['index.html', 'login/index.html'], {
     base,
+    minify: false,
     plugins: [
       replaceConstant('src/core/protocol.ts', 'PROTOCOL', protocol),
       replaceConstant('src/core/record.ts', 'SCHEMA', schema),
     ],
   });
-}
-
-/** Builds these pages of a folder, each file at its address. */
-export async function buildPages(
-  folder: string,
-  pages: readonly string[],
-  { base = '/', ...options }: Pick<InlineConfig, 'base' | 'mode' | 'plugins'>,
-): Promise<BuiltApp> {
-  const { output } = (await build({
-    ...options,
-    configFile: `${repository}vite.config.ts`,
-    root: repository + folder,
-    logLevel: 'error',
-    base,
-    build: {
-      write: false,
-      minify: false,
-      target: 'es2022',
-      rolldownOptions: { input: pages.map((page) => `${repository}${folder}/${page}`) },
-    },
-  })) as Rolldown.RolldownOutput;
-  return new Map(
-    output.map((file) => [
-      base + file.fileName,
-      {
-        type: TYPES[path.extname(file.fileName)] ?? 'application/octet-stream',
-        body: file.type === 'chunk' ? file.code : file.source,
-      },
-    ]),
-  );
 }
 
 function replaceConstant(file: string, name: string, value: number | undefined): Plugin {
@@ -73,12 +42,6 @@ function replaceConstant(file: string, name: string, value: number | undefined):
   };
 }
 
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-};
-
 export interface AppPagesOptions {
   signIn: (user: string) => Promise<unknown>;
   authorize: (user: string) => Promise<unknown>;
@@ -91,7 +54,7 @@ export interface AppPagesOptions {
 }
 
 export function servePages(
-  app: BuiltApp,
+  app: BuiltPages,
   { signIn, authorize, report, nextOrder, greet, complain }: AppPagesOptions,
 ): PagesFactory {
   return async () => ({
