@@ -104,9 +104,12 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
     const two = other && (truth.storeReset() || truth.excuses.get(kept.parent ?? '')?.has('blind'));
     // The client ends it by itself, a moment before the server does.
     const isExpired = stored.ended.reason === 'no_refresh_token' || kept.endsAt <= world.scheduler.now();
-    // It was refused three times without a word, and nobody woke up since who could try it again. (A process never does.)
+    // It was refused three times without a word, and nobody woke up since who could try it again: a process never does, and for a tab
+    // that knows when the session ends it is over from then on.
     const asked = truth.requests.get(stored.refreshToken ?? '') ?? [];
-    const isAwake = live.length > 0 && !world.plan.leases;
+    const { end = { at: Infinity } } = stored;
+    const calmFor = world.scheduler.now() - world.calmSince;
+    const isAwake = !world.plan.leases && live.some(({ tab }) => end.at > tab.clock.wall() - calmFor);
     const isTried = isAwake && asked.every(({ heardAt = Infinity }) => heardAt < world.calmSince);
     const isStopped = stored.ended.reason === 'refresh_unanswered' && !isTried;
     if (kept.spentAt === undefined && !two && !isExpired && !isStopped)
