@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
+import { COMPILE_ON_LOAD } from './build-pages.js';
 import { entries } from './entries.js';
 
 const FILE = 'dist/one-refresh.bundle.js';
@@ -35,6 +36,7 @@ await build.write({
   codeSplitting: false,
   banner: ({ moduleIds }) =>
     `/*! one-refresh ${version}, MIT.\n\nThis file contains parts of:\n\n${notices(moduleIds)} */`,
+  postBanner: COMPILE_ON_LOAD,
 });
 
 /** The license of every package of which something is in the bundle, as its authors want it passed on. */

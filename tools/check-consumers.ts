@@ -18,6 +18,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -29,7 +30,8 @@ import * as esbuild from 'esbuild';
 import { build, createServer } from 'vite';
 import { startDemoServer, type DemoServer, type PagesFactory } from '../demo/server/server.js';
 import { ensureBrowser } from './browsers.js';
-import { documentedFiles } from './getting-started.js';
+import { COMPILE_ON_LOAD } from './build-pages.js';
+import { documentedFiles, documentedViteConfig } from './getting-started.js';
 
 const root = process.cwd();
 const scratch = mkdtempSync(path.join(tmpdir(), 'one-refresh-consumers-'));
@@ -120,6 +122,21 @@ async function checkConditions(viteBuild: string): Promise<void> {
   said('sentences under the condition `development`, short messages without it');
 }
 
+/** The library, and nothing that is loaded later, is in one file that is compiled while it loads. */
+function checkCompileHint(built: string): void {
+  const assets = path.join(built, 'assets');
+  const hinted = readdirSync(assets).filter((file) =>
+    readFileSync(path.join(assets, file), 'utf8').startsWith(COMPILE_ON_LOAD),
+  );
+  const [file = ''] = hinted;
+  if (hinted.length !== 1 || !file.startsWith('one-refresh-'))
+    throw new Error(`Compiled while they load: ${hinted.join(', ') || 'no file'}`);
+  // `broadcast-channel` is loaded only where the browser has none.
+  if (readFileSync(path.join(assets, file), 'utf8').includes('pubkey.'))
+    throw new Error(`${file} holds broadcast-channel, too`);
+  said('the documented Vite configuration makes one file that is compiled while it loads');
+}
+
 /** The modules of docs/getting-started.md, with the demo's server in place of the example's. */
 function writeDocumentedApp(): string {
   const directory = path.join(scratch, 'documented');
@@ -127,6 +144,9 @@ function writeDocumentedApp(): string {
   const issuer = "((await (await fetch('/config.json')).json()) as { issuer: string }).issuer";
   for (const [name, text] of documentedFiles(issuer, 'one-refresh-demo'))
     writeFileSync(path.join(directory, 'src', name), text);
+  // With the configuration of docs/browser-support.md, which the app's own Vite would find.
+  writeFileSync(path.join(directory, 'vite.config.ts'), documentedViteConfig());
+  symlinkSync(path.join(root, 'node_modules/vite'), path.join(scratch, 'node_modules/vite'));
   writeFileSync(
     path.join(directory, 'index.html'),
     '<!doctype html><link rel="icon" href="data:," /><div id="root"></div><script type="module" src="/src/main.tsx"></script>',
@@ -135,8 +155,9 @@ function writeDocumentedApp(): string {
 }
 
 async function buildApp(directory: string): Promise<string> {
+  const config = path.join(directory, 'vite.config.ts');
   await build({
-    configFile: false,
+    configFile: existsSync(config) && config,
     root: directory,
     logLevel: 'error',
     plugins: [react()],
@@ -240,6 +261,7 @@ try {
   const bundle = path.join(scratch, 'node_modules/one-refresh/dist/one-refresh.bundle.js');
   cpSync(bundle, path.join(scratch, 'plain/one-refresh.bundle.js'));
   said('the apps are built');
+  checkCompileHint(documented);
   await checkConditions(built);
   await runInBrowser('Vite + React', built, useById);
   await runInBrowser('plain page', path.join(scratch, 'plain'), useById);

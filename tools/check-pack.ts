@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { COMPILE_ON_LOAD } from './build-pages.js';
 import { entries } from './entries.js';
 
 const [tarball] = JSON.parse(
@@ -33,6 +34,7 @@ for (const { output } of entries) needed.push(output, output.replace(/\.js$/, '.
 for (const file of needed) if (!files.includes(file)) faults.push(`${file} is missing`);
 
 const bundle = readFileSync('dist/one-refresh.bundle.js', 'utf8');
+if (!bundle.startsWith(COMPILE_ON_LOAD)) faults.push('the bundle is not compiled while it loads');
 for (const name of ['oauth4webapi', 'idb-keyval', 'broadcast-channel']) {
   if (!new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n\\n[^]{100}`, 'm').test(bundle))
     faults.push(`the bundle passes on no license of ${name}`);

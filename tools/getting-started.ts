@@ -1,4 +1,4 @@
-// The app that docs/getting-started.md tells to write, out of its own blocks.
+// The app that docs/getting-started.md tells to write, and its Vite configuration, out of the blocks of the docs.
 import { readFileSync } from 'node:fs';
 
 const PAGE = 'docs/getting-started.md';
@@ -25,6 +25,15 @@ export function documentedFiles(issuer: string, clientId: string): [name: string
         .replaceAll("clientId: 'my-app'", `clientId: '${clientId}'`),
     ];
   });
+}
+
+/** With the library in a file of its own: docs/browser-support.md. */
+export function documentedViteConfig(): string {
+  const [, text] =
+    /^```ts\n(\/\/ vite\.config\.ts\n[\s\S]*?)^```/m.exec(readFileSync('docs/browser-support.md', 'utf8')) ??
+    [];
+  if (text === undefined) throw new Error('docs/browser-support.md has no vite.config.ts');
+  return text;
 }
 
 /** The lines of the page's first block of commands. */
