@@ -28,6 +28,13 @@ export function checkRevocations(
   const keptIn = (record: SessionRecord | undefined): readonly Revocation[] =>
     (record as { revocations?: readonly Revocation[] } | undefined)?.revocations ?? [];
 
+  /** It can still be used. */
+  const isAlive = (token: string): boolean => {
+    const known = server.find(token);
+    if (!known || known.family.revoked || known.superseded) return false;
+    return !(known.spentAt !== undefined && world.plan.server === 'refusing');
+  };
+
   return {
     check: {
       step(by, event, before, _after, effects) {
@@ -53,8 +60,13 @@ export function checkRevocations(
           violate('I4', `${by.tab.name} keeps a token for more than a day`);
         // A full list has no room for the others, as when twelve tabs sign in twice within a second, and the server is down.
         const kept = keptIn(after);
-        if (kept.length < MOST_REVOCATIONS) return;
-        for (const token of asked.keys()) if (!kept.some((one) => one.token === token)) asked.delete(token);
+        const left = [...asked].filter(([token]) => !kept.some((one) => one.token === token));
+        if (kept.length >= MOST_REVOCATIONS) left.forEach(([token]) => asked.delete(token));
+        else if (after.ended?.kind === 'signed-out') {
+          // From here on it may die, and others have to know.
+          const unknown = left.find(([token, to]) => to === by && isAlive(token));
+          if (unknown) violate('I4', `${by.tab.name} writes a tombstone without a token that it revokes`);
+        }
       },
     },
     atEnd() {
@@ -63,10 +75,7 @@ export function checkRevocations(
       for (const [token, by] of asked) {
         // It may have died before it could write or send.
         if (!by.tab.alive() || kept.some((one) => one.token === token)) continue;
-        const known = server.find(token);
-        const isDead = !known || known.family.revoked || known.superseded;
-        if (!isDead && !(known.spentAt !== undefined && world.plan.server === 'refusing'))
-          violate('I4', `${by.tab.name} was to revoke a refresh token, which lives on`);
+        if (isAlive(token)) violate('I4', `${by.tab.name} was to revoke a refresh token, which lives on`);
       }
     },
   };
