@@ -4,17 +4,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
+import { fileOf, readSources, without, type Patch } from '../tools/guards.js';
 import { merge, type Summary } from './world/summary.js';
 import type { Job } from './worker.js';
 
 const root = path.join(import.meta.dirname, '..');
-
-/** A change of one source file: `anchor` has to be there exactly once. */
-export interface Patch {
-  readonly file: string;
-  readonly anchor: string;
-  readonly replacement: string;
-}
 
 export interface Campaign extends Omit<Job, 'output'> {
   readonly jobs: number;
@@ -42,7 +36,8 @@ export async function runCampaign({ jobs, patch, ...campaign }: Campaign): Promi
 }
 
 async function bundle(output: string, patch: Patch | undefined): Promise<void> {
-  let patched = false;
+  const patched = patch && fileOf(patch.guard, readSources(path.join(root, 'src')));
+  let isUsed = false;
   const build = await rolldown({
     input: path.join(root, 'sim/worker.ts'),
     platform: 'node',
@@ -51,9 +46,9 @@ async function bundle(output: string, patch: Patch | undefined): Promise<void> {
       {
         name: 'patch',
         transform(code, id) {
-          if (!patch || id !== path.join(root, patch.file)) return null;
-          patched = true;
-          return apply(code, patch);
+          if (!patch || id !== patched) return null;
+          isUsed = true;
+          return without(code, patch);
         },
       },
     ],
@@ -61,14 +56,7 @@ async function bundle(output: string, patch: Patch | undefined): Promise<void> {
   // (What a coordinator loads later is in it, too.)
   await build.write({ file: output, format: 'esm', codeSplitting: false });
   await build.close();
-  if (patch && !patched) throw new Error(`${patch.file} is not part of the simulator's bundle`);
-}
-
-/** Replaces the anchor, and insists that it is there exactly once: a list of patches must not rot unnoticed. */
-export function apply(code: string, { file, anchor, replacement }: Patch): string {
-  const parts = code.split(anchor);
-  if (parts.length !== 2) throw new Error(`${file}: ${parts.length - 1} times instead of once:\n${anchor}`);
-  return parts.join(replacement);
+  if (patched && !isUsed) throw new Error(`${patched} is not part of the simulator's bundle`);
 }
 
 /** Young objects die young; code that runs for seconds is compiled shallowly; and threads of the collector cost more than they bring. */

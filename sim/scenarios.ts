@@ -129,7 +129,7 @@ export const scenarios: readonly Scenario[] = [
   //     A (holder)  ██ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
   //     B           call: 2 s ✗   call: 2 s ✗   …   T + R ─▶ claim ─ steal ─ sends
   {
-    guard: 'progress: what earlier callers waited counts for the next one',
+    guard: 'progress: the wait of earlier callers counts for the next one',
     within: 20,
     plan: world({
       tabs: 2,
@@ -233,7 +233,7 @@ export const scenarios: readonly Scenario[] = [
   //     A (no store)  sends ─ pair P1: said, and the locks let go at once ─╮
   //     B (store)     queues ░░░░░░░░░░░░░░░░░ granted: journal ✓ ─ sends ✗ ╰▶ hears P1
   {
-    guard: 'what no store tells is heard before the locks go',
+    guard: 'news that no store tells is heard before the locks go',
     within: 500,
     plan: world({
       tabs: 2,
@@ -266,7 +266,7 @@ export const scenarios: readonly Scenario[] = [
   //     A                                   accepts ─ pair v2 ─╮      accepts ─ pair v3 ─╮
   //     B (no store, an hour ahead)  asks ─────────────────────╰▶ dead: asks ────────────╰▶ dead, and served all the same
   {
-    guard: 'what still looks dead after a second refresh does so by a clock of its own',
+    guard: 'a token that still looks dead after a second refresh does so by the clock of this tab',
     within: 100,
     plan: world({
       tabs: 10,
@@ -427,7 +427,7 @@ export const scenarios: readonly Scenario[] = [
   //     C                       spends r1: pair ✓           closes: term + 1
   //     A                                                     hears of it ─ elected: writes what it knows
   {
-    guard: 'a spare is not forgotten by who has only heard of a later term',
+    guard: 'a spare is not forgotten by a tab that has only heard of a later term',
     within: 500,
     plan: world({
       tabs: 3,
@@ -459,7 +459,7 @@ export const scenarios: readonly Scenario[] = [
   //     B              spends r1: r3 ─ (wiped)           writes r3 as a spare    (the server ends them all)
   //     C                             spends r1: r4, stored                    r4 refused: r3 is next ─ refused: r2 is next
   {
-    guard: 'what is not to be used is not served, however new it is',
+    guard: 'a token that is not to be used is not served, however new it is',
     within: 500,
     plan: world({
       tabs: 3,
@@ -499,7 +499,7 @@ export const scenarios: readonly Scenario[] = [
   },
   //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair of the first one: counts
   {
-    guard: 'who is closed takes any answer as long as it waits for one',
+    guard: 'a closed tab takes any answer as long as it waits for one',
     within: 500,
     plan: world({
       tabs: 1,
@@ -517,7 +517,7 @@ export const scenarios: readonly Scenario[] = [
   //     A  sends ░░░░░░ signs out, not stored ─ closed: gone ░░░░░░░░░░░░ its request ends
   //     B                                              opens: goes on with the session
   {
-    guard: 'who is gone writes nothing any more, since it can tell nobody',
+    guard: 'a tab that is gone writes nothing any more, since it can tell nobody',
     within: 100,
     plan: world({
       tabs: 1,
@@ -535,7 +535,7 @@ export const scenarios: readonly Scenario[] = [
   },
   //     A  sends ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ just before the deadline, every later caller is let go
   {
-    guard: 'who is let go is served a token that lives',
+    guard: 'a caller that is let go is served a token that lives',
     within: 100,
     plan: world({
       tabs: 1,

@@ -74,7 +74,8 @@ function keep(one: Regression): void {
   writeFileSync(file, `${JSON.stringify(known, null, 2)}\n`);
 }
 
-async function judge({ guard, within, profile = 'everything', ...patch }: Mutant): Promise<Verdict> {
+async function judge(mutant: Mutant): Promise<Verdict> {
+  const { guard, within, profile = 'everything' } = mutant;
   const search = async (
     from: number,
     schedules: number,
@@ -82,7 +83,7 @@ async function judge({ guard, within, profile = 'everything', ...patch }: Mutant
   ): Promise<Violation | undefined> => {
     for (let next = from; next < from + schedules;) {
       const rest = { seed: next, schedules: from + schedules - next, plan };
-      const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch, ...rest };
+      const campaign = { profile, seconds: undefined, keepGoing: false, jobs: 1, patch: mutant, ...rest };
       const [first] = (await runCampaign(campaign)).violations;
       // A fault of the core itself kills no mutant.
       if (!first || !(await runSchedule(first.seed, profile, { plan })).violation) return first;

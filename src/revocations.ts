@@ -88,6 +88,7 @@ export function withRevocations(
 
   function send(one: Revocation): void {
     const { token } = one;
+    // guard: a revocation is kept with the tombstone, for the case that the page goes
     mine.set(token, one);
     travelling.add(token);
     const end = (left?: Revocation): void => {
@@ -95,6 +96,7 @@ export function withRevocations(
       mine.set(token, left);
       void sync();
     };
+    // guard: a revocation that fails is kept to be tried again
     (async () => revoke!(token))().then(
       () => end(),
       () => end(one),

@@ -185,6 +185,8 @@ export function createRuntime(
           const next = apply(read(stored));
           // A foreign session stays as it is, and a session without its refresh token is for memory alone; that a write works can be
           // tried with what is there all the same.
+          // guard: binding: a session of another binding stays in the store as it is
+          // guard: a pair that was heard without its refresh token is never stored
           const isKept = isForeign(next) || next?.withheld;
           if (next?.withheld) changed = undefined;
           const written = isKept ? (stored as SessionRecord | undefined) : next;

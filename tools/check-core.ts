@@ -1,13 +1,17 @@
 /**
  * Proves that src/core is pure: every import stays inside it (a `#name` of package.json under each of its conditions), and the only globals it touches are the deterministic ones of the
  * language itself. The tsconfig there already rejects DOM and Node; this closes what types leave open. Globals are allowed by a list
- * rather than forbidden by one, so nothing has to be thought of in advance.
+ * rather than forbidden by one, so nothing has to be thought of in advance. Then compares the guards that comments in `src` name with the
+ * mutants: sim/mutants.ts and tools/unit-mutants.ts.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import ts from 'typescript';
+import { mutants } from '../sim/mutants.js';
 import { internalSources } from './entries.js';
+import { compareGuards, readSources } from './guards.js';
+import { unitMutants } from './unit-mutants.js';
 
 const allowedGlobals = new Set(
   (
@@ -130,8 +134,10 @@ function isDeterministicMath(use: ts.Node): boolean {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const directory = process.argv[2] ?? 'src/core';
-  const faults = checkCore(directory);
-  for (const fault of faults) console.error(fault);
-  console.log(faults.length ? `${directory} is not pure: ${faults.length} faults` : `${directory} is pure`);
-  process.exitCode = faults.length ? 1 : 0;
+  const impure = checkCore(directory);
+  const unnamed = compareGuards(readSources('src'), [...mutants, ...unitMutants]);
+  for (const fault of [...impure, ...unnamed]) console.error(fault);
+  console.log(impure.length ? `${directory} is not pure: ${impure.length} faults` : `${directory} is pure`);
+  console.log(unnamed.length ? `guards and mutants: ${unnamed.length} faults` : 'each guard has its mutant');
+  process.exitCode = impure.length || unnamed.length ? 1 : 0;
 }

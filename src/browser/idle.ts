@@ -133,6 +133,7 @@ async function watchIdle(
   function isOver(): boolean {
     if (Date.now() < last() + timeoutMs) return false;
     // Other tabs may have seen the user since.
+    // guard: idle: other tabs are asked before the session ends
     shared = read();
     return Date.now() >= last() + timeoutMs;
   }
@@ -150,17 +151,23 @@ async function watchIdle(
     const isNews = mine > (shared?.at ?? -Infinity);
     const now = Date.now();
     const waitMs = (shared?.written ?? -Infinity) + pauseMs - now;
+    // guard: idle: activity is written once a minute at most
     const isTooSoon = waitMs > 0 && waitMs <= pauseMs;
+    // guard: idle: a tab that keeps the lock keeps nobody from writing
     if (isNews && isTooSoon && !atOnce) saveAt = now + waitMs;
     else if (isNews && (atOnce || refused)) write((shared = { at: mine, written: now }));
     else if (isNews) {
       // Tabs in use within one minute get here in the same moment. One of them writes; the others look again when they can read it. (A tab
       // that stands still may have the lock: they do not wait for it twice.)
+      // guard: idle: a tab that could not write tries again before the end
       saveAt = now + Math.min(3 * READABLE_MS, pauseMs);
       refused = true;
+      // guard: idle: of tabs that write at the same time one does
       void alone(async () => {
+        // guard: idle: a tab with the lock waits before it reads
         await untilReadable();
         save();
+        // guard: idle: a tab keeps the lock until others can read what it wrote
         arm();
         await untilReadable();
       }).catch(() => {});
@@ -171,6 +178,7 @@ async function watchIdle(
 
   function active(): void {
     // Activity after the end does not bring the session back.
+    // guard: idle: activity after the end does not bring the session back
     if (isOver() && isSignedIn()) return void settle().catch(() => {});
     mine = Date.now();
     if (saveAt < Infinity) return;

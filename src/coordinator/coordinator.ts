@@ -237,6 +237,7 @@ export function createCoordinator(
     on: listen,
 
     async signOut({ revoke = true } = {}) {
+      // guard: a sign-out in a tab that has only just been opened waits for the first read
       if (!state().loaded) await ready;
       const signOut = (): Promise<unknown> => ask((id) => dispatch({ type: 'sign-out', id, revoke }));
       // A sign-in that this tab has begun comes before, however long it takes; the present session ends now.

@@ -43,6 +43,7 @@ export function createSender(
     let isSent = false;
     const assertSendable = (): void => {
       // A client that was let through once may have sent something.
+      // guard: check before send: a client that prepares its request asks again
       if (!maySend(state(), attempt, now()))
         throw Object.assign(new RefreshUnavailableError(), { unspent: !isSent });
       isSent = true;
@@ -102,10 +103,13 @@ export function createSender(
     if (!isOpen(record) || record.sessionId !== sessionId) return { kind: 'tokens', tokens };
     const refusal = refusalOf(tokens, record, client);
     const typed = { ...tokens, token_type: tokens.token_type ?? typeOf(record) };
+    // guard: answers: of one that is refused nothing is served
     if (!refusal) return { kind: 'tokens', tokens: typed };
     const { access_token, refresh_token, id_token } = tokens;
     const message = messageOf(refusal.message, [...secrets(), access_token, refresh_token, id_token]);
     const refused: Fault = { code: 'ERR_CONFIGURATION', message };
+    // guard: answers: of a foreign one nothing is kept
+    // guard: answers: the refresh token of one that is refused is kept
     return refusal.isForeign
       ? { kind: 'foreign', refused, refreshToken: refresh_token }
       : { kind: 'tokens', tokens, refused };

@@ -62,6 +62,7 @@ export function noteUnspent(t: Turn, journal: Journal, resume?: Continuation<Sto
  */
 function telling(resume?: Continuation<StoreResult>): Continuation<StoreResult> {
   return (t, result) => {
+    // guard: processes: a journal whose request was not sent holds nobody up
     if (result.won) post(t, { type: 'refresh-failed' });
     resume?.(t, result);
   };
@@ -118,6 +119,7 @@ function withFailure(attempt: Journal, failure: Failure, leader?: string): Chang
         failures: next(known.failures),
         conflicts: failure.conflict ? next(known.conflicts ?? 0) : 0,
         refusals,
+        // guard: a failure pauses everybody
         failure: {
           ...failure,
           // A server that has said no is left in peace, whatever goes wrong after that.
@@ -146,6 +148,7 @@ function counted(
   if ((unspent && !refused) || !(known || refused || isWordless)) return known;
   const before = known ?? { count: 0, wordless: 0, denied: 0, at: 0 };
   // (By a clock that was set back, too.)
+  // guard: refusals: only those count that are far apart
   const isApart = !before.wordless || Math.abs(at - before.at) >= APART_MS;
   // One that follows too soon, or no refusal, adds nothing to its row; and what is none ends the row.
   const rowOf = (row: number, belongs: boolean): number => (belongs ? row + Number(isApart) : 0);
@@ -154,6 +157,7 @@ function counted(
     wordless: rowOf(before.wordless, !!isWordless),
     // The two with which servers refuse a grant (RFC 6749 §5.2). Another one may be about the address, or a firewall's: it must not
     // complete the three that end a session.
+    // guard: refusals: an answer that is no word about the grant does not complete the three
     denied: rowOf(before.denied, !!isWordless && (status === 400 || status === 401)),
     at: isWordless && isApart ? at : before.at,
   };

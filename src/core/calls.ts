@@ -68,6 +68,7 @@ export function requiredLife(s: State, token: AccessToken): number {
 export function call(t: Turn, event: Extract<Event, { type: 'call' }>): void {
   const { s, now } = t;
   // Nobody is signed in, as far as this tab heard: the store may know better.
+  // guard: the store is asked before a caller is told that nobody is signed in
   const unread = s.loaded && !isOpen(s.record);
   const until = now.mono + event.timeoutMs;
   const key = audienceKey(event);
@@ -86,6 +87,7 @@ export function cancel(t: Turn, { id, error, orServe }: Extract<Event, { type: '
   const caller = s.callers.find((one) => one.id === id);
   if (!caller) return;
   s.callers = s.callers.filter((one) => one !== caller);
+  // guard: a caller that is let go is served a token that lives
   const isServed = orServe && !caller.force && lifeLeft(s, caller.key, now) > 0;
   t.effects.push({
     type: 'settle',
@@ -97,6 +99,7 @@ export function cancel(t: Turn, { id, error, orServe }: Extract<Event, { type: '
 /** Asks the store for a caller; again, as long as it is only not to be read: that is no answer. */
 function readFor(t: Turn, id: number): void {
   access(t, undefined, (t, { failed }) => {
+    // guard: a store that cannot be read is asked again before a caller hears that nobody is signed in
     if (failed) return readFor(t, id);
     t.s.callers = t.s.callers.map((one) => (one.id === id ? { ...one, unread: false } : one));
   });
@@ -111,11 +114,13 @@ export function settleCallers(t: Turn): void {
   //     load      read ───────────────────────────────▶ nobody
   //     sign-in        bind, write ──────────────────────────▶ somebody
   //     call              waits ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ served
+  // guard: a call made while this tab signs in waits for it
   const known = s.loaded && (s.signingIn === 0 || (isOpen(s.record) && !s.record.ended));
   const waiting: Caller[] = [];
   for (let caller of s.callers) {
     // The wanted version is fixed when the store has been read: under which session, newer than which version.
     if (known && !caller.unread && caller.version === undefined) {
+      // guard: per-resource version: done means that this very token was renewed
       caller = { ...caller, sessionId: s.record?.sessionId, version: tokenOf(s, caller.key)?.version ?? 0 };
     }
     const answer = verdict(s, caller, now);
@@ -134,7 +139,9 @@ function verdict(
   const late = now.mono >= caller.until ? { error: fault('ERR_TIMEOUT') } : undefined;
   if (caller.version === undefined) return late;
   if (isForeign(record)) return { error: standingError(s)! };
+  // guard: a caller keeps to the session it asked under
   if (!isOpen(record) || caller.sessionId !== record.sessionId) {
+    // guard: without a store that can be read for now, nobody is told that nobody is signed in
     return { error: unreadFault(s) ?? fault('ERR_SIGNED_OUT') };
   }
 
@@ -145,6 +152,8 @@ function verdict(
     // Anything newer than what was found wanting will do, or a short-lived token would never be handed out; and what still
     // looks dead after a second refresh does so by a clock of this tab's own. (Unless it is a spare's that was in use before.)
     const newer = token.version - caller.version;
+    // guard: a token that is not to be used is not served, however new it is
+    // guard: a token that still looks dead after a second refresh does so by the clock of this tab
     if (token.expiresAt !== 0 && (newer > 1 || (newer > 0 && (left > 0 || token.version === s.received))))
       return served;
     // No better one is to be had for now, so a live one is served.

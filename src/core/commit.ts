@@ -37,6 +37,7 @@ export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false)
   const change = (base: SessionRecord | undefined): SessionRecord | undefined =>
     withAnswer(base, attempt, answer, wall);
   access(t, change, (t, { won, failed, record }) => {
+    // guard: ⚑ if the write of a pair fails: broadcast first, one more try
     const unsaved = failed && !again ? change(t.s.record) : undefined;
     if (unsaved) adopt(t, unsaved);
     const pair = won ? record : unsaved;
@@ -49,6 +50,7 @@ export function commit(t: Turn, attempt: Attempt, answer: Answer, again = false)
     // Signed out or replaced meanwhile: nobody may use this pair. (Otherwise it is only a repetition of what is there.)
     else if (!won && (record?.sessionId !== attempt.sessionId || !isOpen(record))) {
       const { subject, version } = attempt;
+      // guard: a pair that comes after the sign-out is revoked
       revoke(t, [tokens.refresh_token], { subject, version: next(version) }, record);
     }
   });
@@ -69,6 +71,9 @@ function withAnswer(
   { tokens, refused }: Answer,
   at: number,
 ): SessionRecord | undefined {
+  // guard: commit: never into another session
+  // guard: commit: never into a session that was signed out
+  // guard: ⚑ commit compares the version, never the term
   if (base?.sessionId !== attempt.sessionId || !isOpen(base)) return undefined;
   const accessToken = toAccessToken(tokens, next(base.version), attempt.sent.wall);
   const pair = {
@@ -78,6 +83,8 @@ function withAnswer(
   };
   // A late answer brings a lost session back; not one that only repeats what was lost (a server that forgives replays).
   const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
+  // guard: commit: a late answer that repeats what was lost brings nothing back
+  // guard: commit: the first answer of a version wins
   if (base.version <= attempt.version || (base.ended && isNews)) {
     const renewed = { ...withPair(base, pair), end: endAfter(base, tokens, attempt.sent.wall) };
     if (!refused) return { ...renewed, idToken: tokens.id_token ?? base.idToken };
@@ -89,6 +96,8 @@ function withAnswer(
   }
   // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
   const proven = base.version > attempt.version + 1 && !base.spares;
+  // guard: no spare of a version whose successor has worked since
+  // guard: ⚑ spare: a pair of a version already advanced is kept
   const richer = proven ? base : withSpare(base, pair);
   return richer === base ? undefined : richer;
 }
@@ -123,6 +132,7 @@ function land(t: Turn, attempt: Attempt, unsaved: boolean): void {
     endAttempt(t, attempt);
     if (flies(t)) finish(t);
   };
+  // guard: news that no store tells is heard before the locks go
   letGo(t, flies(t) && (unsaved || s.storage === 'memory'), end);
 }
 
@@ -150,8 +160,14 @@ export function tell(
 ): void {
   const { storage, options, saved } = t.s;
   // (The end of a foreign session that the store has lost, say.)
+  // guard: binding: of a session of another binding nothing is told
   if (!isBoundAlike(record.binding, options.binding)) return;
   // A pair that no store keeps has to travel whole, or it is lost with its sender. No caller and no option changes that.
+  // guard: a record that no store keeps travels whole
+  // guard: broadcast access-token: nor is it told by a tab whose store has failed since
+  // guard: broadcast access-token: a tab that asks is not told the refresh token
+  // guard: ⚑ broadcast access-token: the refresh token stays off the channel
+  // guard: boundary: a pair that is saved travels without its refresh token
   const isHidden =
     options.broadcast === 'access-token' && record.refreshToken !== undefined && isSamePair(saved, record);
   const withheld = wasWithheld || isHidden;

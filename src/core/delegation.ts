@@ -78,6 +78,7 @@ export function consider(t: Turn, asked: Extract<Envelope, { type: 'refresh-requ
   //
   //     A (no store)  asks ── 300 ms ─▶ sends v1, which is dead
   //     B                ╰▶ knows v2, reads ░░░░░░░░░░░░░░░░░░░░ tells of v2
+  // guard: a tab without a store is told of a newer pair at once, whatever the store does
   if (memory && active && isOpen(record) && record.sessionId === sessionId && record.version > version)
     return tell(t, 'pair', record, true);
   access(t, undefined, (t, { failed }) => accept(t, asked, failed !== undefined));
@@ -97,13 +98,16 @@ function accept(
   //
   //     A  writes the loss, is told that it failed: says nothing      reads the loss
   //     B  (no store)                                 wants ─ asks ─▶ told: asks the server no more
+  // guard: a tab that asks without a store is told of a loss
   if (isLost(record!)) return post(t, { type: 'reauth-required' });
   // Without locks only the sender can tell that a request is under way, whether its store still works or not.
   // Nor does a tab promise it that has no refresh token either:
   //
   //     A (withheld)  asks ─ told that B will ░░░░░░░░░░░░░░░ T ─ asks …
   //     B (withheld)       ╰▶ accepts, asks ─ told that A will ░░░░░░ T ─ asks …
+  // guard: a tab with a request under way says so, whether its store works or not
   const blind = (unread || s.storage === 'memory') && s.flight?.phase !== 'sending';
+  // guard: hostile: a tab without a refresh token promises no refresh
   if (blind || record!.withheld) return;
   if (pause) {
     const known = journal?.failure && attemptOf({ sessionId, version }, journal);

@@ -35,6 +35,7 @@ export function resign(t: Turn): void {
 export function planElection(t: Turn): void {
   const { s } = t;
   const { record, elect } = s;
+  // guard: a tab without the refresh token leads nobody
   const may = mayFly(s) && record!.schema <= SCHEMA && !record!.withheld;
   // (That a session which was refused without a word is tried again moves the term, and says nothing of its leader.)
   if (!may || (elect?.term !== record!.term && !isUnanswered(record!))) s.elect = undefined;
@@ -59,6 +60,7 @@ export function elect(t: Turn): void {
     whileFlying(t, (t, { won }) => {
       t.s.elect = undefined;
       if (won) post(t, { type: 'leader-changed' });
+      // guard: a leader that no store names is heard before the next election is won
       letGo(t, won && t.s.storage === 'memory');
     }),
   );
@@ -100,6 +102,9 @@ export function announceEnd(t: Turn): void {
     const { kind: _, ...why } = ended!;
     return emit(t, 'reauth-required', why);
   }
+  // guard: end: the loss of a version is not announced for its successor, too
+  // guard: end: the leader compares before it announces a loss
+  // guard: end: the store remembers that it was announced
   access(
     t,
     (base) =>
@@ -110,6 +115,7 @@ export function announceEnd(t: Turn): void {
         ? { ...base, term: next(base.term), end: base.end && { ...base.end, said: true } }
         : undefined,
     (t, { won, failed }) => {
+      // guard: end: a notice that failed makes nobody forget that the loss was announced
       const isLast = t.s.announced === of;
       if (isLast && (failed || !leads(t.s))) t.s.announced = t.s.foreseen = undefined;
       if (!won) return;

@@ -23,6 +23,7 @@ export function mayFly({ active, closed, loaded, record }: State): boolean {
  *     B (hidden)  call: 10 s ✗   call: 10 s ✗   call: 10 s ✗   call: T + R ─▶ claim
  */
 export function waitedIn({ waited }: State, phase: Phase): number {
+  // guard: progress: the wait of earlier callers counts for the next one
   return waited?.phase === phase ? waited.ms : 0;
 }
 
@@ -86,6 +87,7 @@ function onRefreshLock(resume: Continuation): Continuation<LockOutcome> {
     }
     // Stolen: whatever was sent goes on, and its answer counts; everything else starts again.
     finish(t);
+    // guard: locks: a platform that grants none where it has to is asked no more
     if (outcome !== 'lost') goWithoutLocks(t);
   };
 }
@@ -93,6 +95,7 @@ function onRefreshLock(resume: Continuation): Continuation<LockOutcome> {
 /** The platform serves no locks (no storage access, an opaque origin), or not as specified: the journal is the mutex. */
 function goWithoutLocks({ s }: Turn): void {
   // (Leases are served as soon as the store is back.)
+  // guard: processes: leases that are not answered are not done without
   s.options = { ...s.options, locks: LEASES && s.options.leases === true };
 }
 
@@ -160,11 +163,13 @@ export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
   const until = limitOf(t.s, sent);
   t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
   if (!options.locks || until <= t.now.mono) return;
+  // guard: attempt lock: a page that returns while another sends waits for it behind that one
   t.effects.push({ type: 'lock', tag, name: attemptLock(attempt), mode: 'wait', resume: () => {} });
 }
 
 /** One failed operation is a short pause, not a change of mode, nor the end of a longer one. */
 export function giveUp(t: Turn): void {
+  // guard: a store that fails ends no longer wait
   if (!t.s.pause) pause(t, 'storage', 250 * 2 ** t.s.storeFailures, 'ERR_STORAGE');
   t.s.elect = undefined;
   finish(t);
@@ -179,6 +184,7 @@ export function giveUp(t: Turn): void {
 function requeue(t: Turn, resume: Continuation, begun: number = t.now.mono): void {
   const { s } = t;
   const seen = fingerprint(s.record!);
+  // guard: a sign of life since a tab queued counts, also where its timer comes late
   const since = Math.max(begun, s.movedAt);
   const until = since + silenceMs(s.options);
   hold(t, 'queued', { seen, since, until, expire: (t) => expired(t, resume) });
@@ -201,6 +207,7 @@ function expired(t: Turn, resume: Continuation): void {
   //     B (waiter)     queues ─ reads the journal ── T + R ─▶ claim
   if (fingerprint(s.record!) !== seen) return requeue(t, resume, s.movedAt);
   hold(t, 'claiming');
+  // guard: ⚑ claim before steal: one silent tab causes one steal
   access(
     t,
     (base) =>
@@ -209,11 +216,13 @@ function expired(t: Turn, resume: Continuation): void {
         : undefined,
     whileFlying(t, (t, { won }) => {
       // Granted meanwhile, after all.
+      // guard: a claim that comes back after the lock was granted steals nothing
       if (t.s.flight!.phase !== 'claiming') return;
       // A tab that stood still before it knew is late:
       //
       //     A  claim ✓ ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ knows of it: counts again
       //     B               T + R ─▶ claim ✓ ─ steals ─ refresh …
+      // guard: a claim that was won long ago steals nothing
       if (!won || !inTime(t.s, now, t.now)) return requeue(t, resume);
       if (t.s.storage !== 'memory') return steal(t, resume);
       // There is no common record to compare with: a lock that nobody waits for arbitrates.
@@ -227,6 +236,7 @@ function expired(t: Turn, resume: Continuation): void {
         arbitrated(t, outcome);
       });
       // A page that freezes lets it go.
+      // guard: a frozen page keeps no takeover lock
       hold(t, 'claiming', { lockTag: tag, ...unanswered(t) });
     }),
   );
@@ -237,9 +247,11 @@ function steal(t: Turn, resume: Continuation): void {
   emit(t, 'takeover');
   unlock(t, s.flight!.tag);
   const tag = lock(t, 'refresh', 'steal', onRefreshLock(resume));
+  // guard: locks: a steal without an answer ends
   hold(t, 'stealing', { tag, stolen: true, ...unanswered(t) });
 }
 
+// guard: locks: a tab that stood still for a moment more waits for that answer, too
 /**
  * A lock that is asked for only if it is free, or is stolen, is answered at once. A platform that does not answer serves no locks, and
  * perhaps the silence before the steal was its own. A tab that stood still meanwhile finds its timer late, before the answer, and waits again;
@@ -252,6 +264,7 @@ function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
   const until = t.now.mono + reconcileMs(t.s.options);
   const expire: Continuation = (t) => {
     const { flight, options } = t.s;
+    // guard: locks: a tab that stood still waits once more for the answer to its steal
     if (t.now.mono > until + lateMs) return hold(t, flight!.phase, unanswered(t, reconcileMs(options)));
     finish(t);
     goWithoutLocks(t);
@@ -275,9 +288,11 @@ export function awaitAttempt(t: Turn, phase: Phase, ms: number, resume: Continua
   const granted: Continuation<LockOutcome> = (t, outcome) => {
     const { flight, options, record } = t.s;
     if (flight!.phase !== phase) return;
+    // guard: processes: a lease that was granted does not prove its last holder dead
     if (LEASES && options.leases && isUnderWay(record!) && outcome !== 'inherited') return;
     resume(t);
   };
+  // guard: ⚑ attempt lock: held from before the journal until the answer
   const lockTag = s.options.locks
     ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
     : undefined;
@@ -288,5 +303,6 @@ export function awaitAttempt(t: Turn, phase: Phase, ms: number, resume: Continua
 
 /** What an attempt lock is waited for: the answer to an attempt of this version that has not failed. */
 export function awaited(record: SessionRecord): string {
+  // guard: an attempt that has failed is waited for no longer
   return `${idempotencyKey(record)}.${record.journal?.failure?.at}`;
 }

@@ -62,6 +62,8 @@ export function leads({ record, me }: State): boolean {
  */
 export function successor({ me, options }: State, record: SessionRecord): string | undefined {
   const { leader, withheld } = record;
+  // guard: refusals: a tab that claims or tries again leaves the lead to the one that announced the loss
+  // guard: a refresh worker is never named leader
   return options.candidate && !withheld && !isUnanswered(record) ? me : leader;
 }
 
@@ -89,6 +91,7 @@ export function proactiveDue(s: State, now: Now): number {
   if (proactive === 'never' || (proactive === 'visible' && !s.visible)) return Infinity;
   const life = lifeOf(token);
   // (The next one of a server that gives no life at all would be due at once as well, and so on.)
+  // guard: nobody refreshes a token ahead of expiry that it has just seen come
   return life && life < Infinity
     ? Math.max(
         lifeLeft(s, '', now) - refreshLead(life, refreshBeforeMs, leads(s), s.jitter),
@@ -152,13 +155,16 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   );
   const advanced = replaced || before.version !== after.version;
   const { failure, by, term } = after.journal ?? {};
+  // guard: two failures of the same attempt, by a tab with a store and by one without, are two
   const of = failure ? attemptOf(after, after.journal) : '';
   const moved = !before || fingerprint(after) !== fingerprint(before);
   if (moved) {
     s.movedAt = now.mono;
+    // guard: progress: the wait for a holder without a journal goes on through the elections of others
     if (s.waited?.phase === 'queued') s.waited = undefined;
   }
   // (One with a store and one without may both write the journal of a term.)
+  // guard: two journals of one term, by a tab with a store and by one without, are two
   if (replaced || before.journal?.term !== term || before.journal?.by !== by) {
     s.journalSeen = now.mono;
     s.waited = undefined;
@@ -175,9 +181,11 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     const { at, retryInMs, refused, fault } = failure;
     // News is a duration, on this tab's own clock. A failure that is read is a while old by another tab's wall clock: believed for
     // no longer than the wait it asks for.
+    // guard: ⚑ backoff shared through the journal, and kept on the clock of the tab that hears of it
     const left = (ms: number): number => (hearsay ? ms : Math.max(0, Math.min(at + ms - now.wall, ms)));
     // A fault that waiting does not heal waits for a wake-up or a forced call. So does a session that was refused without a word: of each
     // wake-up comes one request, however that fails.
+    // guard: refusals: of each wake-up comes one request, however that fails
     const isLasting = refused || fault || isUnanswered(after);
     const code = !isLasting ? 'ERR_REFRESH_UNAVAILABLE' : (fault?.code ?? 'ERR_REFRESH_REJECTED');
     const rest = restMs(after.journal?.refusals?.count ?? 0);
@@ -186,6 +194,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     //
     //     A  sends ─ refused ─ notes it (store hangs) ░░░░░░░ ✓ says so
     //     B                              wakes, queues ░░░░░░░░░░ hears of it ─ rests ─▶ tries
+    // guard: refusals: a wake-up counts for a failure from before it that is told late
     if (isLasting && at < (s.wokeAt ?? 0)) endPause(t);
     s.wokeAt = undefined;
   }
@@ -198,6 +207,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   if (replaced || !isOpen(before)) emit(t, 'session-started');
   if (after.leader && (replaced || before.leader !== after.leader)) {
     // Also one of the same term, whose election went unheard.
+    // guard: no election once a leader is known, be it of the same term
     s.elect = undefined;
     emit(t, 'leader-changed');
   }

@@ -20,11 +20,13 @@ export function silenceMs(limits: Limits): number {
  *     B           call ─ queued ── T + R ─▶ claims, steals, sends ─▶ token   (5 s for all that is not waiting)
  */
 export function patienceMs(limits: Limits): number {
+  // guard: progress: a caller waits longer than a takeover takes
   return silenceMs(limits) + 5_000;
 }
 
 /** A server that refuses without a word is asked again no sooner; and refusals closer together count once. */
 export const APART_MS = 10_000;
+// guard: refusals: only the third in a row ends the session
 /** So many of them are taken for its word. */
 export const MOST_WORDLESS = 3;
 /** From the third refusal of a version on, nobody asks sooner: with the first three, six requests a minute at most. */
@@ -32,5 +34,6 @@ const SPACED_MS = 20_000;
 
 /** How long nobody asks a server again that has said no so often, whatever wakes a tab or is forced; milliseconds. */
 export function restMs(refusals: number): number {
+  // guard: refusals: from the third on nobody asks at once
   return refusals < 3 ? 0 : SPACED_MS;
 }

@@ -29,6 +29,7 @@ const MOST_FAILURES = 6;
  */
 export function step(state: State, event: Event, now: Now): [State, Effect[]] {
   const t: Turn = { s: stateOf(state), now, effects: [] };
+  // guard: end: it comes without a word from the store or anybody else
   t.s.record = asOf(state.record, now.wall);
   handle(t, event);
   conclude(t);
@@ -81,15 +82,18 @@ function conclude(t: Turn): void {
   //
   //     A  signs out, not stored ─ closed: gone, its request given up ─▶ that ends: stores nothing, since it can tell nobody
   //     B                                                opens: reads the session, and goes on with it
+  // guard: a tab that is gone writes nothing any more, since it can tell nobody
   if (s.disposed) return;
   const due = (time = Infinity): boolean => time <= now.mono;
   if (due(s.pause?.until)) s.pause = undefined;
+  // guard: a delegation ends with its time
   if (due(s.delegated)) s.delegated = undefined;
   if (due(s.helloUntil)) s.loaded = true;
   if (s.loaded) s.helloUntil = undefined;
   announceEnd(t);
   planElection(t);
   settleCallers(t);
+  // guard: a closed tab takes any answer as long as it waits for one
   for (const attempt of s.attempts) if (due(attempt.until)) releaseAttemptLock(t, attempt);
   const { until, expire } = s.flight ?? {};
   if (due(until)) {
@@ -129,6 +133,7 @@ function needless(t: Turn): boolean {
     // (Nor an attempt that has failed. Where a grant is no proof, nothing else would end the wait.)
     //
     //     A  journal ✓, but its lease is over: not sent ─ granted again, waits for its own journal ─ notes the failure: starts again
+    // guard: the attempt lock of a version that is over is waited for no longer
     const isDue = wanted(t) && !(phase === 'probing' && awaited(s.record!) !== seen);
     return !isDue && !electionDue(t);
   }
@@ -168,6 +173,7 @@ function load(t: Turn, real = false): void {
       if (failed) {
         if (s.loaded) return;
         // An unread store is not an empty one: again, or without it.
+        // guard: an unread store is not an empty one
         if (s.storage !== 'memory') return load(t);
         s.unread = failed === 'once';
         if (s.unread) s.saveAt = now.mono + saveAgainMs(s);
@@ -180,6 +186,7 @@ function load(t: Turn, real = false): void {
       //
       //     A  (asleep)                     wakes ─ reads B's failure ─▶ tries
       //     B            tries ─ fails ─ ✝
+      // guard: refusals: a wake-up counts for the failures that were missed before it
       if ((starting || real) && s.pause?.until === Infinity) endPause(t);
       if (starting && s.active) hello(t);
       if (newer(record, s.record) !== record) s.saveAt = now.mono;
@@ -218,7 +225,9 @@ function stored(t: Turn, { result, real, resume }: Extract<Event, { type: 'store
   const { storage } = s;
   const { failed, wrote, won, record, isStored } = result;
   if (failed) s.storeFailures = Math.min(s.storeFailures + 1, MOST_FAILURES);
+  // guard: processes: time without the store is no silence
   if (LEASES && failed && s.options.leases) watchAnew(t);
+  // guard: a store that works is seen although there is nothing to write
   if (failed === 'once') s.unwritable ||= wrote;
   // (Where neither the store nor this participant has a session, there is nothing to try a write with, and nothing to lose.)
   else if (wrote || (real && !failed && !record && !s.record)) s.unwritable = false;
@@ -235,6 +244,8 @@ function stored(t: Turn, { result, real, resume }: Extract<Event, { type: 'store
   if (s.storage !== storage) emit(t, 'storage-changed', { reason: s.storage });
   // The store may work again, and is tried less and less often: a record that only memory has is lost with this tab, and a tab that has nothing to
   // write, but no store to read, asks everybody else for what it misses.
+  // guard: a tab in memory mode goes back to the store, though it has nothing to write
+  // guard: a tab in memory mode goes back to the store
   if (s.storage === 'memory' && s.record) s.saveAt ??= now.mono + saveAgainMs(s);
   resume(t, result);
 }
@@ -254,11 +265,15 @@ function watchAnew({ s, now }: Turn): void {
 function lifecycle(t: Turn, change: LifecycleChange): void {
   const { s } = t;
   // A cached page holds no lock. (Also of a closed tab the answer may still come, and counts.)
+  // guard: a page that leaves lets its attempt locks go
+  // guard: attempt lock: taken again also by a page whose coordinator was closed
+  // guard: attempt lock: taken again by a page that returns before its answer
   if (change === 'leave') s.attempts.forEach((attempt) => releaseAttemptLock(t, attempt));
   else if (change === 'return') s.attempts.forEach((attempt) => retakeAttemptLock(t, attempt));
   if (s.closed) return;
   if (change === 'leave' || change === 'freeze') {
     // No place in a queue is kept: a frozen waiter would be granted the lock and starve everyone.
+    // guard: withdraw on freeze: no place in a queue is kept
     finish(t);
     if (s.active) resign(t);
     s.active = false;

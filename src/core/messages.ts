@@ -9,6 +9,7 @@ import type { Turn } from './state.js';
 
 /** How long a tab without a store waits for the others' answers; milliseconds. */
 export const HELLO_MS = 300;
+// guard: a tab with a newer version speaks up when an older one has failed
 /** What a tab says of a version after it has sent, or tried to send, its refresh token. */
 const TRIED: readonly Message['type'][] = ['reauth-required', 'refresh-failed', 'conflict'];
 
@@ -21,16 +22,19 @@ export function hear(t: Turn, message: Envelope): void {
   if (s.closed) return;
   // Of another server or client: nothing that it says is believed, asked or answered. But it may have replaced this session.
   const told = 'record' in message ? message.record.binding : undefined;
+  // guard: binding: participants of another binding are not believed
   if (!isBoundAlike(binding, message.binding) || !isBoundAlike(binding, told)) {
     if (s.storage !== 'memory') access(t);
     return;
   }
+  // guard: a tab with a newer version speaks up when the session is called lost
   if ('record' in message) hearRecord(t, message);
   // A hint names session and version only: also of the version at hand something may be new, such as its sign-out.
   else if (type === 'changed') reread(t);
   else if (isOpen(record) && record.sessionId === sessionId && record.version === version) {
     // (Of a session that was signed out nothing is kept that could be used.)
     const over = ended?.kind === 'signed-out';
+    // guard: a session that is heard to be signed out keeps no tokens
     adopt(t, over ? tombstone(record, term) : { ...record, term, leader, journal, ended }, true);
   } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
     // This tab reads news that it does not know.
@@ -42,6 +46,7 @@ export function hear(t: Turn, message: Envelope): void {
     //     store  {v2} ─ rolled back ─ {v1} ────────────────────────────────── {v2}
     //     A                             sends v1 ─ refused: says so ─╮               ╭▶ reads again: v2
     //     B  has seen v2 in the store                                ╰▶ writes v2 ───╯ (without its refresh token, as the option wants it)
+    // guard: a store that forgot a pair has it again before others read
     access(t, () => undefined);
     tell(t, 'pair', record, true);
   }
@@ -61,6 +66,7 @@ export function reread(t: Turn): void {
   const { s, now } = t;
   s.askAt = undefined;
   if (s.storage !== 'memory') return access(t);
+  // guard: a tab without a store asks the others now and then, not once per message
   if (now.mono < s.askedUntil) {
     s.askAt = s.askedUntil;
     return;
@@ -98,6 +104,7 @@ function answer(t: Turn, { sessionId, version, memory, leader }: Extract<Envelop
   //
   //     store  {session} ─ wiped ─ {} ────────────── {session}
   //     B                          opens ─ hello ─▶ A writes ─ pair ─▶ B reads again
+  // guard: a wiped store gets the session back as soon as a tab has found it empty
   if (!same && !memory) s.saveAt = t.now.mono;
   if (same && version > record.version) reread(t);
   else if (!same || version < record.version || !isOpen(record)) {

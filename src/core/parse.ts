@@ -45,6 +45,7 @@ const word = like(/^[\w-]{1,64}$/);
 /** Of an audience (`audienceKey`): no name that an object has anyway. */
 const key = like(/^(\[|$)/);
 const flag: Read = (value) => (typeof value === 'boolean' ? value : undefined);
+// guard: hostile: numbers leave room to grow
 const count: Read = (value) =>
   Number.isInteger(value) && isBetween(value, 0, MOST_COUNT) ? value : undefined;
 const instant: Read = (value) => (isBetween(value, -LATEST, LATEST) ? value : undefined);
@@ -56,6 +57,7 @@ function isBetween(value: unknown, least: number, most: number): boolean {
 
 /** Text that a record may hold. */
 export function isText(value: unknown): value is string {
+  // guard: hostile: no longer text than a record may hold
   return typeof value === 'string' && value.length <= MOST_TEXT;
 }
 
@@ -74,6 +76,7 @@ function object<T>(table: Table<T>): Read {
     for (const [name, optional, read] of members) {
       const given = Object.hasOwn(value, name) ? (value as typeof copy)[name] : undefined;
       if (given === undefined && optional) continue;
+      // guard: hostile: a record or message with a malformed member is absent
       if ((copy[name] = read(given)) === undefined) return undefined;
     }
     return copy;
@@ -86,7 +89,9 @@ function entries(most: number, read: Read, keyed?: Read): Read {
     if (typeof value !== 'object' || value === null || (!keyed && !Array.isArray(value))) return undefined;
     const sound: [string, unknown][] = [];
     for (const [name, entry] of Object.entries(value)) {
+      // guard: hostile: of access tokens and spares the sound ones are read
       const copy = keyed?.(name) === undefined && keyed ? undefined : read(entry);
+      // guard: hostile: no more audiences than a record may have
       if (copy !== undefined && sound.push([name, copy]) === most) break;
     }
     return keyed ? Object.fromEntries(sound) : sound.map(([, copy]) => copy);
@@ -199,6 +204,7 @@ const envelope = object<Envelope & { readonly protocol: number; readonly record?
 export function parseRecord(value: unknown, now: number): SessionRecord | undefined {
   const read = record(value) as SessionRecord | undefined;
   // A start that no sign-in could be later than would outlast all of them.
+  // guard: hostile: a stored session does not begin in another century
   return read && read.startedAt <= now + FUTURE_MS ? whileItLives(read) : undefined;
 }
 
@@ -209,8 +215,11 @@ export function parseRecord(value: unknown, now: number): SessionRecord | undefi
  */
 function whileItLives(read: SessionRecord): SessionRecord {
   const { version, term, journal, ended } = read;
+  // guard: hostile: a session whose numbers cannot grow is over
+  // guard: untrusted: of a session that was signed out nothing is kept
   const isOver = Math.max(version, term, journal?.attempt ?? 0) >= MOST_COUNT || ended?.kind === 'signed-out';
   // A caller that was refused with a token of a version to come would have one pair after the other fetched, until that version.
+  // guard: hostile: a token of a version to come is none
   const known = Object.entries(read.accessTokens).filter(([, token]) => token.version <= version);
   return isOver ? tombstone(read, term) : { ...read, accessTokens: Object.fromEntries(known) };
 }
@@ -228,6 +237,7 @@ export function parseMessage(data: unknown, now: number): Envelope | undefined {
   const read = envelope(data) as (Envelope & { readonly record?: SessionRecord }) | undefined;
   const told = read?.record;
   if (!told) return read;
+  // guard: hostile: nor does one that is told
   const isSound = told.sessionId === read.sessionId && told.startedAt <= now + FUTURE_MS;
   return isSound ? ({ ...read, record: whileItLives(told) } as Envelope) : undefined;
 }

@@ -17,6 +17,7 @@ export function reconcile(t: Turn, attempt: Attempt, word: Word): void {
   // Any other tab that may still be answered has the attempt lock, or waits for it behind this one.
   endAttempt(t, attempt);
   const others = s.options.locks || attempt.attempt > 1;
+  // guard: ⚑ after invalid_grant: another attempt that may still be answered is waited for
   awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (t) => compare(t, attempt, word));
 }
 
@@ -31,6 +32,8 @@ function compare(t: Turn, attempt: Attempt, word: Word): void {
       //
       //     A  missed r5 ─ (wiped) ─ spends r4 once more: r5' ─ stores it
       //     B  has r5 ─ sends it ────────────────────────────────── refused: r5' may live, and is tried next
+      // guard: a session ends only with the very token that was refused
+      // guard: a session ends only at the version and with the token that was refused
       if (
         base?.sessionId !== attempt.sessionId ||
         base.version !== attempt.version ||
@@ -40,6 +43,7 @@ function compare(t: Turn, attempt: Attempt, word: Word): void {
         return undefined;
       const [spare, ...spares] = base.spares ?? [];
       const term = next(base.term);
+      // guard: ⚑ after invalid_grant: a spare becomes the pair
       if (spare) return { ...withPair(base, spare), term, spares };
       const reason = word.reason ?? (base.journal?.doubts ? 'response_lost' : 'refresh_rejected');
       // A loss that was announced before is not announced again.

@@ -173,6 +173,7 @@ export interface SessionRecord {
  *                                 B                                 signs in, later than all that it has read: A does not follow
  */
 export function next(count: number): number {
+  // guard: untrusted: a number grows no further than it is read
   return Math.min(count + 1, MOST_COUNT);
 }
 
@@ -223,6 +224,7 @@ export function isForeign(record: SessionRecord | undefined): boolean {
 
 /** Whether two participants, or a participant and a record, may share tokens. Without a binding nothing is compared. */
 export function isBoundAlike(one: string | undefined, other: string | undefined): boolean {
+  // guard: boundary: a record belongs to its server and client
   return one === undefined || other === undefined || one === other;
 }
 
@@ -234,6 +236,7 @@ export function asSeenBy(
   binding: string | undefined,
   stored: SessionRecord | undefined,
 ): SessionRecord | undefined {
+  // guard: binding: of a session of another server and client only its place is known
   if (!stored || isBoundAlike(stored.binding, binding)) return stored;
   return { ...placeOf(stored), ended: { kind: isOpen(stored) ? 'foreign' : 'signed-out' } };
 }
@@ -260,8 +263,10 @@ export function current(
   //     A (no store)  hears a forged session of 2090, withheld ─ (store back) reads the sign-in: follows it
   //     B                                    signs in ─ writes ╯
   const isUnstored = memory?.withheld && memory.sessionId !== stored?.sessionId;
+  // guard: untrusted: a withheld session that the store does not have gives way
   const isUnwritable = isOpen(memory) && (isUnstored || memory.schema > SCHEMA);
   if (isForeign(memory) || isUnwritable) return stored ?? memory;
+  // guard: binding: a sign-out ends no session of another binding
   return memory && isForeign(stored) && isOver(memory) ? stored : newer(stored, memory);
 }
 
@@ -278,12 +283,16 @@ export function newer(
   if (!mine || !stored) return stored ?? mine;
   const later = (a = '', b = ''): number => Number(a > b) - Number(a < b);
   const isSame = mine.sessionId === stored.sessionId;
+  // guard: of two records of one session a sign-out counts
+  // guard: of two records the higher version counts
   const apart =
     (!isSame && (mine.startedAt - stored.startedAt || later(mine.sessionId, stored.sessionId))) ||
     Number(isOver(mine)) - Number(isOver(stored)) ||
     mine.version - stored.version;
   // Of one pair, what was told without its refresh token is completed; of two pairs, it gives way.
   const missing = Number(!!stored.withheld) - Number(!!mine.withheld);
+  // guard: of two attempts of one number the one that may be under way counts
+  // guard: of two records of one version the later attempt counts, not the term
   const ahead =
     apart ||
     (missing && !isSamePair(mine, stored) && missing) ||
@@ -305,6 +314,7 @@ export function newer(
   // News of a later term says nothing about the end: to forget that it was announced is to announce it again.
   const { end } = other;
   const isNews = isSame && end?.said && end.at === begun.end?.at && !begun.end.said;
+  // guard: end: a later term makes nobody forget that it was announced
   const known = isNews ? { ...begun, end } : begun;
   // The losing pair may live all the same: of two pairs of one version it becomes a spare. (Its own spares, which are never told, too:
   // a tab that has only heard of a later term must not make the store forget them.)
@@ -312,15 +322,21 @@ export function newer(
   //     A  pair P1: its write fails ░░░░░░░░░░░░░░░░░░░░░░░░ hears "term 9, of B" ─ writes again
   //     B                            attempt 2 ─ pair P2: stored ─ elected: term 9
   //     store                                                                     P1 or P2, and the other one
+  // guard: a session that was signed out has no spares
   if (apart || !isOpen(known)) return known;
   const { refreshToken, spares = [] } = other;
+  // guard: a pair that was heard without its refresh token is completed by the tab that has it
   const whole = known.withheld && !other.withheld ? { ...known, refreshToken, withheld: undefined } : known;
   const { '': token } = other.accessTokens;
   // Its access token was in use: it may be the one that a caller has just refused.
+  // guard: the access token of a pair that lost is not handed out again
   const pairs =
     token && !other.withheld ? [{ refreshToken, audience: '', accessToken: { ...token, expiresAt: 0 } }] : [];
+  // guard: of two pairs of one version the one that loses is kept as a spare
+  // guard: a spare is not forgotten by a tab that has only heard of a later term
   const joined = [...pairs, ...spares].reduce(withSpare, whole);
   // The tab that called it lost had not heard of them all.
+  // guard: a session with a spare has not ended
   return joined.ended && joined.spares?.[0] ? { ...joined, ended: undefined } : joined;
 }
 
@@ -366,6 +382,7 @@ export function withPair(
     refreshToken,
     accessTokens,
     journal: undefined,
+    // guard: ⚑ reauth-required is revisable: a late pair brings the session back
     spares: undefined,
     ended: undefined,
     // (A server may keep the refresh token that it had: unknown members stay unknown.)
@@ -376,6 +393,7 @@ export function withPair(
 /** With one spare more; the record itself, if it has that. */
 export function withSpare(record: SessionRecord, spare: Spare): SessionRecord {
   const { spares = [] } = record;
+  // guard: a spare whose first write was reported as failed is kept once
   return spares.length >= MOST_SPARES ||
     [record, ...spares].some(({ refreshToken }) => refreshToken === spare.refreshToken)
     ? record
@@ -403,6 +421,7 @@ export function attemptOf(
  */
 export function isJournalOf(record: SessionRecord | undefined, { by, term, at }: Journal): boolean {
   const journal = record?.journal;
+  // guard: an attempt that was never written does not fail the next one of the same term
   return journal?.by === by && journal.term === term && journal.at === at;
 }
 
@@ -419,6 +438,8 @@ export function isJournalOf(record: SessionRecord | undefined, { by, term, at }:
  */
 export function fingerprint(record: SessionRecord): string {
   const { term, leader, journal } = record;
+  // guard: of two journals of one term, by two tabs without a store, each is waited for
+  // guard: a claim of the same term, by a tab that missed a resignation, is a sign of life
   return `${attemptOf(record, journal)}.${term}.${leader}.${journal?.failure?.at}`;
 }
 

@@ -22,13 +22,16 @@ const ASK_MS = 300;
  */
 export function wanted({ s, now }: Turn): Audience | undefined {
   const { record, request, options } = s;
+  // guard: a tab that was told that another one refreshes does not, though its election is due
   if (!s.loaded || !record || isLost(record) || s.pause || s.delegated) return undefined;
   // A journal in memory would be saved later, over those that others have written meanwhile:
   //
   //     A  asks for another audience: journal 1 ─ answer: lost on its way
   //     B     (store away)  journals 1 and 2, in memory ─ (store back) saves them ─ asks for its own: is given A's
+  // guard: processes: without the shared part nothing is journaled in memory either
   if (LEASES && options.leases && s.storage === 'memory') return undefined;
   // Refused without a word, and awake since: the server may have come to its senses.
+  // guard: refusals: a session that was refused without a word is tried again on a wake-up
   if (record.ended) return {};
   if (s.callers.length > 0) return s.callers[0];
   const asked =
@@ -52,6 +55,7 @@ export function proceed(t: Turn): void {
   const record = s.record!;
   if (record.schema > SCHEMA) {
     // An old bundle beside a new one: it may use what it can read, but not lead, until the record changes.
+    // guard: hostile: a record of a newer version is tried again when it changes, not all the time
     pause(t, 'schema', Infinity, 'ERR_UNSUPPORTED');
     return finish(t);
   }
@@ -78,18 +82,28 @@ export function proceed(t: Turn): void {
   // Without locks the journal is a lease: it holds until seen unchanged for T of this tab's own time.
   //
   // Where locks are leases, only silence counts that this participant has watched.
+  // guard: processes: only silence counts that this process has watched
+  // guard: a journal's age is counted on the tab's own monotonic clock
   const age = now.mono - (LEASES && s.options.leases ? watchedSince(t) : s.journalSeen);
   const isStolen = s.flight!.stolen && s.storage !== 'memory';
+  // guard: a tab with the attempt lock and no journal is waited for no longer than others wait for this tab
+  // guard: progress: after a steal an attempt lock without a journal is not waited for
   const unproven = isStolen || !locks ? 0 : refreshTimeoutMs - waitedIn(s, 'probing');
+  // guard: a journal that failed long ago says nothing of who has the attempt lock now
+  // guard: ⚑ lease rule: without locks a foreign journal is waited for
+  // guard: progress: a journal that says nothing for T + R is waited for no longer
+  // guard: journal: its finder waits for the sender
   const wait = isUnderWay(record) ? (locks ? silenceMs(s.options) : refreshTimeoutMs) - age : unproven;
   const basis = fingerprint(record);
   const goOn: Continuation = (t) => {
     const audience = wanted(t);
     // The last holder's broadcast may come after its locks, and what was waited for may have failed.
+    // guard: after the attempt lock was granted: is everything as it was when it was asked for?
     if (!audience || fingerprint(t.s.record!) !== basis) return finish(t);
     const { withheld } = t.s.record!;
     const isAsked = t.s.flight!.phase === 'asking';
     // The refresh token is in a store that nobody who answers can read, or nowhere any more. (With `undefined` the server would end the session.)
+    // guard: nothing is sent without the refresh token that was withheld
     if (isAsked && withheld) {
       pause(t, 'storage', t.s.options.refreshTimeoutMs, 'ERR_STORAGE');
       return finish(t);
@@ -129,9 +143,11 @@ function writeAhead(t: Turn, audience: Audience): void {
   //     A  asks for another audience ─ (a cache) ─ tokens of another user: refused
   //     B                                             asks for its own ─ the server repeats A's answer
   const { failure } = previous ?? {};
+  // guard: answers: an attempt that was answered for another session stays in doubt
   const isInDoubt = previous && !failure?.unspent && !failure?.refused;
   const doubts = isInDoubt ? next(previous.doubts) : (previous?.doubts ?? 0);
   const isNever = failure?.error === 'invalid_scope' || failure?.error === 'invalid_target';
+  // guard: ⚑ in doubt, a retry keeps the audience of the attempt that the server may replay
   const { resource, scope } = doubts > 0 && !isNever ? previous! : audience;
   const journal: Journal = {
     attempt: next(previous?.attempt ?? 0),
@@ -141,12 +157,15 @@ function writeAhead(t: Turn, audience: Audience): void {
     doubts,
     failures: previous?.failures ?? 0,
     conflicts: previous?.conflicts,
+    // guard: refusals: the next attempt knows of those before
     refusals: previous?.refusals,
     resource,
     scope,
   };
   const { tag, lockTag = s.nextTag++ } = s.flight!;
   hold(t, 'journaling', { lockTag });
+  // guard: processes: the journal is compared although a lease was held
+  // guard: compare before spend: the journal is written only on the state that the decision was made on
   access(
     t,
     (base) =>
@@ -182,6 +201,10 @@ export function maySend(s: State, attempt: Attempt, now: Now): boolean {
   const { record, flight } = s;
   // A tab that left, froze, closed or lost the lock has given up its flight. A newer version, another session and a sign-out have taken
   // the journal out of memory.
+  // guard: end: a request that is ready when the end has come does not leave
+  // guard: ⚑ check before send: not when the turn was given up
+  // guard: ⚑ check before send: not when memory holds something newer
+  // guard: ⚑ check before send: not when more than T/2 has passed since the journal was built
   return (
     flight?.lockTag === attempt.tag &&
     isJournalOf(record, attempt) &&

@@ -48,6 +48,7 @@ export function asOf(record: SessionRecord | undefined, wall: number): SessionRe
   const { end, ended } = record;
   const isOver = end.at <= wall;
   // (A session that was refused without a word is tried again until then.)
+  // guard: end: the clocks of others are not believed
   if (ended && !isUnanswered(record) ? isOver || ended.reason !== 'no_refresh_token' : !isOver) return record;
   return { ...record, ended: isOver ? { kind: 'reauth-required', reason: 'no_refresh_token' } : undefined };
 }

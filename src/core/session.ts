@@ -28,13 +28,17 @@ export function beginSession(
     t,
     (base) => {
       // Its own it may be, written by a try that was reported as failed; or one that has replaced that since.
+      // guard: a sign-in that was written but reported as failed is not written over one that came after it
+      // guard: a sign-in that was written but reported as failed is not written again
       if (base?.sessionId === sessionId || (base && base.startedAt > tried)) return undefined;
+      // guard: ifSignedOut: only the first of several tabs wins
       if (ifSignedOut && isOpen(base) && !base.ended) return undefined;
       startedAt = Math.max(at, (base?.startedAt ?? 0) + 1);
       replaced = base;
       return {
         schema: SCHEMA,
         startedAt,
+        // guard: hostile: a session begins at term 1, whatever the one before it claimed
         term: 1,
         leader: me,
         sessionId,
@@ -69,6 +73,7 @@ export function endSession(t: Turn, event: Extract<Event, { type: 'sign-out' }>)
   const { id } = event;
   const { record, storage } = t.s;
   if (!isOpen(record)) {
+    // guard: a sign-out in a tab that could not read the store has ended nothing, and says so
     t.effects.push({ type: 'settle', id, error: unreadFault(t.s) });
     return;
   }
@@ -76,10 +81,13 @@ export function endSession(t: Turn, event: Extract<Event, { type: 'sign-out' }>)
   const known = refreshTokensIn(record);
   // Before anything else runs: the store's answer takes a while, and no token may be handed out meanwhile.
   const grave = tombstone(record, next(record.term));
+  // guard: sign-out is final in this tab before the store answers
   adopt(t, grave);
   tell(t, 'signed-out', grave, true);
   // At once, too: the page may be about to leave.
+  // guard: a sign-out revokes at once what its tab knows
   if (event.revoke) revoke(t, known, record);
+  // guard: sign-out ends only the session that it saw
   const bury = (t: Turn): void =>
     access(
       t,

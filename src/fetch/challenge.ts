@@ -39,6 +39,7 @@ export function readRefusal(headers: Headers): Refusal {
   return errors.some((error) => !NOT_THE_TOKEN.includes(error)) ? 'token' : 'other';
 }
 
+// guard: boundary: a header is read in linear time
 /**
  * Every part of the grammar (RFC 9110 §11.2): space, a separator, a quoted string, a word. Each begins with another character and nothing is
  * ever tried twice, so that the time to read a header grows with its length only, whatever is in it.

@@ -48,6 +48,7 @@ export async function sendAuthorized(
   };
   const send = async (headers: AuthorizationHeaders): Promise<Response> => {
     // Browsers take a token off a redirect to another origin, but not its proof.
+    // guard: boundary: a proof follows no redirect
     const stays = isProven(headers) && request.redirect === 'follow';
     const response = await request.send(headers, stays ? { redirect: 'manual' } : undefined);
     if (stays && (response.type === 'opaqueredirect' || REDIRECTS.includes(response.status))) {
@@ -68,6 +69,7 @@ export async function sendAuthorized(
   //
   //     request  token of A ─ signs a proof ─────────────▶ still A?
   //     tab                        B signs in
+  // guard: boundary: a request is one session's
   const isSameSession = (): boolean =>
     status !== 'signed-out' && coordinator.getSnapshot().sessionId === sessionId;
   const prepare = async (): Promise<AuthorizationHeaders> => {

@@ -54,7 +54,9 @@ export function keepAttempt(state: string, attempt: Attempt): void {
 /** The attempt with this `state`; `undefined` if there is none, or it is too old. */
 export function readAttempt(state: string): Attempt | undefined {
   try {
+    // guard: login: an answer belongs to the attempt that its state names
     const attempt = JSON.parse(localStorage.getItem(PREFIX + state) ?? 'null') as Attempt | null;
+    // guard: login: a state is good for an hour
     return attempt && Math.abs(Date.now() - attempt.at) < MAX_AGE_MS ? attempt : undefined;
   } catch {
     return undefined;
@@ -74,6 +76,7 @@ export async function withAttempt<T>(state: string, use: (attempt: Attempt) => P
         'No sign-in under way here has this state: it has ended, began over an hour ago, or in another browser',
       );
     }
+    // guard: login: a state is good for one answer
     localStorage.removeItem(PREFIX + state);
     return use(attempt);
   };

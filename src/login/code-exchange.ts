@@ -27,6 +27,8 @@ export function readCode(
   secrets: readonly string[],
 ): string {
   const [code, iss, error] = ['code', 'iss', 'error'].map((name) => answer.get(name));
+  // guard: login: an answer names its issuer where the server promises to (RFC 9207)
+  // guard: login: an answer names this issuer, if any (RFC 9207)
   if (iss === null ? server.authorization_response_iss_parameter_supported : iss !== server.issuer) {
     throw new LoginError('issuer_mismatch', 'This answer is from another authorization server');
   }

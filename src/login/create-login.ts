@@ -163,6 +163,7 @@ export function createLogin(options: LoginOptions): Login {
       asked || tokens.id_token
         ? await checkIdToken(tokens, { issuer: server.issuer, clientId, nonce, maxAge })
         : undefined;
+    // guard: login: only the user who was asked to steps up
     if (expected !== undefined && subject !== expected) {
       throw new LoginError('subject_changed', 'Somebody else signed in than the user who was asked to');
     }
@@ -211,16 +212,20 @@ export function createLogin(options: LoginOptions): Login {
       const idToken = coordinator.peekIdToken();
       // Asked for at once, so that the revocation that signOut() sends need not wait for it either.
       const asked = everywhere && load().catch(() => undefined);
+      // guard: logout: nothing ends at the provider that has not ended here
+      // guard: logout: the session here has ended before the page is left
       await coordinator.signOut();
       const late = new Promise<undefined>((resolve) => setTimeout(resolve, LOGOUT_WAIT_MS));
       const { end_session_endpoint: endpoint } = (await Promise.race([asked, late])) || {};
       if (!endpoint) return;
       const url = new URL(readEndpoint('end_session_endpoint, as the issuer publishes it,', endpoint));
       url.searchParams.set('client_id', clientId);
+      // guard: logout: the ID token is read before the session ends
       if (idToken) url.searchParams.set('id_token_hint', idToken);
       const { postLogoutRedirectUri: back } = options;
       if (back) url.searchParams.set('post_logout_redirect_uri', new URL(back, pageAddress()).href);
       // The revocation is on its way by then, and outlives the page.
+      // guard: logout: the revocation leaves before the page does
       await new Promise((resolve) => setTimeout(resolve));
       location.assign(url.href);
     },

@@ -32,6 +32,7 @@ export async function checkIdToken(tokens: TokenResponse, expected: ExpectedIdTo
     azp: azp === undefined ? [aud].flat().length === 1 : azp === expected.clientId,
     sub: typeof sub === 'string' && sub !== '',
     exp: typeof exp === 'number' && exp > now,
+    // guard: login: an ID token's nonce is that of the attempt
     nonce: nonce === expected.nonce,
     auth_time: expected.maxAge === undefined || Number(authTime) + expected.maxAge > now,
     at_hash: atHash === undefined || atHash === (await halfHash(accessToken, idToken)),

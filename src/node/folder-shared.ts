@@ -53,6 +53,7 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
     const since = seen.get(id)?.lease === text ? seen.get(id)!.since : now;
     if (seen.size > MOST_SEEN) seen.clear();
     seen.set(id, { lease: text, since });
+    // guard: processes: the next holder of the lease of a dead process learns of the death
     return now - since >= lease.ttlMs;
   }
 
@@ -93,6 +94,7 @@ export function folderShared(folder: string, options: SealingOptions = {}): Shar
    *     B                              takes the refresh lease ─ finds A dead: takes attempt 1 in its place, and need not wait
    */
   function living(leases: Record<string, Lease>, name: string): Record<string, Lease> {
+    // guard: processes: the lease of a dead process outlives the leases taken after it
     if (!name.startsWith('attempt:')) return leases;
     return Object.fromEntries(Object.entries(leases).filter(([, { holder }]) => !isDead(holder)));
   }

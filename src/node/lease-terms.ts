@@ -5,6 +5,7 @@ import { reconcileMs } from '../core/limits.js';
  * froze before its write-ahead waits for its end and then T for the attempt: together less than a caller's patience, T + R + 5 s.
  */
 export function leaseMs(name: string, refreshTimeoutMs: number): number {
+  // guard: processes: the lease of an attempt outlasts everybody who waits for it
   return name.startsWith('attempt:') ? 3 * refreshTimeoutMs : reconcileMs({ refreshTimeoutMs });
 }
 

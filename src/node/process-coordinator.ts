@@ -76,6 +76,7 @@ export function createProcessCoordinator(
           let isSent = false;
           // The core would go on without a store. Among processes that would be a second refresher, also while a client prepares its request.
           const assertShared = (): void => {
+            // guard: processes: without the shared part nothing is sent
             if (state?.storage === 'memory')
               throw Object.assign(new RefreshUnavailableError(), { unspent: !isSent });
           };
@@ -108,6 +109,7 @@ export function createProcessCoordinator(
           //     C                                                 inherits the lock of a dead process: sends
           //
           // Nor need a write have failed. After three reads that did, the core goes by its memory alone, for longer than others wait.
+          // guard: processes: the lease of an attempt is kept until its answer is saved
           return () => saved(release, state !== undefined && isAhead(state));
         },
       },
@@ -129,6 +131,7 @@ export function createProcessCoordinator(
         state: () => ({ active: true, visible: true }),
         listen: (listener) => {
           // The wait that all have agreed on after a failure is not over because the store is back.
+          // guard: processes: a store that is back ends no wait that all agreed on
           wake = () => listener(state?.pause?.failure ? 'focus' : 'online');
           return () => {};
         },

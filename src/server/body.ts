@@ -12,6 +12,7 @@ export async function readText(
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     bytes += value.byteLength;
+    // guard: a long body is refused
     if (bytes > limit) {
       reader.cancel().catch(() => {});
       return undefined;

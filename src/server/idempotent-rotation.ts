@@ -102,6 +102,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
   async function refresh(attempt: Attempt): Promise<Response> {
     for (;;) {
       const leader = leaders.get(attempt.key);
+      // guard: one request of a process leads
       if (leader === undefined) return lead(attempt);
       const finding = await within(leader, attempt.waitsUntil);
       if (finding === undefined) return own(attempt.original, notNow(BUSY));
@@ -126,6 +127,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
         return await repeat(attempt, finding);
       }
       // The login moves on from an answer that was not recorded. It is not repeated any more.
+      // guard: the login has not moved on from an unrecorded answer
       unrecorded.get(attempt.key)?.stop();
       const outcome = await spend(attempt);
       if (outcome.spent) finding = { kind: 'spent', spent: outcome.spent, foundAt: Date.now() };
@@ -137,6 +139,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
       return await withoutStore(attempt);
     } finally {
       const forget = () => leaders.delete(attempt.key);
+      // guard: an unrecorded answer stays in memory
       if (further) void further.over.then(forget);
       else forget();
       report(finding);
@@ -191,6 +194,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
       const { sessionId = '', version = 0 } = said ?? {};
       return { answer, spent: { ...me, sessionId, version, ageMs: 0, answer: sealed }, further };
     } finally {
+      // guard: a claim is given back
       if (!kept) await record(() => store.release(key, claimId), checked, claimMs);
     }
   }
@@ -206,8 +210,11 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
       // Without a record of the refresh, its version is not known.
       return versionConflict(version || undefined);
     };
+    // guard: withoutKey conflict
     if (me.holder === null && withoutKey === 'conflict') return own(original, refuse('without-key'));
+    // guard: the same holder
     if (me.holder !== spent.holder) return own(original, refuse('holder'));
+    // guard: the same request
     if (me.request !== spent.request) return own(original, refuse('request'));
     if (spent.answer === null) return own(original, refuse('outdated'));
     let text: string;
@@ -234,6 +241,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
         guarded(() => checked.onStoreError(error));
         return own(original, notNow('The client cannot be authenticated'));
       }
+      // guard: a client that is not authenticated is refused
       if (authenticated !== true && (typeof authenticated !== 'string' || authenticated === ''))
         return own(original, invalidClient(request.headers));
       if (authenticated !== true) clientId = JSON.stringify(authenticated);

@@ -66,6 +66,7 @@ async function followLogin(
   const { answer, body } = read;
   const revoked = request.form.get('token');
   try {
+    // guard: an introspection is no revocation
     if (request.form.has('grant_type')) {
       const issued = issuedTokens(read);
       if (issued?.refreshToken === undefined) return answer;

@@ -8,6 +8,7 @@ import { TokenCoordinatorError } from '../core/errors.js';
  * @throws `ERR_CONFIGURATION` if the database is newer
  */
 export function refuseNewer(found: number, known: number): void {
+  // guard: a newer schema is refused
   if (found <= known) return;
   throw new TokenCoordinatorError(
     'ERR_CONFIGURATION',

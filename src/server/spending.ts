@@ -14,6 +14,7 @@ export async function withClaim<T>(
   const startedAt = Date.now();
   const timer = setInterval(() => {
     if (Date.now() - startedAt > RENEW_FOR_MS) return clearInterval(timer);
+    // guard: a claim is renewed
     renew().catch((error: unknown) => guarded(() => onStoreError(error)));
   }, claimMs / 3);
   try {
@@ -63,6 +64,7 @@ function tryAgain(call: () => Promise<unknown>, options: CheckedOptions, forMs: 
   let isOver = false;
   let resolve!: () => void;
   const over = new Promise<void>((done) => (resolve = done));
+  // guard: an unrecorded answer ends with its window
   const timer = setTimeout(stop, forMs);
   function stop(): void {
     isOver = true;
@@ -82,6 +84,7 @@ function tryAgain(call: () => Promise<unknown>, options: CheckedOptions, forMs: 
       }
     }
   }
+  // guard: a record is tried again
   void tryOften();
   return { over, stop };
 }

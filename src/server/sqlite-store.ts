@@ -110,6 +110,7 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
           ) as SpentRow | undefined;
           if (spent) {
             // The process that wrote the row may not live as long as the row.
+            // guard: the rows of a dead process are swept
             dueIn(spent.forget_at - now);
             return claimOf(spent, claimId, now);
           }
@@ -148,6 +149,7 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
             now,
           ) as { sessionId: string; version: number } | undefined;
           // This call again, after its answer was lost; or another process took the claim over, and the authorization server served both.
+          // guard: a settlement counts once
           if (settled) return { sessionId: settled.sessionId, version: settled.version };
           const { sessionId, version } = moveSession(db, token, next, userId, now);
           db.run(
@@ -223,6 +225,7 @@ function moveSession(db: Connection, token: string, next: string, userId: string
       now,
       sessionId,
     );
+    // guard: only the direct predecessor is answered
     if (previous) db.run('UPDATE one_refresh_spent SET answer = NULL WHERE refresh_token = ?', previous);
     return { sessionId, version };
   }
@@ -295,6 +298,7 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
           }
           const { sessionId, version } = known;
           const mine = known.claim === claimId;
+          // guard: an outdated version is refused
           if (known.outdated || claimed < version)
             return { state: 'conflict', reason: 'outdated', sessionId, newest: version };
           const newest = Math.max(claimed, version) + 1;

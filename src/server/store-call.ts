@@ -22,10 +22,12 @@ export async function callStore<T>(
     try {
       return await call();
     } catch {
+      // guard: a call of the store is sent once more
       return call();
     }
   };
   try {
+    // guard: a call of the store has a limit
     return await Promise.race([twice(), late]);
   } catch (error) {
     guarded(() => onStoreError(error));

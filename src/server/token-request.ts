@@ -47,6 +47,7 @@ export async function readTokenRequest(request: Request): Promise<TokenRequest |
   const names = new Set<string>();
   for (const name of form.keys()) {
     // Two servers may read a repeated parameter differently, so that one would guard a token and the other spend another.
+    // guard: a repeated parameter is refused
     if (names.has(name) && !REPEATABLE.has(name))
       return refusal(400, 'A parameter is included more than once');
     names.add(name);

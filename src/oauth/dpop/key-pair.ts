@@ -22,6 +22,7 @@ export async function makeKeyPair(): Promise<CryptoKeyPair> {
 export async function faultOf(keyPair: unknown): Promise<string | undefined> {
   try {
     const { privateKey, publicKey } = keyPair as CryptoKeyPair;
+    // guard: boundary: a stored key that a script could carry off signs nothing
     if (privateKey.extractable) {
       return 'must be generated with extractable: false, or a script could carry it off';
     }
