@@ -370,7 +370,7 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'ifSignedOut: only the first of several tabs wins',
     anchor: '(ifSignedOut && isOpen(base) && !base.ended)',
-    replacement: 'ifSignedOut === undefined',
+    replacement: '(ifSignedOut === undefined)',
     within: 2_000,
   },
   {
