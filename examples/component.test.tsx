@@ -33,7 +33,7 @@ test('signs out', async () => {
   expect(told).toHaveBeenCalledTimes(1);
 });
 
-test('asks to sign in again when the server ends the session', async () => {
+test('asks for a sign-in when the server ends the session', async () => {
   const lost = new TokenCoordinatorError('ERR_REAUTH_REQUIRED', 'over', { reason: 'refresh_rejected' });
   const coordinator = createFakeCoordinator({ refresh: () => Promise.reject(lost) });
   show(coordinator);

@@ -47,7 +47,7 @@ test('a session begins without a refresh token', async () => {
   await expect(beginSession(coordinator, backend.origin)).rejects.toThrow('401');
 });
 
-test('it ends in every tab and at the backend, or the next page would begin it again', async () => {
+test('it ends in every tab and at the backend', async () => {
   const coordinator = createFakeCoordinator();
   const signOut = vi.spyOn(coordinator, 'signOut');
   backend.answer(json(200, {}));

@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-test('events are read as they come; a broken stream is taken up where it ended', async () => {
+test('events are read as they come, across broken streams', async () => {
   server.answer((request, response) => {
     if (server.received.length === 3) return void response.writeHead(403).end();
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -40,7 +40,7 @@ test('an ended session ends them', async () => {
   await expect(events.next()).rejects.toBe(signedOut);
 });
 
-test('leaving the loop ends the response; no nonsense is waited for', async () => {
+test('leaving the loop ends the response', async () => {
   let closed = 0;
   server.answer((_request, response) => {
     response.on('close', () => closed++);
@@ -53,7 +53,7 @@ test('leaving the loop ends the response; no nonsense is waited for', async () =
   await expect.poll(() => closed).toBe(1);
 });
 
-test('a signal ends the pause before a reconnect, without a complaint', async () => {
+test('a signal ends the pause before a reconnect', async () => {
   server.answer((_request, response) => void response.writeHead(200).end('data: x\n\n'));
   const controller = new AbortController();
   const events = serverEvents(server.origin, fetch, { signal: controller.signal, retryMs: 30 });

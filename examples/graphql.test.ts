@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-test('an error that says UNAUTHENTICATED, with a 200, leads to one refresh and one more try', async () => {
+test('UNAUTHENTICATED with a 200 leads to one refresh and retry', async () => {
   const session = createFakeSession();
   const graphql = createGraphQL(api.origin, session, createFetch(session, { allowedOrigins: [api.origin] }));
   const refused = { errors: [{ message: 'sign in', extensions: { code: 'UNAUTHENTICATED' } }] };

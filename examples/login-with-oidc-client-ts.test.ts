@@ -6,7 +6,7 @@ import { json } from '../test/support/loopback-server.js';
 import { startSignInServer } from '../test/support/sign-in-server.js';
 import { createUserManager, finishLogin } from './login-with-oidc-client-ts.js';
 
-test('the tokens of the code exchange begin a session, and stay nowhere else', async () => {
+test('the tokens of the code exchange begin a session', async () => {
   const server = await startSignInServer();
   const coordinator = createFakeCoordinator();
   const setSession = vi.spyOn(coordinator, 'setSession');

@@ -41,7 +41,7 @@ test('nothing is shown while the session lives', () => {
   expect([dialog(), banner()]).toEqual([null, null]);
 });
 
-test('the tab that is asked asks, with the reason; signing in is for the user to begin', () => {
+test('the tab that is asked asks, with the reason', () => {
   show();
   act(() => loseSession('response_lost'));
   act(ask);
@@ -52,7 +52,7 @@ test('the tab that is asked asks, with the reason; signing in is for the user to
   expect(onSignIn).toHaveBeenCalledTimes(1);
 });
 
-test('a request that came before anything was on the screen is not forgotten', () => {
+test('a request before the first render is not forgotten', () => {
   const request = watchReauthRequest(coordinator);
   loseSession();
   ask();
@@ -60,7 +60,7 @@ test('a request that came before anything was on the screen is not forgotten', (
   expect(dialog()?.textContent).toContain('The server has ended your session.');
 });
 
-test('another tab only says so, until the tab that asked is closed and the request comes here', () => {
+test('another tab only says so, until it is asked itself', () => {
   show();
   act(() => loseSession());
   expect([dialog(), banner()?.textContent]).toEqual([null, expect.stringContaining('Another tab asks you')]);
@@ -70,7 +70,7 @@ test('another tab only says so, until the tab that asked is closed and the reque
   expect([dialog() !== null, banner()]).toEqual([true, null]);
 });
 
-test('"Not now" leaves a reminder; a session that begins in any tab ends it, and the next loss is asked about anew', () => {
+test('"Not now" leaves a reminder until the next session', () => {
   show();
   act(() => loseSession());
   act(ask);
@@ -91,7 +91,7 @@ test('"Not now" leaves a reminder; a session that begins in any tab ends it, and
   expect(dialog()).not.toBeNull();
 });
 
-test('ahead of a known end one tab offers to sign in again, until it is moved or put off', () => {
+test('ahead of a known end one tab offers a sign-in', () => {
   show();
   const end = (endsAt: number): void => {
     act(() => coordinator.set({ sessionExpiresAt: endsAt }));
@@ -113,7 +113,7 @@ test('ahead of a known end one tab offers to sign in again, until it is moved or
   expect(dialog()?.textContent).toContain('Your session has reached its end.');
 });
 
-test('after the login the user is back, with the text they had typed', () => {
+test('after the login the text that was typed is back', () => {
   history.replaceState(null, '', '/orders?page=2#note');
   rememberPlace({ note: 'half a sentence' });
   history.replaceState(null, '', '/callback?code=1&state=2');
@@ -121,7 +121,7 @@ test('after the login the user is back, with the text they had typed', () => {
   expect(location.pathname + location.search + location.hash).toBe('/orders?page=2#note');
 });
 
-test('a sign-in that began nowhere ends at the start, and no place is returned to twice', () => {
+test('a sign-in that began nowhere ends at the start', () => {
   rememberPlace();
   expect(returnToPlace()).toBeUndefined();
   history.replaceState(null, '', '/callback?code=1&state=2');

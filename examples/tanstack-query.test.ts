@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { createFakeCoordinator } from '../test/support/fake-coordinator.js';
 import { createQueryClient } from './tanstack-query.js';
 
-test('user data stay through refreshes, and go when another user signs in', async () => {
+test('user data outlive refreshes, and go with another user', async () => {
   const coordinator = createFakeCoordinator({}, 'access-1');
   const client = createQueryClient(coordinator);
   await client.query({ queryKey: ['me'], queryFn: () => 'Ada' });

@@ -28,7 +28,7 @@ async function open() {
   return { coordinator, socket, url };
 }
 
-test('the token is the first message, again after each refresh, and never in the URL', async () => {
+test('the token is the first message, never in the URL', async () => {
   const { coordinator, socket, url } = await open();
   coordinator.set({ refreshStatus: 'refreshing' });
   coordinator.set({ refreshStatus: 'idle', version: 2 }, { accessToken: 'access-2' });
@@ -53,7 +53,7 @@ test('without a token there is no socket', async () => {
   await vi.waitFor(() => expect(socket.closed).toBe(4401));
 });
 
-test('a server that does not wait for the token leaves nothing behind', async () => {
+test('a server that does not wait leaves nothing behind', async () => {
   const coordinator = createFakeCoordinator({}, 'access-1');
   const socket = new FakeSocket();
   coordinator.answer = () => Promise.resolve(socket.close(1008)).then(() => 'access-1');

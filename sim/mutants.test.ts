@@ -3,7 +3,7 @@ import { canary, mutants } from './mutants.js';
 import { scenarios } from './scenarios.js';
 
 describe('the mutation list', () => {
-  test('names no guard twice, and all those of the canary and of the scenarios', () => {
+  test('has no name twice, and each name of the others', () => {
     const guards = mutants.map(({ guard }) => guard);
     expect(new Set(guards).size).toBe(guards.length);
     const known = [...canary, ...scenarios.map(({ guard }) => guard)];

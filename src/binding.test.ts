@@ -83,7 +83,7 @@ describe('a session of another binding', () => {
     expect(a.sent).toHaveLength(1);
   });
 
-  test('is replaced by a sign-in, and its tabs know at once', async () => {
+  test('a sign-in replaces it, and its tabs know at once', async () => {
     const { origin, a, b, tab } = await signedIn();
     const other = origin.open(b.options);
     await pass(50);

@@ -74,7 +74,7 @@ test.each([
 test.each([
   ['refresh-request', { memory: true }],
   ['reauth-required', { ended: { kind: 'reauth-required', reason: 'refresh_rejected' } }],
-])('a %s of an older version is answered at once, though the store hangs', async (type, question) => {
+])('a %s of an older version is answered at once', async (type, question) => {
   const { origin, tab } = await signedIn();
   const { sessionId } = tab.getSnapshot();
   origin.messages.length = 0;
@@ -84,7 +84,7 @@ test.each([
   expect(origin.messages).toMatchObject([{ type: 'pair', version: 2, withheld: true }]);
 });
 
-test('`access-token`: a tab without a store is served, and asks another one to refresh', async () => {
+test('`access-token`: a tab without a store is served', async () => {
   const { origin, sent, open } = await signedIn();
   const { record } = origin;
   const frame = await openWithoutStore({ origin, open });
@@ -98,7 +98,7 @@ test('`access-token`: a tab without a store is served, and asks another one to r
   expect(refreshTokens(origin)).toEqual([]);
 });
 
-test('`access-token`: a pair without its refresh token is neither sent nor stored', async () => {
+test('`access-token`: a withheld pair is neither sent nor stored', async () => {
   const { origin, sent, open, tab } = await signedIn();
   const frame = await openWithoutStore({ origin, open });
   const { record } = origin;
@@ -133,7 +133,7 @@ test('`access-token`: a pair that no store holds travels whole', async () => {
   expect(other.peekAccessToken()).toBe('access-3');
 });
 
-test('a refresh token that is nowhere any more is asked for once in T, and the call says why', async () => {
+test('a lost refresh token is asked for once in T', async () => {
   const { origin, sent, open, tab } = await signedIn();
   const frame = await openWithoutStore({ origin, open });
   void tab.close();

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { jwt } from '../test/support/jwt.js';
 import { claimedLife, readClaims } from './claims.js';
 
-test('a token lives from iat to exp, whatever time it is here', () => {
+test('a token lives from iat to exp, by any clock', () => {
   expect(claimedLife(jwt({ iat: 1_000, exp: 1_060 }), 5_000_000_000)).toBe(60);
 });
 
-test('without iat there is only the local clock; without exp nobody says', () => {
+test('without iat the local clock counts; without exp none', () => {
   expect(claimedLife(jwt({ exp: 5_090 }), 5_000_000)).toBe(90);
   expect(claimedLife(jwt({ iat: 1_000 }), 0)).toBeNaN();
 });

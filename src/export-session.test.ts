@@ -41,7 +41,7 @@ async function world(without: Parameters<Origin['open']>[1] = [], given: Partial
   return { origin, tabs, requests, revoked, client };
 }
 
-test('hands the pair back, signs every tab out, and revokes nothing', async () => {
+test('hands the pair back and revokes nothing', async () => {
   const { tabs, requests, revoked } = await world([], { refresh_token_expires_in: 600 });
   const [exported] = await Promise.all([tabs[1]!.exportSession(), pass(1_000)]);
   expect(exported).toEqual({
@@ -126,7 +126,7 @@ test('a lost session has nothing to hand back, and ends', async () => {
   expect([exported.outcome(), tabs[0]!.getSnapshot().status]).toEqual([undefined, 'signed-out']);
 });
 
-test('reads again where a tab refreshed after a theft of the locks', async () => {
+test('reads again after a theft of the locks', async () => {
   const { origin, tabs, revoked } = await world();
   origin.storeMs = 100;
   const exported = watch(tabs[1]!.exportSession());
@@ -160,7 +160,7 @@ test('hands the tokens over although its tab closes meanwhile', async () => {
   expect([late.outcome(), call.outcome()]).toEqual(['ERR_CLOSED', 'ERR_SIGNED_OUT']);
 });
 
-test('a tab that stands still with the lock ends the wait, not the session', async () => {
+test('a stopped tab with the lock ends the wait only', async () => {
   const { origin, tabs } = await world();
   origin.hold('refresh');
   const exported = watch(tabs[1]!.exportSession());
@@ -168,7 +168,7 @@ test('a tab that stands still with the lock ends the wait, not the session', asy
   expect([exported.outcome(), tabs[1]!.getSnapshot().status]).toEqual(['ERR_TIMEOUT', 'signed-in']);
 });
 
-test('without the refresh token, which only another tab has, nothing ends', async () => {
+test('without the refresh token nothing ends', async () => {
   const origin = new Origin();
   const refresh = async (): Promise<TokenResponse> => ({ access_token: 'b' });
   const options = { proactive: 'never', broadcast: 'access-token', refreshTimeoutMs: 2_000 } as const;
@@ -187,7 +187,7 @@ test('without the refresh token, which only another tab has, nothing ends', asyn
   expect([exported.outcome(), keeper.getSnapshot().status]).toEqual(['ERR_STORAGE', 'signed-in']);
 });
 
-test('leaves a record alone that a newer version of the app keeps', async () => {
+test('leaves a record of a newer version alone', async () => {
   const { origin, tabs } = await world();
   origin.record = { ...origin.record!, schema: 2, term: 9 };
   const exported = watch(tabs[1]!.exportSession());

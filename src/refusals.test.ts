@@ -67,7 +67,7 @@ test.each([400, 401])('%d without a word, three times: lost, and said once', asy
   expect(server.asked).toHaveLength(3);
 });
 
-test('a success after a wake-up brings the session back without the user', async () => {
+test('after a wake-up a success brings the session back', async () => {
   const { server, tabs } = await signedIn();
   void wantIn(tabs[0]);
   await pass(60_000);
@@ -106,7 +106,7 @@ test('of each wake-up comes one request, however that fails', async () => {
   }
 });
 
-test('after the end that was known in advance a wake-up asks no more', async () => {
+test('after the known end a wake-up asks no more', async () => {
   const { server, tabs } = await signedIn();
   const sessionExpiresAt = Date.now() + 100_000;
   void tabs[0].setSession({ ...tokens, refresh_token: 'refresh-1' }, { sessionExpiresAt });
@@ -122,7 +122,7 @@ test('after the end that was known in advance a wake-up asks no more', async () 
   expect(tabs[1].getSnapshot().error?.reason).toBe('no_refresh_token');
 });
 
-test('where the tab that announced it has gone, the next one that wakes announces it', async () => {
+test('the next tab announces it for one that left', async () => {
   const { tabs } = await signedIn();
   void wantIn(tabs[0]);
   await pass(60_000);
@@ -136,7 +136,7 @@ test('where the tab that announced it has gone, the next one that wakes announce
   expect(losses([tabs[1]])).toEqual(['refresh_unanswered']);
 });
 
-test('the definitive word afterwards ends it; nobody is told again, or asks again', async () => {
+test('the definitive word ends it without another notice', async () => {
   const { server, tabs } = await signedIn();
   void wantIn(tabs[0]);
   await pass(60_000);
@@ -151,7 +151,7 @@ test('the definitive word afterwards ends it; nobody is told again, or asks agai
   expect(server.asked).toHaveLength(length);
 });
 
-test('the count goes on in other tabs, when those that counted are gone', async () => {
+test('the count goes on in other tabs', async () => {
   const { server, tabs, open } = await signedIn();
   const third = open();
   for (const tab of [tabs[0], tabs[1], third]) {
@@ -183,7 +183,7 @@ test('a spare is tried before the session ends', async () => {
   expect(origin.record).toMatchObject({ refreshToken: 'refresh-s', spares: [] });
 });
 
-test('refusals close together count once, others in between start the count anew', async () => {
+test('refusals close together count once; others restart the count', async () => {
   const { server, tabs } = await signedIn();
   const refuse = async (answer: Error, thenMs: number): Promise<void> => {
     server.answer = answer;
@@ -231,7 +231,7 @@ test('a wake-up counts for a refusal from before it', async () => {
   for (const tab of tabs) expect(tab.getSnapshot()).toMatchObject({ status: 'signed-in', version: 2 });
 });
 
-test('a refusal by something else than the grant ends as a fault, not as a loss', async () => {
+test('a refusal that is not about the grant: a fault', async () => {
   const { server, tabs } = await signedIn();
   server.answer = empty(404);
   const call = wantIn(tabs[0]);
@@ -246,7 +246,7 @@ test('a refusal by something else than the grant ends as a fault, not as a loss'
     });
 });
 
-test('a refusal by something else does not complete the three that end a session', async () => {
+test('a refusal by something else does not complete three', async () => {
   const { server, tabs } = await signedIn();
   server.answer = empty(404);
   const call = wantIn(tabs[0]);
@@ -270,7 +270,7 @@ test.each([
   ['an OAuth error', new RefreshRejectedError({ error: 'invalid_client', status: 401 })],
   ['400 without a word', empty(400)],
   ['403 without a word', empty(403)],
-])('after %s nobody asks more than six times a minute, whoever wants it', async (_name, answer) => {
+])('after %s nobody asks more than six times a minute', async (_name, answer) => {
   const { server, tabs, open } = await signedIn();
   server.answer = answer;
   const all = [...tabs, ...Array.from({ length: 8 }, open)];
@@ -315,7 +315,7 @@ test('events and errors carry what is known of why', async () => {
 
 const needing = { needsRefreshToken: true };
 
-test('a response without a refresh token is refused where one is needed', async () => {
+test('a needed refresh token that is missing is refused', async () => {
   const { tabs } = await signedIn(needing);
   const given = watch(tabs[0].setSession({ access_token: 'a', expires_in: 60 }));
   await pass(10);
@@ -357,7 +357,7 @@ test.each(['visible', 'never'] as const)(
   },
 );
 
-test('the reason that another coordinator gave is no word of the server about this session', async () => {
+test("another coordinator's reason is no word about this session", async () => {
   const { server, tabs } = await signedIn();
   server.answer = Object.assign(new Error('Of the other one'), { reason: 'no_refresh_token' });
   const call = wantIn(tabs[0], 5_000);

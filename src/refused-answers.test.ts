@@ -135,7 +135,7 @@ test.each([
 });
 
 // The server may have spent the refresh token, and repeat its answer to that request: a token for another audience.
-test("after another user's tokens the audience of that request is asked for again, then one's own", async () => {
+test("after another user's tokens the same audience is asked for", async () => {
   const foreign = { ...ofAlice, id_token: jwt({ ...id, sub: 'mallory' }) };
   const repeated = { access_token: 'for-b', refresh_token: 'refresh-3' };
   const { tab, other, resources } = await signedIn([foreign, repeated]);
@@ -154,7 +154,7 @@ test('a refresh token that is none: nothing is kept', async () => {
   expect(world.origin.record).toMatchObject({ version: 1, refreshToken: 'refresh-1' });
 });
 
-test("a server that does not rotate: the session's own refresh token is not revoked", async () => {
+test("without rotation the session's own token is not revoked", async () => {
   const world = await signedIn([{ refresh_token: 'refresh-1', id_token: jwt({ ...id, sub: 'mallory' }) }]);
   await force(world.tab);
   expect(world.revoked).toEqual([]);

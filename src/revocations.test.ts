@@ -82,7 +82,7 @@ describe('signing out', () => {
   });
 });
 
-test('a client is told in each tab that it will have to revoke', async () => {
+test('a client hears in each tab of revocations ahead', async () => {
   const origin = new Origin();
   const told: number[] = [];
   const open = (n: number): Tab =>
@@ -123,7 +123,7 @@ describe('a sign-in over a living session', () => {
     expect(revoked).toEqual(['refresh A']);
   });
 
-  test('waits with that of the same user until its sign-out: it may be one grant', async () => {
+  test('one of the same user waits until its sign-out', async () => {
     const { tab, origin, revoked } = await signedIn('alice');
     void tab.setSession(pair('B'), { subject: 'alice' });
     await pass(50);
@@ -161,7 +161,7 @@ test('a sign-in that lost is revoked', async () => {
   expect(revoked).toEqual(['refresh B']);
 });
 
-test('a sign-in that lost to a refreshed session waits: it may be what that one began with', async () => {
+test('a sign-in that lost to a refreshed session waits', async () => {
   const { tab, revoked } = await signedIn();
   void tab.getAccessToken({ forceRefresh: true });
   await pass(50);
@@ -226,7 +226,7 @@ describe('a revocation that did not work', () => {
     expect(kept(origin)).toEqual([]);
   });
 
-  test('is not kept for more than a day, be nobody there', async () => {
+  test('is kept for no more than a day', async () => {
     const { origin, tab, options, revoked, server } = await signedIn();
     server.state = 'down';
     signOut(tab);

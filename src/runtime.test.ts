@@ -42,7 +42,7 @@ function participant(broken: (ports: Ports) => Partial<Ports>) {
   return { ...runtime, reads, timers, changes };
 }
 
-test('a port that throws stops neither the other effects nor later events', async () => {
+test('a port that throws stops nothing else', async () => {
   const open = (): never => {
     throw new Error('no channel');
   };
@@ -53,7 +53,7 @@ test('a port that throws stops neither the other effects nor later events', asyn
   expect(changes).toEqual([false, true]);
 });
 
-test('an event that throws does not take those behind it along', () => {
+test('an event that throws takes no other along', () => {
   const { dispatch, state } = participant(() => ({}));
   const broken = (): never => {
     throw new Error('no step');

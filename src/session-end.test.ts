@@ -67,7 +67,7 @@ describe('the end that a server announces', () => {
     },
   );
 
-  test('comes: a typed error, no request, and the live token is served', async () => {
+  test('comes: a typed error, no request, the token served', async () => {
     const { tabs, requests, until } = await world(2, { refresh_token_expires_in: 300 });
     await until(seconds(300) - 1);
     expect(tabs[1]!.getSnapshot().status).toBe('signed-in');
@@ -123,7 +123,7 @@ describe('the end that a server announces', () => {
     expect(tabs[0]!.getSnapshot().sessionExpiresAt).toBe(begun + seconds(700));
   });
 
-  test('is not gone past by a client that prepares its request', async () => {
+  test('a preparing client does not pass it', async () => {
     const sent: number[] = [];
     const origin = new Origin();
     const tab = origin.open({
@@ -144,7 +144,7 @@ describe('the end that a server announces', () => {
 });
 
 describe('the end that the app gives', () => {
-  test('counts in place of the announced one, and refreshes keep it', async () => {
+  test('counts in place of the announced one', async () => {
     const sessionExpiresAt = START + seconds(900);
     const { tabs, until, requests } = await world(
       2,
@@ -275,7 +275,7 @@ describe('when the end has come', () => {
     expect(tabs.map((tab) => tab.peekAccessToken())).toEqual(['next', 'next']);
   });
 
-  test('an answer that is on its way brings the session back', async () => {
+  test('an answer under way brings the session back', async () => {
     const { tabs, until } = await world(
       2,
       { refresh_token_expires_in: 300, expires_in: 60 },

@@ -105,7 +105,7 @@ test('one audience that cannot be read costs no session', async () => {
   expect(call.outcome()).toBe('refreshed');
 });
 
-test('a record of a later schema is not written, whatever members it has', async () => {
+test('a record of a later schema is not written', async () => {
   const { origin, tabs } = await found({ ...record(), schema: 2, more: 1, accessTokens: {} });
   // Somebody holds the lock and stands still, which is a reason to claim it.
   origin.hold('refresh');
@@ -142,7 +142,7 @@ test('peekAccessToken takes anything', async () => {
   ]);
 });
 
-test('more text than a record may hold is refused at the sign-in', async () => {
+test('a sign-in with too much text is refused', async () => {
   const { tabs } = await found([]);
   const long = 'x'.repeat(2 ** 20 + 1);
   const ways = [

@@ -74,7 +74,7 @@ describe('a monitor in one tab', () => {
     expect(getMetrics(), 'the same object until something changes').toBe(getMetrics());
   });
 
-  test('and another in the acting tab count the same, also of their own tab', async () => {
+  test('one in another tab counts the same', async () => {
     const one = participant(script());
     const other = participant(script(new RefreshConflictError({ currentVersion: 2 })));
     const monitors = [one, other, other].map((coordinator) => monitor(coordinator));
@@ -122,7 +122,7 @@ describe('a monitor in one tab', () => {
   });
 });
 
-test('an alert is given when the rate reaches the threshold, and again only after it fell', async () => {
+test('an alert comes at the threshold, once per rise', async () => {
   const conflict = () => new RefreshConflictError({});
   const acting = participant(script(0, conflict(), 0, 0, 0, conflict(), 0));
   const onAlert = vi.fn<(metrics: MonitorMetrics) => void>();
@@ -145,7 +145,7 @@ test('an alert is given when the rate reaches the threshold, and again only afte
   expect(onAlert).toHaveBeenCalledTimes(2);
 });
 
-test('an alert is given anew when the rate fell because the window passed', async () => {
+test('an alert comes anew when the window passed', async () => {
   const acting = participant(script(new RefreshConflictError({}), 0, new RefreshConflictError({}), 0));
   const onAlert = vi.fn<(metrics: MonitorMetrics) => void>();
   const { getMetrics } = monitor(acting, { windowMs: 1_500, conflictRateThreshold: 0.25, onAlert });
@@ -168,7 +168,7 @@ test('a loss that several participants tell of is one', async () => {
   await expect.poll(() => getMetrics().sessionsLost).toBe(2);
 });
 
-test('the log is what this tab heard where the database hangs', async () => {
+test('the log is what this tab heard without a database', async () => {
   const channel = new NodeBroadcastChannel(`one-refresh:${name}`);
   open.push(channel);
   const acting = participant(script());
@@ -182,7 +182,7 @@ test('the log is what this tab heard where the database hangs', async () => {
   vi.restoreAllMocks();
 });
 
-test('where no channel can be opened the monitor sees its own tab', async () => {
+test('without a channel the monitor sees its own tab', async () => {
   const acting = participant(script(0));
   vi.stubGlobal('BroadcastChannel', function () {
     throw new DOMException('opaque', 'SecurityError');

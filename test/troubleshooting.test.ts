@@ -116,7 +116,7 @@ describe('docs/troubleshooting.md quotes what is seen when', () => {
     expect(missing('`paused` for ever', error, ...events)).toEqual([]);
   });
 
-  test('an answer may not be read by the page, or does not arrive', async () => {
+  test('an answer that the page may not read', async () => {
     const tab = await signedIn(async () => {
       throw new TypeError('Failed to fetch');
     });
@@ -178,7 +178,7 @@ describe('docs/troubleshooting.md quotes what is seen when', () => {
     expect(missing("Tests with Playwright's `storageState` fail", error)).toEqual([]);
   });
 
-  test('the stored session is deleted while a tab is open: the tab writes it back', async () => {
+  test('a deleted session is written back by a tab', async () => {
     const origin = new Origin();
     const tab = await signedIn(async () => json(200, { ...TOKENS, refresh_token: 'refresh-2' }), { origin });
     origin.record = undefined;

@@ -23,7 +23,7 @@ function read(source: string): { page: string; faults: string[] } {
   return { page: pages.get('entry.md') ?? '', faults: sentences };
 }
 
-test('a page shows signatures, texts, errors and examples, and nothing private', () => {
+test('a page shows all that is public, nothing private', () => {
   const { page, faults } = read(`
     /**
      * Does it.

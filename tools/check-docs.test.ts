@@ -29,7 +29,7 @@ test.each([
   expect(linkFaults('README.md', `${text}\n`)).toEqual([expect.stringContaining(reason)]);
 });
 
-test('refuses a promise without a name, and a link to one that is not there', () => {
+test('refuses a promise without a name, and dead links', () => {
   const row = '| a promise | [takes %s](tools/check-docs.test.ts) | Node |';
   const named = row.replace('| ', '| <a id="t-promise"></a>');
   expect(linkFaults('SECURITY.md', row)).toEqual([expect.stringContaining('a row without a name')]);
@@ -88,7 +88,7 @@ test('compares the seeds that a text names with the ledger', () => {
   expect(figureFaults('planted.md', `3${violations}`, simulation)).toHaveLength(1);
 });
 
-test('counts the newest schedules of a profile up to the last violation', () => {
+test('counts the newest schedules up to the last violation', () => {
   const page = withLedgerTables('<!-- from simulation profiles -->\n<!-- end -->', simulation);
   expect(page).toMatch(/\| `everything` \| +200 \| +2,000 \| +3,000 \| +0 \| b +\|/);
 });
@@ -171,7 +171,7 @@ test('writes tables from the ledgers, and refuses a stale one', () => {
   expect(() => withLedgerTables('<!-- from bench nowhere -->\n<!-- end -->', bench)).toThrow('nowhere');
 });
 
-test('compares the decision tree with the newest size of the lock', () => {
+test("compares the decision tree with the lock's newest size", () => {
   const sizes: ReadLedger = () => [
     { results: [{ bench: 'size', data: { bytes: { 'lock-indexed-db': { gzip: 638 } } } }] },
     { results: [{ bench: 'idle', data: {} }] },

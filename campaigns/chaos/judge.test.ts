@@ -97,7 +97,7 @@ test('peace', () => {
   expect(verdict()).toMatchObject({ violations: [], spentTwice: 0, withoutToken: 30 });
 });
 
-test('a loss counts as the price of a strict server only if its answer reached nobody', () => {
+test('a loss is excused only if its answer reached nobody', () => {
   const entries = [request('tab-1', 'a'), request('tab-2', 'a', refused)];
   const byPage = verdict({ ...lost, entries }, 'page');
   expect(byPage).toMatchObject({
@@ -114,7 +114,7 @@ test('a loss counts as the price of a strict server only if its answer reached n
   );
 });
 
-test('a tab that asked before it heard of a sign-in may be told that its session was replaced, and nobody in the end', () => {
+test('a tab may hear late that its session was replaced', () => {
   const struck = [{ kind: 'sign-in' as const, who: ['tab-1'], proof: 'bob signed in' }];
   expect(verdict({ struck, survivors: ['ERR_SIGNED_OUT', 'token'] }).violations).toEqual([]);
   expect(verdict({ struck, ends: ['ERR_SIGNED_OUT'] }).violations).toEqual([
@@ -125,7 +125,7 @@ test('a tab that asked before it heard of a sign-in may be told that its session
   ]);
 });
 
-test('an answer to what was delivered again is heard only on a connection that stands', () => {
+test("a duplicate's answer is heard on a standing connection only", () => {
   const again = (sent: TokenRequestEntry['sent']) => [
     request('tab-3', 'a', { sent, decided: undefined } as object),
     request('tab-3', 'a', { faults: ['delivered again'] }),

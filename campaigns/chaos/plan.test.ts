@@ -15,7 +15,7 @@ test('a seed replays the same plan, another one has another', () => {
   expect(planOf(7, 33, 'all', 'worker')).toEqual(rounds(50, 7, 'all', 'worker')[33]);
 });
 
-test('deaths come at every moment, in every way, before any comes again', () => {
+test('deaths come at every moment and in every way', () => {
   const plans = rounds(75, 1, 'dying', 'worker');
   expect(new Set(plans.map(nameOf)).size).toBe(moments.length * 5 * 3);
   expect(plans.every(({ wire }) => wire === undefined)).toBe(true);
@@ -33,7 +33,7 @@ test('there is no worker to strike in page mode', () => {
   expect(() => planOf(1, 0, 'worker', 'page')).toThrow('no worker');
 });
 
-test('the network goes last: a page that is to reload can', () => {
+test('the network goes last, so a page can reload', () => {
   const both = rounds(2_000, 5, 'all', 'page').filter(({ strikes }) => strikes.length === 2);
   const kinds = both.map(({ strikes }) => strikes.map(({ kind }) => kind));
   expect(kinds.filter(([first, second]) => first === 'offline' && second !== 'offline')).toEqual([]);

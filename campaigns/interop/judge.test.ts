@@ -37,7 +37,7 @@ test('accepts a sound run', () => {
   expect(judge({ known }, sound)).toEqual([]);
 });
 
-test('accepts three requests for a token that is refused without a word', () => {
+test('accepts three requests for a token refused without a word', () => {
   const deadToken = { ...sound.deadToken, fate: 'refresh_unanswered', requests: 3 };
   expect(judge({ known }, { ...sound, deadToken })).toEqual([]);
 });

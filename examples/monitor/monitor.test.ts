@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 afterEach(() => coordinator.close());
 
-test('an alert goes to the backend with the metrics and the log, and without a token', async () => {
+test('an alert goes to the backend without a token', async () => {
   const sendBeacon = vi.fn<(url: string, body: Blob) => boolean>(() => true);
   const request = (_: string, __: object, then: (lock: object | null) => unknown): unknown => then({});
   vi.stubGlobal('navigator', { sendBeacon, locks: { request } });
@@ -42,7 +42,7 @@ test('an alert goes to the backend with the metrics and the log, and without a t
   vi.stubGlobal('BroadcastChannel', NodeBroadcastChannel);
 });
 
-test('OpenTelemetry observes the figures of the whole origin, from the leader', async () => {
+test('OpenTelemetry observes the whole origin, from the leader', async () => {
   const observed = new Map<string, number>();
   let observe: Parameters<Meter['addBatchObservableCallback']>[0] = () => {};
   const meter = {

@@ -70,7 +70,7 @@ test('three clients with an expired token refresh once', async () => {
   expect(redirects).toHaveLength(0);
 });
 
-test('without a session the SDK asks to sign in, and shares what it gets', async () => {
+test('without a session the SDK signs in and shares it', async () => {
   const [first, second] = providers();
   expect(await second!.tokens()).toBeUndefined();
   const serverUrl = `${server.origin}/mcp`;

@@ -43,7 +43,7 @@ test('three processes refresh once', async () => {
   expect(server.received[0]!.form.get('client_secret')).toBe('secret');
 });
 
-test('a refusal by the server ends the session, once for all', async () => {
+test('a refusal by the server ends the session once', async () => {
   server.answer(json(400, { error: 'invalid_grant' }));
   const reason = { code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' };
   expect(await tokensOfAll()).toMatchObject([1, 2, 3].map(() => ({ reason })));

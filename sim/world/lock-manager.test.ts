@@ -39,7 +39,7 @@ test('queues, refuses, and passes on', async () => {
   expect(seen.at(-1)).toBe('b granted');
 });
 
-test('a steal takes the lock, and its victim hears of it', async () => {
+test('a steal takes the lock, and its victim hears', async () => {
   const { ask, tabs, seen, wait } = world();
   ask(tabs[0]!, 'wait', 'a');
   await wait();
@@ -48,7 +48,7 @@ test('a steal takes the lock, and its victim hears of it', async () => {
   expect(seen.sort()).toEqual(['a granted', 'a lost', 'b granted']);
 });
 
-test('the lock of a page that dies passes on; a frozen page is granted it and keeps it', async () => {
+test("a dead page's lock passes on, a frozen page's stays", async () => {
   const { ask, tabs, seen, wait } = world();
   ask(tabs[0]!, 'wait', 'a');
   await wait();

@@ -4,7 +4,7 @@ import { lines, timeline } from './timeline.js';
 
 describe('a schedule', () => {
   test.each(['no-faults', 'faults', 'everything', 'worker'] as const)(
-    'is the same, byte for byte, for the same seed: %s',
+    'is the same, byte for byte, for one seed: %s',
     async (profile) => {
       for (let seed = 1; seed <= 5; seed++) {
         const first = await runSchedule(seed, profile, { trace: true });

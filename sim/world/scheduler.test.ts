@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createScheduler } from './scheduler.js';
 
-test('runs tasks by time, then by entry, and only up to the given instant', async () => {
+test('runs tasks by time, then by entry', async () => {
   const { at, cancel, run, now } = createScheduler();
   const seen: string[] = [];
   at(20, () => seen.push(`late ${now()}`));
@@ -15,7 +15,7 @@ test('runs tasks by time, then by entry, and only up to the given instant', asyn
   expect(now()).toBe(100);
 });
 
-test('lets the reactions of settled promises run before the next task', async () => {
+test('lets reactions of promises run before the next task', async () => {
   const { at, run, settling } = createScheduler();
   const seen: string[] = [];
   at(1, () => {

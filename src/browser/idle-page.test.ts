@@ -50,7 +50,7 @@ test.each(['pointerdown', 'pointermove', 'keydown', 'wheel', 'scroll', 'touchmov
   },
 );
 
-test('reads what another tab wrote, and writes before the page goes', async () => {
+test("reads another tab's activity, and writes before the page goes", async () => {
   const { tab } = await page();
   await pass(300_000);
   localStorage.setItem(KEY, JSON.stringify({ at: Date.now(), written: Date.now() }));
@@ -73,7 +73,7 @@ test.each(['not JSON', 'null', '{"at":"x"}'])('ignores %s in localStorage', asyn
   await tab.close();
 });
 
-test('a page on its way out that cannot read goes quietly', async () => {
+test('a leaving page that cannot read goes quietly', async () => {
   const kept = new Map<string, string>();
   let canRead = true;
   const getItem = vi.fn<(key: string) => string | null>((key) => {

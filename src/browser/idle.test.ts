@@ -73,7 +73,7 @@ const statuses = (tabs: Opened): string[] => tabs.map((tab) => tab.getSnapshot()
 const warned = (tabs: Opened): CoordinatorEvent[] => tabs.flatMap((tab) => tab.warnings);
 
 describe('the idle time-out', () => {
-  test('signs every tab out after no activity in any; refreshes by timer are none', async () => {
+  test('signs every tab out after no activity in any', async () => {
     const { tabs, refreshes } = await world(3);
     await pass(15 * MINUTE - 1_000);
     expect(statuses(tabs)).toEqual(['signed-in', 'signed-in', 'signed-in']);
@@ -94,7 +94,7 @@ describe('the idle time-out', () => {
     expect(statuses(tabs)).toEqual(['signed-out', 'signed-out', 'signed-out']);
   });
 
-  test('costs one write a minute for the origin, however many events, and no message', async () => {
+  test('costs one write a minute for the origin, no message', async () => {
     const { tabs, shared, origin } = await world(4);
     await pass(5_000);
     const [writes, messages] = [shared.writes.length, origin.messages.length];
@@ -109,7 +109,7 @@ describe('the idle time-out', () => {
     expect(more.every((type) => type === 'pair')).toBe(true);
   });
 
-  test('costs the same where tabs in use read each other late', async () => {
+  test('costs the same where tabs read each other late', async () => {
     const { tabs, shared } = await world(3, { timeoutMs: 15 * MINUTE }, 100);
     await pass(5_000);
     const writes = shared.writes.length;
@@ -122,21 +122,18 @@ describe('the idle time-out', () => {
     expect(Math.min(...made.slice(1).map((at, n) => at - made[n]!))).toBeGreaterThanOrEqual(MINUTE);
   });
 
-  test.each([600, 1_050])(
-    'a tab that comes %d ms later, and reads later still, does not write',
-    async (laterMs) => {
-      const { tabs, shared } = await world(2, { timeoutMs: 15 * MINUTE }, 800);
-      await pass(2 * MINUTE);
-      const writes = shared.writes.length;
-      tabs[0]!.page.active();
-      await pass(laterMs);
-      tabs[1]!.page.active();
-      await pass(10_000);
-      expect(shared.writes.length - writes).toBe(1);
-    },
-  );
+  test.each([600, 1_050])('a tab that comes %d ms later does not write', async (laterMs) => {
+    const { tabs, shared } = await world(2, { timeoutMs: 15 * MINUTE }, 800);
+    await pass(2 * MINUTE);
+    const writes = shared.writes.length;
+    tabs[0]!.page.active();
+    await pass(laterMs);
+    tabs[1]!.page.active();
+    await pass(10_000);
+    expect(shared.writes.length - writes).toBe(1);
+  });
 
-  test('an activity at the moment of the warning is written soon', async () => {
+  test('activity at the moment of the warning is written soon', async () => {
     const { tabs } = await world(2, { timeoutMs: 15 * MINUTE, warnBeforeMs: 30_000 });
     await pass(14.5 * MINUTE);
     expect(warned(tabs)).toHaveLength(1);
@@ -146,7 +143,7 @@ describe('the idle time-out', () => {
     expect(statuses(tabs)).toEqual(['signed-in', 'signed-in']);
   });
 
-  test('an activity is written although a tab that stands still has the lock', async () => {
+  test('activity is written although a stopped tab has the lock', async () => {
     const { tabs, shared } = await world(2);
     await pass(5 * MINUTE);
     shared.busy = true;
@@ -168,7 +165,7 @@ describe('the idle time-out', () => {
 });
 
 describe('session-ending', () => {
-  test('warns in one tab, as long ahead as was asked for', async () => {
+  test('warns in one tab, as far ahead as asked for', async () => {
     const { tabs, begun } = await world(3, { timeoutMs: 10 * MINUTE, warnBeforeMs: MINUTE });
     await pass(10 * MINUTE - 1_000);
     const [warning, ...more] = warned(tabs);
@@ -227,7 +224,7 @@ describe('a tab that stood still past the end', () => {
     expect([tabs[1]!.peekAccessToken(), tabs[1]!.peekIdToken()]).toEqual([undefined, undefined]);
   });
 
-  test('signs out when it wakes; the event that wakes it is no activity', async () => {
+  test('signs out when it wakes; waking is no activity', async () => {
     const { tabs, open } = await world(2);
     vi.setSystemTime(Date.now() + 60 * MINUTE);
     tabs[1]!.page.active();
@@ -261,7 +258,7 @@ test('a sign-in after the end counts as activity', async () => {
   expect(call.outcome()).toBe('next');
 });
 
-test('where its module cannot be loaded, no token is handed out', async () => {
+test('where its module cannot load, no token is handed out', async () => {
   const origin = new Origin();
   const tab: Tab = origin.open({ refresh: async () => ({ access_token: 'a' }) });
   await pass(1_000);

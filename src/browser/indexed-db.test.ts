@@ -24,7 +24,7 @@ const failed = async (operation: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-test('a database that cannot be opened is unusable, and is tried again by the next operation', async () => {
+test('a database that cannot be opened is tried again later', async () => {
   vi.stubGlobal('indexedDB', {
     open() {
       throw new DOMException('denied', 'SecurityError');
@@ -46,7 +46,7 @@ test('one that is not open in time is not', async () => {
   expect(await outcome).not.toHaveProperty('storeUnusable');
 });
 
-test('a session is kept in a database that lacked its store', async () => {
+test('a session is kept where the store was missing', async () => {
   vi.stubGlobal('indexedDB', new IDBFactory());
   (await promisifyRequest(indexedDB.open('one-refresh'))).close();
   await indexedDbStore('app').update(() => record);

@@ -80,7 +80,7 @@ describe('a session that ends with the last tab', () => {
     expect(await open(second.place).read()).toEqual(record('secret-refresh'));
   });
 
-  test('is never in the database in clear, nor is its key', async () => {
+  test('neither it nor its key is in clear', async () => {
     const { open } = createBrowser();
     const tab = open();
     await put(tab, 'secret-refresh');
@@ -102,7 +102,7 @@ describe('a session that ends with the last tab', () => {
     expect(await late.read()).toEqual(record('next-refresh'));
   });
 
-  test('comes back with a tab that could not answer, and then reaches the others', async () => {
+  test('comes back with a tab that could not answer', async () => {
     const { open, said } = createBrowser();
     const discarded = open();
     await put(discarded, 'secret-refresh');
@@ -126,7 +126,7 @@ describe('a session that ends with the last tab', () => {
     expect(said.filter((message) => !('secret' in message))).toHaveLength(1);
   });
 
-  test('has the tokens that wait to be revoked in it, sealed as well', async () => {
+  test('seals the tokens that wait to be revoked, too', async () => {
     const { open } = createBrowser();
     const clock = { wall: () => 1_000_000 };
     const client = async (): Promise<void> => {
@@ -143,7 +143,7 @@ describe('a session that ends with the last tab', () => {
     }
   });
 
-  test('is not kept alive by a participant that is no tab', async () => {
+  test('a participant that is no tab does not keep it', async () => {
     const { open } = createBrowser();
     const tab = open();
     await put(tab, 'secret-refresh');
@@ -173,7 +173,7 @@ describe('a change', () => {
     expect(await tabs[3]!.read()).toEqual(record('8'));
   });
 
-  test('of two tabs at once, without a record or a key: both end with one key', async () => {
+  test('two tabs at once end with one key', async () => {
     const { open } = createBrowser();
     const [a, b] = [open(), open()];
     await Promise.all([put(a, 'a'), put(b, 'b')]);
@@ -190,14 +190,14 @@ describe('a change', () => {
   });
 });
 
-test('a record in clear, of an app that kept its session before, is sealed at the first read', async () => {
+test('a record in clear is sealed at the first read', async () => {
   await indexedDbStore('shop').update(() => record('secret-refresh'));
   const { open } = createBrowser();
   expect(await open().read()).toEqual(record('secret-refresh'));
   expect(await atRest()).not.toContain('secret-refresh');
 });
 
-test('a wrong key that a script hands over is not believed', async () => {
+test('a wrong key from a script is not believed', async () => {
   const { open } = createBrowser();
   const tab = open();
   await put(tab, 'secret-refresh');
@@ -228,12 +228,12 @@ test.each([
   expect(said).toEqual([]);
 });
 
-test('without a channel the store cannot be used: nobody could hand over the key', async () => {
+test('without a channel the store cannot be used', async () => {
   const store = sessionStore('shop', indexedDbStore('shop'), undefined, createPlace());
   await expect(store.read()).rejects.toMatchObject({ storeUnusable: true });
 });
 
-test('without Web Cryptography the store cannot be used, and says so', async () => {
+test('without Web Cryptography it says that it cannot be used', async () => {
   vi.stubGlobal('crypto', { getRandomValues: crypto.getRandomValues.bind(crypto) });
   await expect(createBrowser().open().read()).rejects.toMatchObject({ storeUnusable: true });
   vi.unstubAllGlobals();

@@ -57,7 +57,7 @@ describe('getAccessToken', () => {
     expect(strict.requests).toHaveLength(0);
   });
 
-  test('any number of calls in any number of tabs after expiry: one request', async () => {
+  test('any number of calls after expiry: one request', async () => {
     const { tab, open, strict } = await signedIn();
     const tabs = [tab, open(), open(), open()];
     await pass(10_000);
@@ -69,7 +69,7 @@ describe('getAccessToken', () => {
     expect(tabs.filter((one) => one.getSnapshot().role === 'leader')).toHaveLength(1);
   });
 
-  test('forceRefresh means newer than the one held; calls at once share one refresh', async () => {
+  test('forceRefresh means newer; calls at once share one refresh', async () => {
     const { tab, open, strict } = await signedIn();
     const other = open();
     await pass(50);
@@ -79,7 +79,7 @@ describe('getAccessToken', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test('a minValidityMs longer than the life is met by the next version', async () => {
+  test('the next version meets a minValidityMs beyond its life', async () => {
     const { tab, strict } = await signedIn();
     const call = watch(tab.getAccessToken({ minValidityMs: 60_000 }));
     await pass(200);
@@ -87,7 +87,7 @@ describe('getAccessToken', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test('a token that is dead on arrival still satisfies who waited for it', async () => {
+  test('a token dead on arrival satisfies its callers', async () => {
     const { tab, strict } = await signedIn({}, 1);
     strict.latency = 1_500;
     await pass(1_000);
@@ -123,7 +123,7 @@ describe('getAccessToken', () => {
     expect(closed.outcome()).toBe('ERR_CLOSED');
   });
 
-  test('waits for the sign-in that this tab has just begun, and no longer than that', async () => {
+  test("waits for this tab's own sign-in, and no longer", async () => {
     const { tab, strict, open } = await signedIn();
     void tab.signOut();
     await pass(50);
@@ -147,7 +147,7 @@ describe('getAccessToken', () => {
   });
 
   test.each([{ resource: new URL('https://api.example') }, { scope: ['a', 'b'] }])(
-    'an audience that is no text is refused, not waited for: %s',
+    'an audience that is no text is refused: %s',
     async (audience) => {
       const { tab } = await signedIn();
       const call = watch(tab.getAccessToken(audience as never));
@@ -166,7 +166,7 @@ describe('getAccessToken', () => {
     expect(calls.map((call) => call.outcome())).toEqual(calls.map(() => 'ERR_CONFIGURATION'));
   });
 
-  test('a call made during the sign-in that follows a loss waits for it', async () => {
+  test('a call during the sign-in after a loss waits', async () => {
     const { tab, strict } = await signedIn();
     strict.answer = async () => Promise.reject(new RefreshRejectedError({ error: 'invalid_grant' }));
     await pass(20_000);
@@ -179,7 +179,7 @@ describe('getAccessToken', () => {
     expect(call.outcome()).toBe('access-9');
   });
 
-  test('after the session was replaced, a call made under the old one gets no token of the new one', async () => {
+  test('a call gets no token of another session', async () => {
     const { tab, open, strict } = await signedIn();
     const other = open();
     await pass(50);
@@ -197,7 +197,7 @@ describe('getAccessToken', () => {
 });
 
 describe('how long a token lives', () => {
-  test('takes the life from the claims if the response has none', async () => {
+  test('takes the life from the claims if need be', async () => {
     const { tab } = await signedIn();
     const at = Date.now();
     void tab.setSession({ access_token: jwt({ iat: 1_000, exp: 1_090 }) });
@@ -205,7 +205,7 @@ describe('how long a token lives', () => {
     expect(tab.getSnapshot().expiresAt).toBe(at + 90_000);
   });
 
-  test('nobody says: it is valid until it is refused, and never refreshed by itself', async () => {
+  test('without any life it is valid until refused', async () => {
     const { tab, strict } = await signedIn({ proactive: 'always' });
     void tab.setSession({ access_token: 'access-9', refresh_token: 'refresh-9' });
     await pass(1_000_000_000);
@@ -218,7 +218,7 @@ describe('how long a token lives', () => {
     expect(forced.outcome()).toBe('access-2');
   });
 
-  test('none at all: one request for each call, and none that nobody asked for', async () => {
+  test('without a session: one request for each call', async () => {
     const { tab, strict } = await signedIn({ proactive: 'always' }, 0);
     await pass(10_000);
     expect(strict.requests).toHaveLength(0);
@@ -246,7 +246,7 @@ describe('after sleep', () => {
 
 describe('a wall clock that turns back', () => {
   test.each([undefined, { minValidityMs: 1 }])(
-    'is one read of the store, not one for each call: %j',
+    'is one read of the store for all calls: %j',
     async (options) => {
       const { tab, origin } = await signedIn({}, 3_600);
       await tab.getAccessToken(options);
@@ -354,7 +354,7 @@ describe('errors of the server', () => {
 
   // `Number(header) * 1000` of a header that is not there, or is a date.
   test.each([NaN, Infinity, 0, -5_000, '7' as never])(
-    'retryAfterMs: %s is none: requests back off, and whoever opens finds the session',
+    'retryAfterMs: %s is none, and requests back off',
     async (retryAfterMs) => {
       const { tab, open, strict } = await signedIn();
       strict.answer = async () => Promise.reject(new RefreshUnavailableError({ retryAfterMs }));
@@ -382,7 +382,7 @@ describe('errors of the server', () => {
     });
   });
 
-  test('an hour is the longest that a server is waited for: a date is no number of seconds', async () => {
+  test('a server is waited for an hour at most', async () => {
     const { tab, strict } = await signedIn();
     const retryAfterMs = 1_760_000_000_000;
     strict.answer = async () => Promise.reject(new RefreshUnavailableError({ status: 429, retryAfterMs }));
@@ -395,7 +395,7 @@ describe('errors of the server', () => {
     expect(call.outcome()).toBe('access-2');
   });
 
-  test('a scope that nobody grants is not asked for again in place of what others need', async () => {
+  test('a scope that nobody grants is asked for once', async () => {
     const { tab, open, strict } = await signedIn();
     strict.answer = async ({ scope }) =>
       scope ? Promise.reject(new RefreshRejectedError({ error: 'invalid_scope' })) : strict.pair();
@@ -415,7 +415,7 @@ describe('errors of the server', () => {
     expect(strict.requests.map(({ scope }) => scope)).toEqual(['admin', undefined, 'admin', undefined]);
   });
 
-  test('a conflict that another answer has settled is told to monitors all the same', async () => {
+  test('monitors hear of a conflict that was settled elsewhere', async () => {
     const { tab, origin, open, strict } = await signedIn();
     const other = open();
     await pass(50);
@@ -441,7 +441,7 @@ describe('errors of the server', () => {
     expect(tab.getSnapshot().status).toBe('signed-in');
   });
 
-  test('errors that are each other’s cause, and one that cannot be looked at, are failures like any other', async () => {
+  test('errors with circular causes are failures like any other', async () => {
     const { tab, strict } = await signedIn();
     const one = new Error('one');
     one.cause = new Error('other', { cause: one });
@@ -464,7 +464,7 @@ describe('errors of the server', () => {
     expect(call.outcome()).toBe('access-2');
   });
 
-  test('members that are null, empty or no text are as good as absent', async () => {
+  test('members that are null, empty or no text are absent', async () => {
     const { tab, origin, strict } = await signedIn();
     const silly = { token_type: null, id_token: Promise.resolve('a forgotten await'), scope: () => '' };
     for (const refresh_token of [null, '']) {
@@ -485,7 +485,7 @@ describe('errors of the server', () => {
     expect(origin.record?.refreshToken).toBeUndefined();
   });
 
-  test('a token response is read when it is given: a draft may be gone afterwards', async () => {
+  test('a token response is read when it is given', async () => {
     const { tab } = await signedIn();
     const { proxy, revoke } = Proxy.revocable({ access_token: 'access-9', expires_in: 10 }, {});
     const given = watch(tab.setSession(proxy));
@@ -536,7 +536,7 @@ describe('errors of the server', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test('invalid_grant without a store: the next in the queue hears of the new leader first, and announces nothing', async () => {
+  test('without a store the next leader announces no second loss', async () => {
     const { origin, tab, open, strict } = await signedIn();
     const tabs = [tab, open(), open()];
     await pass(50);
@@ -594,7 +594,7 @@ describe('errors of the server', () => {
 
   // Neither store nor channel could take it, and the call would never settle.
   test.each([{ id_token: () => '' }, { refresh_token: 7 }, { token_type: {} }])(
-    'a session whose tokens are no text (%j) is refused, and the one before it stays',
+    'tokens that are no text (%j) change nothing',
     async (members) => {
       const { tab } = await signedIn();
       const given = watch(tab.setSession({ access_token: 'a', ...members } as never));
@@ -634,7 +634,7 @@ describe('errors of the server', () => {
     expect(origin.record).toMatchObject({ version: 2, refreshToken: 'refresh-1' });
   });
 
-  test('the deadline: the lock goes, the request does not, and a late answer counts', async () => {
+  test('after the deadline the lock goes; a late answer counts', async () => {
     const { tab, strict, open } = await signedIn();
     const other = open();
     strict.latency = T + 500;
@@ -652,7 +652,7 @@ describe('errors of the server', () => {
 // A  attempt 1 ─────────────── 2T ─────────────▶ pair P1: the version moved on, spare
 // B                              attempt 2 ─▶ pair P2: committed as version 2
 // C                                             hears of P2, leads, perhaps ─▶ P2 refused ─▶ P1: version 3
-test.each([false, true])('two pairs for one version: the second is a spare; C leads: %s', async (leads) => {
+test.each([false, true])('two pairs for one version make a spare: %s', async (leads) => {
   const { tab, open, strict } = await signedIn();
   const other = open();
   const third = open();
@@ -686,7 +686,7 @@ test.each([false, true])('two pairs for one version: the second is a spare; C le
   ]);
 });
 
-test('a session with its refresh token in a cookie ends only at the version that was refused', async () => {
+test('a session in a cookie ends at its refused version', async () => {
   const origin = new Origin();
   const strict = server();
   const [tab, other] = [1, 2].map(() =>
@@ -755,7 +755,7 @@ describe('a tab that stands still with the refresh lock', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test('with a request under way is replaced T + R after the journal was seen, not after twice that', async () => {
+  test('with a request under way is replaced in time', async () => {
     const { tab, open, strict } = await signedIn();
     const other = open();
     await pass(10_000);
@@ -778,7 +778,7 @@ describe('a tab that stands still with the refresh lock', () => {
 
   // The successor waits for the attempt lock, and the next one in the queue counts T + R of silence meanwhile.
   test.each(['indexeddb', 'memory'] as const)(
-    'and with the attempt lock: is replaced all the same, once: %s',
+    'with the attempt lock is replaced as well: %s',
     async (storage) => {
       const { calls, takeovers, strict } = await standstill(storage, 3, { locked: true });
       await pass(T + R + T + 1_000);
@@ -801,7 +801,7 @@ describe('a tab that stands still with the refresh lock', () => {
   );
 
   test.each(['indexeddb', 'memory'] as const)(
-    'dies while another one claims its lock: nothing is stolen: %s',
+    'dies while its lock is claimed: no steal: %s',
     async (storage) => {
       const { calls, takeovers, strict } = await standstill(storage, 1, { killAfter: T + R });
       await pass(T + R + 500);
@@ -812,7 +812,7 @@ describe('a tab that stands still with the refresh lock', () => {
   );
 });
 
-test('a tab that is closed when its request has hung for longer than its lock was held gives it up', async () => {
+test('a closed tab gives up a request that hung', async () => {
   const { tab, strict } = await signedIn();
   strict.answer = () => new Promise(() => {});
   void tab.getAccessToken({ forceRefresh: true, timeoutMs: T }).catch(() => {});
@@ -823,7 +823,7 @@ test('a tab that is closed when its request has hung for longer than its lock wa
 });
 
 // A  attempt 1 ────────────── 2T ─ attempt 2 ─ closed ─▶ pair of attempt 1
-test.each([0.5, 2])('a closed tab that waits for one answer takes any: after %d T', async (late) => {
+test.each([0.5, 2])('a closed tab takes any answer: after %d T', async (late) => {
   const { tab, open, strict } = await signedIn({}, 60);
   const other = open();
   strict.answer = async ({ attempt }) => {
@@ -840,7 +840,7 @@ test.each([0.5, 2])('a closed tab that waits for one answer takes any: after %d 
   expect(strict.requests.map(({ signal }) => signal.aborted)).toEqual([late > 1, true]);
 });
 
-describe('a closed tab whose page is cached while its request travels', () => {
+describe('a closed tab is cached while its request travels', () => {
   async function cached(locks: boolean) {
     const signed = await signedIn({}, 36_000);
     const { open, strict } = signed;
@@ -856,7 +856,7 @@ describe('a closed tab whose page is cached while its request travels', () => {
     return { ...signed, tab };
   }
 
-  test('takes its lock again when it returns: nobody else spends the same token', async () => {
+  test('takes its attempt lock again when it returns', async () => {
     const { tab, open, strict } = await cached(true);
     tab.lifecycle('return');
     const call = watch(open().getAccessToken({ forceRefresh: true }));
@@ -867,7 +867,7 @@ describe('a closed tab whose page is cached while its request travels', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test.each([true, false])('gives its request up if it returns too late; locks: %s', async (locks) => {
+  test.each([true, false])('gives its request up if too late; locks: %s', async (locks) => {
     const { tab, strict } = await cached(locks);
     strict.answer = () => new Promise(() => {});
     await pass(3 * T);
@@ -877,14 +877,14 @@ describe('a closed tab whose page is cached while its request travels', () => {
 });
 
 describe('sign-out', () => {
-  test('of a tab that has only just been opened: it waits until the session is known', async () => {
+  test('of a new tab waits until the session is known', async () => {
     const { tab, open } = await signedIn();
     void open().signOut();
     await pass(50);
     expect(tab.getSnapshot().status).toBe('signed-out');
   });
 
-  test('is final for a refresh in flight: its pair is not kept, and revoked', async () => {
+  test('is final for a refresh in flight', async () => {
     const origin = new Origin();
     const strict = server();
     const revoked: string[] = [];
@@ -924,7 +924,7 @@ describe('sign-out', () => {
     expect([...keys]).toEqual([]);
   });
 
-  test('during a sign-in that this tab has begun comes after it', async () => {
+  test("during this tab's sign-in comes after it", async () => {
     let bound = (): void => {};
     const refresh = {
       refresh: server().refresh,
@@ -953,7 +953,7 @@ describe('sign-out', () => {
       },
     ],
     ['is a mock that returns nothing', () => undefined as never],
-  ])('whose revocation %s is a sign-out all the same, and no more is heard of it', async (_, revoke) => {
+  ])('whose revocation %s is a sign-out all the same', async (_, revoke) => {
     const { tab } = await signedIn({ refresh: { refresh: server().refresh, revoke } });
     const done = watch(tab.signOut());
     await pass(100);
@@ -963,7 +963,7 @@ describe('sign-out', () => {
 });
 
 describe('several APIs of one session', () => {
-  test('each has its own token; the refresh token is spent in sequence, never in parallel', async () => {
+  test('each has its token; refreshes are never parallel', async () => {
     const { tab, open, strict } = await signedIn();
     const other = open();
     await pass(50);
@@ -1007,7 +1007,7 @@ describe('the snapshot', () => {
     expect(tab.getSnapshot().dpopNonces).toBeUndefined();
   });
 
-  test('is frozen, holds no token, and is the same object until something changes', async () => {
+  test('is frozen, and the same object until something changes', async () => {
     const { tab } = await signedIn();
     const before = tab.getSnapshot();
     expect(Object.isFrozen(before)).toBe(true);
@@ -1054,7 +1054,7 @@ describe('listeners', () => {
     expect(calls).toBe(1);
   });
 
-  test('hear what happened in its order, also if one of them makes more happen', async () => {
+  test('hear events in order, also of nested ones', async () => {
     const { tab } = await signedIn();
     const stop = tab.subscribe(() => {
       stop();
@@ -1071,7 +1071,7 @@ describe('listeners', () => {
 });
 
 describe('a record of a newer version of the app', () => {
-  test('is not looked at again and again by a tab that may not refresh it', async () => {
+  test('is not polled by a tab that may not refresh', async () => {
     const { tab, open, origin } = await signedIn({ proactive: 'always' });
     await tab.close();
     origin.record = { ...origin.record!, schema: 99 };
@@ -1085,7 +1085,7 @@ describe('a record of a newer version of the app', () => {
     expect(old.getSnapshot().refreshStatus).toBe('paused');
   });
 
-  test('is read, but neither led nor refreshed by an old bundle', async () => {
+  test('an old bundle reads it, and neither leads nor refreshes', async () => {
     const { origin, strict, tab } = await signedIn();
     await tab.close();
     origin.record = { ...origin.record!, schema: 99, leader: undefined };
@@ -1120,7 +1120,7 @@ describe('without parts of the platform', () => {
     expect(strict.requests).toHaveLength(1);
   });
 
-  test('no locks to be had: the journal is the mutex as well', async () => {
+  test('without locks the journal is the mutex', async () => {
     const { tab, open, origin, strict } = await signedIn();
     const tabs = [tab, open(), open()];
     origin.locksFail = true;
@@ -1162,7 +1162,7 @@ describe('without parts of the platform', () => {
     expect(calls.map((call) => call.outcome())).toEqual(['access-1', 'access-1']);
   });
 
-  test('a store was wiped: a tab that opens gets the session all the same, and the store has it again', async () => {
+  test('a new tab restores the session of a wiped store', async () => {
     const { tab, origin, open } = await signedIn();
     const { record } = origin;
     origin.record = undefined;
@@ -1175,7 +1175,7 @@ describe('without parts of the platform', () => {
     expect(origin.record).toEqual(record);
   });
 
-  test('a store that a new tab cannot read for now: nobody is told that nobody is signed in, or is no more', async () => {
+  test('with an unreadable store nobody hears of a sign-out', async () => {
     const { tab, origin, open } = await signedIn();
     tab.kill();
     origin.storeFailures = 4;
@@ -1189,7 +1189,7 @@ describe('without parts of the platform', () => {
     expect(late.getSnapshot()).toMatchObject({ status: 'signed-in', storage: 'indexeddb' });
   });
 
-  test('a store that fails for hours is tried once a minute all the same', async () => {
+  test('a store that fails for hours is tried each minute', async () => {
     const { tab, origin } = await signedIn({}, 36_000);
     origin.storeFailures = Infinity;
     void tab.getAccessToken({ forceRefresh: true }).catch(() => {});
@@ -1207,7 +1207,7 @@ describe('without parts of the platform', () => {
     await pass(10);
   }
 
-  test('no store and no locks: a tab that heard of a refresh waits for it, though its election is due', async () => {
+  test("without store and locks a tab waits for another's refresh", async () => {
     const origin = new Origin();
     const strict = server();
     const open = () =>
@@ -1231,7 +1231,7 @@ describe('without parts of the platform', () => {
     expect(origin.messages.filter(({ type }) => type === 'refresh-request')).toHaveLength(1);
   });
 
-  test('no store: of a loss that was not said in time the others tell, and the dead token is not sent again', async () => {
+  test('without a store the others tell of an untold loss', async () => {
     const { tab, origin, open, strict } = await signedIn();
     const blind = open();
     await pass(50);
@@ -1259,7 +1259,7 @@ describe('without parts of the platform', () => {
     expect([tab, blind].map((one) => one.peekAccessToken())).toEqual(['access-1', 'access-1']);
   });
 
-  test('no store: a sign-in before the others have been asked counts at once', async () => {
+  test('without a store a sign-in counts at once', async () => {
     const { origin, open } = { origin: new Origin(), open: server().refresh };
     origin.storeFailures = 1_000;
     const tab = origin.open({ refresh: open, proactive: 'never' });

@@ -19,7 +19,7 @@ describe('the life that is left', () => {
     expect(remainingLife(token, 0, at(4 * minute, 4 * minute))).toBe(6 * minute);
   });
 
-  test('is told by the clock that shows the greater age: one jumps back, the other stands still in sleep', () => {
+  test('is told by the clock that shows the greater age', () => {
     expect(remainingLife(token, 0, at(-60 * minute, 4 * minute))).toBe(6 * minute);
     expect(remainingLife(token, 0, at(9 * minute, 4 * minute))).toBe(1 * minute);
   });
@@ -33,7 +33,7 @@ describe('the life that is left', () => {
   });
 });
 
-test('the least life of a token handed out: a tenth of its life, ten seconds at most; the option, half its life at most', () => {
+test('the least life of a token handed out', () => {
   expect(minValidity(10 * minute, undefined)).toBe(10_000);
   expect(minValidity(30_000, undefined)).toBe(3_000);
   expect(minValidity(minute, 20_000)).toBe(20_000);
@@ -41,13 +41,13 @@ test('the least life of a token handed out: a tenth of its life, ten seconds at 
 });
 
 describe('the lead of a refresh ahead of expiry', () => {
-  test('is a fifth of the life, a minute at most, or what is given', () => {
+  test('is a fifth of the life, or as given', () => {
     expect(refreshLead(60 * minute, undefined, true, 0)).toBe(minute);
     expect(refreshLead(minute, undefined, true, 0)).toBe(12_000);
     expect(refreshLead(60 * minute, 5 * minute, true, 0)).toBe(5 * minute);
   });
 
-  test('never reaches into the first half of a life, whatever was given', () => {
+  test('never reaches into the first half of a life', () => {
     expect(refreshLead(minute, 10 * minute, true, 0)).toBe(30_000);
   });
 

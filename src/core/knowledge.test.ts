@@ -31,7 +31,7 @@ function record(version: number, obtainedAt: number): SessionRecord {
 }
 
 // It asked the others for the next pair as soon as one came, nine times a second.
-test('a tab whose wall clock runs ahead of the others does not take each new token for an old one', () => {
+test('a fast wall clock does not make new tokens old', () => {
   const now: Now = { wall: HOUR, mono: 1_000, random: 0 };
   const t: Turn = { s: { ...state, loaded: true }, now, effects: [] };
   adopt(t, record(1, 0));
@@ -42,7 +42,7 @@ test('a tab whose wall clock runs ahead of the others does not take each new tok
 });
 
 // Of three tabs without a store that failed in the same millisecond, one kept a wait of its own and asked before the others.
-test('a failure in the same millisecond waits as the record that counts says', () => {
+test('failures of one millisecond wait as the record says', () => {
   const failed = (by: string, retryInMs: number): SessionRecord => ({
     ...record(1, 0),
     leader: by,

@@ -59,7 +59,7 @@ describe('behind a holder that hangs', () => {
     expect(outcomes).toEqual([...Array<string>(7).fill('ERR_TIMEOUT'), 'a2']);
   });
 
-  test('callers of a fifth of a second are served in the end', async () => {
+  test('callers of a fifth of a second are served finally', async () => {
     const { other } = await behindHungHolder({ refreshTimeoutMs: 1_000 });
     let served = 0;
     for (let n = 0; n < 20; n++) {
@@ -85,7 +85,7 @@ describe('behind a holder that hangs', () => {
 //     A  both locks ░░░░ stands still, without a journal ░░░░░░░░░░░░░░░░░░
 //     B    call ─ waits for A's attempt lock, T/2 ─ gives up       call ─ T/2 ─▶ sends
 //     C                                                 elected ─▶ the term moves
-test('an election of others does not begin the wait for an attempt lock anew', async () => {
+test('elections of others do not restart a wait', async () => {
   const origin = new Origin();
   const tab = await openExpired(origin);
   origin.hold(attemptLock(origin.record!));
@@ -103,7 +103,7 @@ test('an election of others does not begin the wait for an attempt lock anew', a
 });
 
 describe('locks out of specification', () => {
-  test('that are never answered end in the rules of the journal', async () => {
+  test("locks that are never answered end in the journal's rules", async () => {
     const origin = new Origin();
     origin.locksSilent = true;
     let requests = 0;

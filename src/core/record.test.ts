@@ -28,7 +28,7 @@ describe('of two records of one version', () => {
     expect(join({ ...sent, term: 9 }, again)).toEqual([again, again]);
   });
 
-  test('the higher term counts where both know of the same attempt', () => {
+  test('of one attempt the higher term counts', () => {
     const failed = record({ term: 6, journal });
     expect(join(record({ journal }), failed)).toEqual([failed, failed]);
   });
@@ -43,12 +43,12 @@ describe('of two records of one version', () => {
     });
 
     // Two tabs without a store and without locks heard each other's journal, and each of them was answered.
-    test('everybody takes the same one, even if nothing else tells them apart, and keeps the other', () => {
+    test('everybody takes the same one and keeps the other', () => {
       const both = { ...pair('r2', 5), spares: [spare('r1')] };
       expect(join(pair('r1', 5), pair('r2', 5))).toEqual([both, both]);
     });
 
-    test('the one of the later term counts, and the other is kept, once', () => {
+    test('the later term counts; the other is kept once', () => {
       const both = { ...pair('r1', 6), spares: [spare('r2')] };
       expect(join(pair('r1', 6), pair('r2', 5))).toEqual([both, both]);
       expect(newer(both, pair('r2', 5))).toBe(both);
@@ -99,7 +99,7 @@ test.each([
   ['a later version', { version: 3 }],
   ['a sign-out', { ended: { kind: 'signed-out' } }],
   ['another session', { sessionId: 't' }],
-] as const)('%s has nothing to do with the spares of what was before', (_, change) => {
+] as const)('%s drops the spares of the session before', (_, change) => {
   const now = record(change);
   expect(join(record({ spares: [] }), now)).toEqual([now, now]);
   expect(join(record({ spares: [{ audience: '', accessToken: fetched }] }), now)).toEqual([now, now]);
@@ -120,7 +120,7 @@ test('the store counts before a later schema in memory', () => {
   expect(current(undefined, forged)).toBe(forged);
 });
 
-test('the store counts before a session in memory without its refresh token', () => {
+test('the store counts before a withheld session in memory', () => {
   const forged = record({ sessionId: 'forged', startedAt: 9_999, withheld: true });
   const stored = record({ sessionId: 'own', startedAt: 1 });
   expect(current(stored, forged)).toBe(stored);

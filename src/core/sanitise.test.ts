@@ -87,7 +87,7 @@ function holdsPiece(shown: string, token: string): boolean {
   return false;
 }
 
-test('of a foreign error only its name and its message are kept', () => {
+test('of a foreign error name and message are kept', () => {
   const axios = Object.assign(new Error(`POST ${TOKEN}`), { name: 'AxiosError', config: { data: TOKEN } });
   expect(causeOf(axios, [TOKEN])).toEqual({ name: 'AxiosError', message: 'POST [token]' });
   expect(causeOf('text')).toEqual({ name: 'Error', message: '' });

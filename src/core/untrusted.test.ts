@@ -188,7 +188,7 @@ describe('input of other scripts of the origin', () => {
     ['record', sound, (one: unknown) => parseRecord(one, NOW)],
     ['message', told, (one: unknown) => parseMessage(one, NOW)],
     ['question', question, (one: unknown) => parseMessage(one, NOW)],
-  ])('is read as a sound copy or not at all: %s', (_, whole, parse) => {
+  ])('is read as a sound copy or not: %s', (_, whole, parse) => {
     const isFine = (one: unknown): boolean => {
       const read = parse(one);
       return read === undefined || (isSound(read) && isDeepStrictEqual(parse(read), read));
@@ -241,7 +241,7 @@ test.each([
   expect(parseMessage(message, NOW)).toBeUndefined();
 });
 
-test('a session whose numbers cannot grow is over, and a sign-in is later', () => {
+test('a session whose numbers cannot grow is over', () => {
   const { sessionId, startedAt, journal } = sound;
   const over = { sessionId, startedAt, accessTokens: {}, ended: { kind: 'signed-out' } };
   const at = (count: number): SessionRecord[] => [
@@ -257,7 +257,7 @@ test('a session whose numbers cannot grow is over, and a sign-in is later', () =
   for (const previous of at(2 ** 50 - 1)) expect(parseRecord(previous, NOW)).toEqual(previous);
 });
 
-test('a session that was signed out has no tokens, whoever wrote them', () => {
+test('a session that was signed out has no tokens', () => {
   const { sessionId, startedAt, term, version } = sound;
   const ended = { kind: 'signed-out' };
   const read = parseRecord({ ...sound, ended }, NOW)!;
@@ -265,7 +265,7 @@ test('a session that was signed out has no tokens, whoever wrote them', () => {
   expect([read.refreshToken, read.idToken, read.spares]).toEqual([undefined, undefined, undefined]);
 });
 
-test('a clock that is wrong by decades takes no record away', () => {
+test('a clock wrong by decades takes no record away', () => {
   expect(parseRecord(sound, 0)).toEqual(sound);
   expect(parseRecord({ ...sound, startedAt: Date.UTC(2106, 1, 7) }, NOW)).toBeDefined();
 });
@@ -323,7 +323,7 @@ test('writes no more of them than it reads', () => {
   expect(parseRecord(record, NOW)).toEqual(record);
 });
 
-test('a life that no date can tell is written as the longest', () => {
+test('a life beyond all dates is written as the longest', () => {
   const { expiresAt } = toAccessToken({ access_token: 'a', expires_in: 1e300 }, 1, NOW);
   expect(expiresAt).toBe(8.64e15);
 });
@@ -341,7 +341,7 @@ function plain(value: unknown): unknown {
   return rest;
 }
 
-test('the order of scopes does not matter, and nothing else is lost of an audience', () => {
+test('the order of scopes does not matter', () => {
   const scopes = fc.array(name);
   const tells = fc.property(scopes, fc.option(name, { nil: undefined }), (some, resource) => {
     const key = audienceKey({ resource, scope: some.join(' ') });
@@ -354,7 +354,7 @@ test('the order of scopes does not matter, and nothing else is lost of an audien
   expect(counterexample(tells)).toBeNull();
 });
 
-test('the order in which two records are heard makes no difference, nor does hearing one again', () => {
+test('the order of hearing two records does not matter', () => {
   const isJoin = fc.property(record, record, (one, other) => {
     const [a, b] = [one, other] as unknown as [SessionRecord, SessionRecord];
     const newest = newer(a, b)!;

@@ -50,7 +50,7 @@ test('a process without its store asks for no lease', () => {
 });
 
 // 18 messages of a script in one instant made ten tabs without a store post and hear 20,000.
-test('many messages make a tab without a store ask the others twice', () => {
+test('many messages make a tab ask the others twice', () => {
   const hint = (version: number): Event => ({
     type: 'message',
     message: { from: 'B', type: 'changed', sessionId: 'x', version, term: 1 },

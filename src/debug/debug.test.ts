@@ -64,7 +64,7 @@ test('each step is one readable line without a token', async () => {
   expect(lines.join()).not.toMatch(/secret/);
 });
 
-test('true prints with console.debug what came before the words were loaded', async () => {
+test('true prints with console.debug, from the first step on', async () => {
   const debug = vi.spyOn(console, 'debug').mockImplementation(() => {});
   await live(true);
   await vi.waitFor(() => expect(debug).toHaveBeenCalled());

@@ -50,7 +50,7 @@ describe('an ordinary request', () => {
     expect(init.headers).toEqual({ 'x-mine': '1' });
   });
 
-  test('may be given as a URL or as a Request, with members to replace', async () => {
+  test('may be a URL or a Request, with changes', async () => {
     api.answer(json(200, {}));
     const request = new Request(`${api.origin}/b`, {
       method: 'POST',
@@ -72,7 +72,7 @@ describe('an ordinary request', () => {
     expect(request.headers.has('authorization')).toBe(false);
   });
 
-  test('is what it was when fetch was called, though it leaves later', async () => {
+  test('is what it was when fetch was called', async () => {
     api.answer(json(200, {}));
     const headers = new Headers({ 'x-mine': 'before' });
     const form = new URLSearchParams('a=before');
@@ -156,7 +156,7 @@ describe('an ordinary request', () => {
     expect(api.received).toEqual([]);
   });
 
-  test('without a session is sent without a token where that is optional', async () => {
+  test('is sent without a token where that is optional', async () => {
     api.answer(json(401, {}));
     session.start(undefined);
     const optional = createFetch(session, { allowedOrigins: [api.origin], optional: true });
@@ -175,7 +175,7 @@ describe('an ordinary request', () => {
     expect(api.received).toEqual([]);
   });
 
-  test('with an Authorization header of its own is not touched, whatever the answer', async () => {
+  test('with its own Authorization header is not touched', async () => {
     session.start(undefined);
     api.answer(json(401, {}));
     const headers = { authorization: 'Basic eA==' };
@@ -186,7 +186,7 @@ describe('an ordinary request', () => {
 });
 
 // A proof takes its time: the key, the nonce, the signature.
-describe('a request belongs to the session in which it was made', () => {
+describe('a request belongs to the session of its call', () => {
   /** An event while the headers are made. */
   const meanwhile = (happens: () => void): void => {
     vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(async () => {
@@ -214,7 +214,7 @@ describe('a request belongs to the session in which it was made', () => {
     expect(authorizations()).toEqual(['Bearer first-1']);
   });
 
-  test('made by nobody, it does not leave with the token of the next user', async () => {
+  test("made by nobody, it gets no later user's token", async () => {
     session.start(undefined);
     vi.spyOn(session, 'getAuthorizationHeaders').mockImplementation(() => {
       session.start('second');
@@ -236,7 +236,7 @@ describe('a request belongs to the session in which it was made', () => {
     expect(api.received).toEqual([]);
   });
 
-  test('in a tab just opened, that is the session which the store holds', async () => {
+  test('in a new tab the session is the stored one', async () => {
     const { getSnapshot } = session;
     let loaded = false;
     vi.spyOn(session, 'getSnapshot').mockImplementation(() =>
@@ -254,7 +254,7 @@ describe('a request belongs to the session in which it was made', () => {
     expect(api.received).toEqual([]);
   });
 
-  test('its token ends with it, though the retry was prepared before', async () => {
+  test('its token ends with it, also for a prepared retry', async () => {
     let asked = 0;
     meanwhile(() => {
       if (++asked === 2) session.start(undefined);
@@ -276,7 +276,7 @@ describe('waitMs', () => {
     expect(api.received).toEqual([]);
   });
 
-  test('limits that for a newer one, too: then the 401 is the answer', async () => {
+  test('limits the wait for a newer token, too', async () => {
     session.beforeRefresh = () => new Promise(() => undefined);
     api.answer(accepting('never'));
     expect((await patient(5)(api.origin)).status).toBe(401);
@@ -315,14 +315,14 @@ describe('unauthorized', () => {
     expect(session.refreshes).toBe(1);
   });
 
-  test('that is true of every answer still ends in a pause', async () => {
+  test('true of every answer still ends in a pause', async () => {
     api.answer(json(403, {}));
     const deciding403 = deciding(isForbidden);
     for (let i = 0; i < 5; i++) expect((await deciding403(api.origin)).status).toBe(403);
     expect(session.refreshes).toBe(1);
   });
 
-  test('is not asked about another origin, nor obeyed if it promises', async () => {
+  test('is neither asked about another origin nor obeyed there', async () => {
     const stranger = await startLoopbackServer('localhost');
     stranger.answer(json(403, {}));
     api.answer((_request, response) => void response.writeHead(302, { location: stranger.origin }).end());
@@ -369,7 +369,7 @@ describe('after a 401', () => {
     expect(session.refreshes).toBe(0);
   });
 
-  test('fifty at once share one refresh, and those that come late cause none', async () => {
+  test('fifty at once share one refresh; latecomers cause none', async () => {
     api.answer(async (request, response) => {
       if (api.received.length % 2) await new Promise((resolve) => setTimeout(resolve, 30));
       await accepting('first-2')(request, response);
@@ -398,7 +398,7 @@ describe('after a 401', () => {
     expect(api.received).toHaveLength(1);
   });
 
-  test('if the refresh brings the same token again, the 401 itself', async () => {
+  test('the same token again: the 401 itself', async () => {
     api.answer(accepting('never'));
     vi.spyOn(session, 'getAccessToken').mockResolvedValue('first-1');
     expect((await authFetch(api.origin)).status).toBe(401);
@@ -415,7 +415,7 @@ describe('after a 401', () => {
   });
 
   test.each(['before the answer', 'during the refresh'])(
-    'a request of one user is not repeated for another who signs in %s',
+    'a request is not repeated for another user %s',
     async (moment) => {
       const signIn = (): void => session.start('second');
       session.beforeRefresh = () => Promise.resolve(signIn());
@@ -478,7 +478,7 @@ describe('bodies', () => {
     });
   });
 
-  test('a stream is sent once; the 401 is the answer, and nothing is refreshed for it', async () => {
+  test('a stream is sent once; its 401 stays', async () => {
     api.answer(accepting('first-2'));
     let pulled = 0;
     const body = new ReadableStream({
@@ -606,7 +606,7 @@ describe('an API that refuses every token', () => {
     expect(forced()).toBe(2);
   });
 
-  test('causes one for each call during an outage, which ends by itself', async () => {
+  test('causes one per call during an outage', async () => {
     api.answer(accepting('never'));
     const forced = vi.fn<() => Promise<void>>().mockRejectedValue(new Error('offline'));
     session.beforeRefresh = forced;
@@ -630,7 +630,7 @@ describe('an API that refuses every token', () => {
   });
 
   // It answers 401 to the second use of each token: every refresh helps, once.
-  test('but each once causes five, and then one every 30 s', async () => {
+  test('at once cause five, then one every 30 s', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const used = new Set<unknown>();
     api.answer((request, response) => {

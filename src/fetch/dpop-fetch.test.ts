@@ -56,7 +56,7 @@ const accepting =
     return json(200, { fine: true }, dpopNonce)(request, response);
   };
 
-test('a nonce that the API wants is sent with the same request again; no token is refreshed for that', async () => {
+test('a wanted nonce is sent with the same request again', async () => {
   api.answer(accepting('first-1', 'nonce-1'));
   const response = await authFetch(api.origin, { method: 'POST', body: 'hello' });
   expect([response.status, await response.json()]).toEqual([200, { fine: true }]);
@@ -64,7 +64,7 @@ test('a nonce that the API wants is sent with the same request again; no token i
   expect(session.refreshes).toBe(0);
 });
 
-test('the next requests carry it at once, also a newer one that came with a success', async () => {
+test('the next requests carry the newest nonce at once', async () => {
   api.answer(accepting('first-1', 'nonce-1'));
   await authFetch(api.origin);
   await authFetch(api.origin);
@@ -76,20 +76,20 @@ test('the next requests carry it at once, also a newer one that came with a succ
   expect(api.received).toHaveLength(1);
 });
 
-test('a wrong nonce and then a wrong token: each is mended once', async () => {
+test('a wrong nonce and a wrong token are mended once', async () => {
   api.answer(accepting('first-2', 'nonce-1'));
   expect((await authFetch(api.origin)).status).toBe(200);
   expect([api.received.length, session.refreshes]).toEqual([3, 1]);
 });
 
-test('an API that is never content gets no more than one further proof', async () => {
+test('an API never content gets one further proof', async () => {
   let answers = 0;
   api.answer((...call) => accepting('first-1', `nonce-${answers++}`)(...call));
   expect((await authFetch(api.origin)).status).toBe(401);
   expect([api.received.length, session.refreshes]).toEqual([2, 0]);
 });
 
-test('a clock that is wrong is set right by the Date of the refusal', async () => {
+test('the Date of a refusal corrects a wrong clock', async () => {
   const date = new Date(Date.now() + 3_600_000).toUTCString();
   api.answer((request, response) => {
     const issuedAt = Number(decodeJwt(String(request.headers['dpop'])).iat) * 1000;
@@ -101,7 +101,7 @@ test('a clock that is wrong is set right by the Date of the refusal', async () =
   expect([api.received.length, session.refreshes]).toEqual([2, 0]);
 });
 
-test('a refusal that was not answered tells the time of then, not of now', async () => {
+test('an unanswered refusal tells the time of then', async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const refusal = { 'dpop-nonce': 'nonce-1', 'www-authenticate': 'DPoP error="invalid_dpop_proof"' };
   api.answer((...call) => json(401, {}, { ...refusal, date: new Date().toUTCString() })(...call));
@@ -140,7 +140,7 @@ test('leaves the redirect mode to the caller', async () => {
 });
 
 // React Native follows, whatever it is told.
-test('a nonce of another origin is not taken for one of this', async () => {
+test('a nonce of another origin is not used here', async () => {
   const foreign = new Response('{}', { headers: { 'dpop-nonce': 'foreign' } });
   Object.defineProperty(foreign, 'url', { value: 'https://stranger.example/' });
   const sent: unknown[] = [];

@@ -36,7 +36,7 @@ const tokensAt = (server: LoopbackServer): unknown[] =>
   server.received.map(({ headers }) => headers.authorization);
 
 describe('an origin that is not listed', () => {
-  test('is called with exactly what the caller gave, session or not', async () => {
+  test("is called with exactly the caller's arguments", async () => {
     const fetch = vi.fn<typeof globalThis.fetch>().mockResolvedValue(new Response());
     session.start(undefined);
     const init = { method: 'POST', body: 'x' };
@@ -80,14 +80,14 @@ describe('an origin that is not listed', () => {
     },
   );
 
-  test('does not become one by an input that says something else the second time', async () => {
+  test('an input that changes its word becomes none', async () => {
     let asked = 0;
     const input = { toString: () => (asked++ ? stranger.origin : api.origin) };
     await authFetch(input as unknown as URL);
     expect([asked, tokensAt(api), stranger.received]).toEqual([1, ['Bearer first-1'], []]);
   });
 
-  test('does not become one by a Request that lies about its URL', async () => {
+  test('a Request that lies about its URL becomes none', async () => {
     class Lie extends Request {
       override get url(): string {
         return api.origin;
@@ -97,7 +97,7 @@ describe('an origin that is not listed', () => {
     expect(tokensAt(stranger)).toEqual([undefined]);
   });
 
-  test('does not get the token in a copy of a Request that went to a listed one', async () => {
+  test('a copy of a listed Request gets no token', async () => {
     const request = new Request(api.origin, { method: 'POST', body: 'x' });
     const before = request.clone();
     await authFetch(request);
@@ -148,7 +148,7 @@ describe('redirects', () => {
     ]);
   });
 
-  test('from another origin to a listed one goes without a token', async () => {
+  test('from another origin to a listed one: no token', async () => {
     stranger.answer(redirect(302, api.origin));
     await authFetch(stranger.origin);
     expect(tokensAt(api)).toEqual([undefined]);
@@ -179,7 +179,7 @@ describe('allowedOrigins', () => {
     expect(await sees('data:text/plain,x')).toBe(false);
   });
 
-  test('by default is nothing where there is no page, or none with an origin', async () => {
+  test('is nothing by default without a page and origin', async () => {
     expect(await sees('https://app.example/')).toBe(false);
     vi.stubGlobal('location', { origin: 'null', href: 'about:srcdoc' });
     expect(await sees('data:text/plain,x')).toBe(false);

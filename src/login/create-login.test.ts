@@ -52,7 +52,7 @@ const failureOf = async (promise: Promise<unknown>): Promise<LoginError> => {
 };
 
 describe('start', () => {
-  test('sends the browser to the server with all that protects it', async () => {
+  test('sends the browser with all that protects the sign-in', async () => {
     await leave(make());
     const request = new URL(world.visited[0] ?? '');
     expect(request.origin + request.pathname).toBe(`${world.server.origin}/authorize`);
@@ -116,7 +116,7 @@ describe('start', () => {
     },
   );
 
-  test('says that the server cannot be reached, and may be tried again', async () => {
+  test('says that the server cannot be reached for now', async () => {
     const login = make();
     world.answers['/.well-known/openid-configuration'] = json(503, {});
     expect((await failureOf(login.start())).code).toBe('server_unavailable');
@@ -220,7 +220,7 @@ describe('finish', () => {
     },
   );
 
-  test('of calls at once share one exchange; a later one finds nothing', async () => {
+  test('calls at once share one exchange', async () => {
     const login = make();
     await leave(login);
     world.comeBack();
@@ -432,7 +432,7 @@ describe('the ID token', () => {
     expect(setSession).not.toHaveBeenCalled();
   });
 
-  test('may have more audiences, and the hash of its access token', async () => {
+  test('may have more audiences, and a token hash', async () => {
     // OpenID Connect Core §A.3
     const accessToken = 'jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y';
     const claims = { aud: [CLIENT_ID, 'other'], azp: CLIENT_ID, at_hash: '77QmUPtjPfzWtF2AnpK9RQ' };
@@ -463,7 +463,7 @@ describe('the ID token', () => {
 });
 
 describe('attempts', () => {
-  test('are bounded: the oldest give way, and what is not one', async () => {
+  test('are bounded: the oldest give way, and invalid ones', async () => {
     const login = make();
     localStorage.setItem('one-refresh-login:broken', '{');
     localStorage.setItem('of-the-app', '1');

@@ -42,7 +42,7 @@ describe('pushed authorization requests', () => {
     world.answers['/par'] = json(201, { request_uri: 'urn:request:1', expires_in: 60 });
   };
 
-  test('are made where the server has them: the address says nothing', async () => {
+  test('are made where the server has them', async () => {
     offer();
     const login = make({ resource: ['https://a.example', 'https://b.example'] });
     await left(login.start({ prompt: 'login' }));
@@ -94,7 +94,7 @@ describe('pushed authorization requests', () => {
 describe('DPoP', () => {
   beforeEach(() => vi.stubGlobal('indexedDB', new IDBFactory()));
 
-  test('binds the tokens to a new key, which the session gets', async () => {
+  test('binds the tokens to a new key', async () => {
     const setSession = vi.spyOn(coordinator, 'setSession');
     world.tokens = { token_type: 'DPoP' };
     const login = make({ dpop: true });

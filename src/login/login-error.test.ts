@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { asLoginError } from './login-error.js';
 
-test('the message says why, without what is secret in this sign-in', () => {
+test('the message says why, and tells no secret', () => {
   const cause = { name: 'Error', message: 'POST failed: code=the-code&code_verifier=the-verifier' };
   const { message } = asLoginError(new RefreshUnavailableError({ cause }), [
     'the-code',

@@ -57,7 +57,7 @@ const codeOf = (promise: Promise<unknown>): Promise<unknown> =>
   );
 const inWindow = (count = 1): Promise<void> => patiently(() => expect(world.visited.length).toBe(count));
 
-test('resolves when the session is here too, and the window has closed', async () => {
+test('resolves when the session is here and the window closed', async () => {
   const popup = make(opener).popup({ prompt: 'login' });
   expect(opened, 'while the click is handled').toHaveLength(1);
   await inWindow();
@@ -114,7 +114,7 @@ test('says that the user closed the window', async () => {
   expect(await popup).toBe('popup_closed');
 });
 
-test('waits for a window that was cut off from the page', async () => {
+test('waits for a window cut off from the page', async () => {
   // As with Cross-Origin-Opener-Policy: it looks closed while the user is in it.
   let here = false;
   vi.spyOn(document, 'hasFocus').mockImplementation(() => here);

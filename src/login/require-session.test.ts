@@ -3,7 +3,7 @@ import { createFakeCoordinator } from '../../test/support/fake-coordinator.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { requireSession } from './index.js';
 
-test('waits until the store has been read, then lets the user pass', async () => {
+test('waits for the store, then lets the user pass', async () => {
   const coordinator = createFakeCoordinator({ status: 'loading' });
   let read = (): void => {};
   const ready = new Promise<void>((resolve) => (read = resolve));

@@ -65,7 +65,7 @@ test.each<[string, object]>([
   expect([signOut.mock.calls.length, world.visited]).toEqual([1, []]);
 });
 
-test('ends nothing at the provider if it cannot end the session here', async () => {
+test('ends nothing at the provider if it cannot here', async () => {
   vi.spyOn(coordinator, 'signOut').mockRejectedValue(new TokenCoordinatorError('ERR_STORAGE', 'full'));
   await expect(make().signOut()).rejects.toMatchObject({ code: 'ERR_STORAGE' });
   expect(world.visited).toEqual([]);

@@ -14,7 +14,7 @@ let folder: string;
 beforeEach(async () => void (folder = await mkdtemp(path.join(tmpdir(), 'one-refresh-test-'))));
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('the files of a process that died while it wrote are removed, those of one that writes are not', async () => {
+test('files of dead writers are removed, of living ones kept', async () => {
   const directory = path.join(folder, 'record');
   const { write } = cell(directory, true);
   const first = await write(undefined, 'first');
@@ -27,7 +27,7 @@ test('the files of a process that died while it wrote are removed, those of one 
   expect((await readdir(directory)).sort()).toEqual(['.living', '0', '1', '2']);
 });
 
-test.each(['EPERM', 'ENOTSUP'])('says so where the file system has no hard links (%s)', async (code) => {
+test.each(['EPERM', 'ENOTSUP'])('says that the file system has no links (%s)', async (code) => {
   vi.mocked(link).mockRejectedValueOnce(Object.assign(new Error(code), { code }));
   const directory = path.join(folder, 'record');
   await expect(cell(directory, true).write(undefined, 'text')).rejects.toThrow('without hard links');

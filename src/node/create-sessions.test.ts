@@ -87,7 +87,7 @@ test('a sign-out ends the session in every process', async () => {
   expect(await failed(other.getAccessToken())).toMatchObject({ code: 'ERR_SIGNED_OUT' });
 });
 
-test('exports the session of all processes after the refresh in flight', async () => {
+test('exports the session of all processes after a refresh', async () => {
   const [one, other] = [start().open('a'), start().open('a')];
   await one.setSession(expired());
   const refreshed = one.getAccessToken();
@@ -118,7 +118,7 @@ test('a lost session is said by reason, once', async () => {
   expect(server.requests).toHaveLength(1);
 });
 
-test('files are for their owner only, and named by no secret', async () => {
+test('files are for their owner, and named by no secret', async () => {
   await start().open('the-cookie').setSession(server.pair());
   const names = await readdir(folder, { recursive: true });
   expect(names.length).toBeGreaterThan(3);
@@ -129,7 +129,7 @@ test('files are for their owner only, and named by no secret', async () => {
   }
 });
 
-test('records are sealed, keys may change, and none is read without', async () => {
+test('records are sealed, and unreadable without a key', async () => {
   const [old, young] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   const withKeys = (...keys: [string, Uint8Array][]) =>
     start({ shared: folderShared(folder, { encryptWith: keys.map(([id, key]) => ({ id, key })) }) }).open(
@@ -175,7 +175,7 @@ function breakable(): { shared: Shared; away: boolean; tell: () => void } {
   return it;
 }
 
-test('without the shared part every call rejects, and nothing is spent', async () => {
+test('without the shared part every call rejects unspent', async () => {
   const part = breakable();
   const session = start({ shared: part.shared }).open('a');
   await session.setSession(expired());
@@ -233,7 +233,7 @@ async function learnsOf(part: ReturnType<typeof breakable>, session: TokenCoordi
   await expect.poll(ask, { timeout: 10_000 }).toBe(true);
 }
 
-test('it goes away while the client prepares its request: nothing is sent', async () => {
+test('lost during preparation: nothing is sent', async () => {
   const part = breakable();
   let prepared: Promise<unknown> | undefined;
   const refresh: SessionsOptions['refresh'] = async (request) => {
@@ -256,7 +256,7 @@ test('it goes away while the client prepares its request: nothing is sent', asyn
 
 //     A  sends ─ three reads fail: no store ─ answer ─ (back) saves the pair at once
 //     B                                                       queues ─ waits T + R ─ finds A's pair
-test('an answer that comes while it cannot be read is saved as soon as it is back', async () => {
+test('an answer without it is saved when it is back', async () => {
   const refreshTimeoutMs = 1_000;
   const part = breakable();
   const refresh: SessionsOptions['refresh'] = async (request) => {
@@ -276,7 +276,7 @@ test('an answer that comes while it cannot be read is saved as soon as it is bac
   expect(server.requests).toHaveLength(1);
 }, 40_000);
 
-test('it goes away during a request: the pair is saved later', async () => {
+test('lost during a request: the pair is saved later', async () => {
   const part = breakable();
   const refresh: SessionsOptions['refresh'] = async (request) => {
     part.away = true;
@@ -334,14 +334,14 @@ test('a session with an unsaved answer does not rest', async () => {
   expect(server.requests).toHaveLength(1);
 }, 20_000);
 
-test('the time of a read is part of the limit of a call', async () => {
+test("a read's time is part of a call's limit", async () => {
   const part = breakable();
   const read: Shared['read'] = () => new Promise(() => {});
   const session = start({ shared: { ...part.shared, read } }).open('a');
   expect(await failed(session.getAccessToken({ timeoutMs: 100 }))).toMatchObject({ code: 'ERR_TIMEOUT' });
 });
 
-test('a fresh token costs one read, and none where the app allows it', async () => {
+test('a fresh token costs one read, or none if allowed', async () => {
   const inner = folderShared(folder);
   let reads = 0;
   const shared: Shared = { ...inner, read: (key) => (reads++, inner.read(key)) };
@@ -361,7 +361,7 @@ test('a fresh token costs one read, and none where the app allows it', async () 
   expect(reads).toBe(1);
 });
 
-test('a trusted token is given up when another process signs out', async () => {
+test('a trusted token is given up after a sign-out', async () => {
   const trusting = start({ trustMemoryMs: 60_000 }).open('a');
   const other = start().open('a');
   await other.setSession(server.pair());
@@ -370,7 +370,7 @@ test('a trusted token is given up when another process signs out', async () => {
   await expect.poll(() => failed(trusting.getAccessToken())).toMatchObject({ code: 'ERR_SIGNED_OUT' });
 });
 
-test('an idle session rests, and works when it is used again', async () => {
+test('an idle session rests until it is used again', async () => {
   const session = start({ idleMs: 20 }).open('a');
   await session.setSession(expired());
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -429,7 +429,7 @@ test('a journal whose request was not sent holds nobody up', async () => {
   expect(server.requests).toHaveLength(1);
 }, 40_000);
 
-test('the lease of an attempt is kept until its answer is saved', async () => {
+test("an attempt's lease is kept until its answer is saved", async () => {
   const shared = folderShared(folder);
   const seen: string[] = [];
   const failing: Shared = {

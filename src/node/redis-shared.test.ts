@@ -45,7 +45,7 @@ test('it ends quietly although it never connected', async () => {
 test.each([
   ['a cluster', createCluster({ rootNodes: [{ url: 'redis://127.0.0.1:1' }] })],
   ['sentinels', createSentinel({ name: 'main', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] })],
-])('%s of redis is refused by name, as it needs to be told of a node', (_, client) => {
+])('%s of redis is refused by name', (_, client) => {
   const fault = expect.objectContaining({
     code: 'ERR_CONFIGURATION',
     message: expect.stringContaining('ioredis'),

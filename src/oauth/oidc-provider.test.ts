@@ -86,7 +86,7 @@ const newClient = (options: Partial<RefreshTokenGrantOptions> = {}): TokenClient
   refreshTokenGrant({ issuer, clientId: 'app', ...options });
 
 describe('oidc-provider, Bearer', () => {
-  test('a refresh rotates; the old token is refused and takes the new one along', async () => {
+  test('a refresh rotates; a replay revokes the family', async () => {
     const client = newClient();
     const first = await issue();
     const tokens = await client.refresh(request(first));
@@ -124,7 +124,7 @@ describe('oidc-provider, DPoP with nonces', () => {
     return { client, refreshToken: await issue(jkt) };
   }
 
-  test('asks for a nonce once, without looking at the refresh token', async () => {
+  test('asks for a nonce once, the refresh token untouched', async () => {
     const { client, refreshToken } = await signIn();
     const tokens = await client.refresh(request(refreshToken));
     expect(tokens).toMatchObject({ token_type: 'DPoP', expires_in: 60 });
@@ -132,7 +132,7 @@ describe('oidc-provider, DPoP with nonces', () => {
     expect(requests).toEqual(['/.well-known/openid-configuration', '/token', '/token', '/token']);
   });
 
-  test('refuses a refresh token that was carried off: without a proof, and with one of another key', async () => {
+  test('refuses a stolen refresh token without the right proof', async () => {
     const { client, refreshToken } = await signIn();
     await expect(newClient().refresh(request(refreshToken))).rejects.toMatchObject({
       refreshOutcome: 'rejected',

@@ -3,7 +3,7 @@ import { refreshTokenGrant, type RefreshTokenGrantOptions } from './index.js';
 
 const good = { tokenEndpoint: 'https://login.example/token', clientId: 'app' };
 
-describe('options that cannot work are refused at once, saying what to change', () => {
+describe('options that cannot work are refused with advice', () => {
   const table: [string, unknown, RegExp][] = [
     ['nothing', undefined, /give an object/],
     ['no clientId', { ...good, clientId: '' }, /clientId/],

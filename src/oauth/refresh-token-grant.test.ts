@@ -29,7 +29,7 @@ function request(changes: Partial<RefreshRequest> = {}): RefreshRequest {
 }
 
 describe('the token request', () => {
-  test('is the grant of RFC 6749 §6 of a public client, and needs no CORS preflight', async () => {
+  test("is a public client's grant without a CORS preflight", async () => {
     server.answer(json(200, pair));
     await client().refresh(request());
     const [sent] = server.received;
@@ -65,13 +65,13 @@ describe('the token request', () => {
     expect(server.received[0]?.headers['idempotency-key']).toBe('key');
   });
 
-  test('a scope of its own goes before the one in the options', async () => {
+  test('its own scope goes before the one in options', async () => {
     server.answer(json(200, pair));
     await client({ scope: 'openid' }).refresh(request({ scope: 'mail' }));
     expect(server.received[0]?.form.get('scope')).toBe('mail');
   });
 
-  test('leaves in the task that asked for it: nothing can come between the check and the fetch', async () => {
+  test('leaves in the task that asked for it', async () => {
     let sent = false;
     const fetch = (): Promise<Response> => {
       sent = true;
@@ -90,7 +90,7 @@ describe('the token request', () => {
     await expect(refreshing).rejects.toMatchObject({ refreshOutcome: 'unavailable' });
   });
 
-  test('uses the fetch it was given, and keeps nothing of an error that carries the request', async () => {
+  test('uses the given fetch, and keeps nothing of errors', async () => {
     const thrown = Object.assign(new Error('POST failed: refresh-1'), {
       name: 'AxiosError',
       config: 'refresh-1',
@@ -113,7 +113,7 @@ describe('the token request', () => {
     await expect(client({ fetch: () => Promise.reject(outcome) }).refresh(request())).rejects.toBe(outcome);
   });
 
-  test('a session without a refresh token is over; nobody is asked', async () => {
+  test('a session without a refresh token is over', async () => {
     server.answer(json(200, pair));
     const { refreshToken: _none, ...without } = request();
     await expect(client().refresh(without)).rejects.toMatchObject({

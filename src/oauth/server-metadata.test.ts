@@ -36,7 +36,7 @@ const metadata = (): object => ({
 const paths = (): string[] => server.received.map(({ url }) => url);
 
 describe('discovery', () => {
-  test('happens when first needed, once, and never again on the way to a refresh', async () => {
+  test('happens once, when first needed, and never again', async () => {
     publish(metadata());
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
     expect(paths()).toEqual([]);
@@ -78,7 +78,7 @@ describe('discovery', () => {
     expect(paths()).toEqual(['/given']);
   });
 
-  test('that failed is tried again by the next refresh; no token was sent meanwhile', async () => {
+  test('a failed one is tried again by the next refresh', async () => {
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
     server.answer(json(503, {}, { 'retry-after': '3' }));
     await expect(client.refresh(request)).rejects.toMatchObject({
@@ -165,14 +165,14 @@ describe('discovery', () => {
     await expect(client.refresh(request)).rejects.toThrow(/has moved/);
   });
 
-  test('an issuer without metadata is only unavailable, and says what to do', async () => {
+  test('an issuer without metadata is only unavailable', async () => {
     server.answer(json(404, {}));
     const error = await grantOf(server.origin);
     expect(error).toMatchObject({ refreshOutcome: 'unavailable', status: 404, unspent: true });
     expect(String((error as Error).cause)).toContain('give tokenEndpoint');
   });
 
-  test('that took too long leads to no token request: another tab may have taken over', async () => {
+  test('one that took too long leads to no request', async () => {
     publish(metadata());
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
     const assertSendable = (): never => {
@@ -188,7 +188,7 @@ describe('discovery', () => {
 });
 
 describe('revocation (RFC 7009)', () => {
-  test('goes to the given endpoint, as a public client, and outlives the page', async () => {
+  test('goes to the given endpoint, and outlives the page', async () => {
     server.answer(json(200, ''));
     const inits: RequestInit[] = [];
     const client = refreshTokenGrant({
@@ -214,7 +214,7 @@ describe('revocation (RFC 7009)', () => {
     expect(paths()).toEqual(['/.well-known/openid-configuration', '/revoke']);
   });
 
-  test('knows where to go before a page signs out, and asks once', async () => {
+  test('knows where to go before a page signs out', async () => {
     publish(metadata());
     const client = refreshTokenGrant({ issuer: server.origin, clientId: 'app' });
     await Promise.all([client.prepareRevocation?.(), client.prepareRevocation?.()]);

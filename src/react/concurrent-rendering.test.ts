@@ -49,13 +49,13 @@ const refresh = (): void => {
   act(() => coordinator.set({ version: 2, expiresAt: start + 120_000 }, { accessToken: 'access-2' }));
 };
 
-test('this is the React that the tests were asked to run on', () => {
+test('this is the React that was asked for', () => {
   const major = process.env['REACT_MAJOR'] ?? '19';
   expect([version.split('.')[0], serverVersion.split('.')[0]]).toEqual([major, major]);
 });
 
 describe('Suspense', () => {
-  test('a first render that waits subscribes to nothing and asks for nothing; then it shows the newest token', async () => {
+  test('a first render that waits subscribes to nothing', async () => {
     coordinator.set({ expiresAt: start - 1 });
     const [Waiting, arrive] = later(() => createElement(Token));
     render(suspended([createElement(Token, { key: 1, name: 'beside' }), createElement(Waiting, { key: 2 })]));
@@ -89,7 +89,7 @@ describe('Suspense', () => {
 });
 
 describe('a transition', () => {
-  test('that waits is overtaken by a refresh, keeps what is on the screen, and ends with the newest token', async () => {
+  test('a waiting one ends with the newest token', async () => {
     const [Next, arrive] = later(() => createElement(Token, { name: 'next' }));
     function App(): ReactElement {
       const [page, setPage] = useState('first');
@@ -105,7 +105,7 @@ describe('a transition', () => {
     expect([shown(), shown('next'), coordinator.subscribers()]).toEqual([undefined, 'access-2', 1]);
   });
 
-  test('that React renders in slices never shows two tokens at once, though a refresh comes between two slices', async () => {
+  test('a sliced render never shows two tokens at once', async () => {
     const commits: string[][] = [];
     const rendered: string[] = [];
     /** Takes longer than React keeps the thread: every one is a slice of its own. */
@@ -146,7 +146,7 @@ describe('a transition', () => {
 });
 
 describe('a page that a server streams', () => {
-  test('is hydrated part by part; each part takes the session up where it is by then', async () => {
+  test('is hydrated part by part with the current session', async () => {
     const complaints = vi.spyOn(console, 'error');
     const page = (Part: ComponentType): ReactElement =>
       createElement('main', null, createElement(Token), suspended(createElement(Part)));

@@ -38,7 +38,7 @@ describe('the state', () => {
     unmount();
   });
 
-  test('is all that the coordinator shows, and how to act on it', async () => {
+  test('is all that the coordinator shows and does', async () => {
     const coordinator = createFakeCoordinator({ role: 'leader', expiresAt: start + 60_000 }, 'access-1');
     coordinator.answer = () => Promise.resolve('access-9');
     coordinator.set({}, { idToken: idToken({ name: 'Ada' }) });
@@ -62,7 +62,7 @@ describe('the state', () => {
     expect(coordinator.subscribers()).toBe(0);
   });
 
-  test('is the same object until something changes, and shared by all components', () => {
+  test('is one object for all until something changes', () => {
     const coordinator = createFakeCoordinator({}, 'access-1');
     const { result, rerender } = renderHook(() => [useAccessToken(coordinator), useAccessToken(coordinator)]);
     const [first] = result.current;
@@ -75,7 +75,7 @@ describe('the state', () => {
     expect(result.current[0]).toMatchObject({ accessToken: 'access-2' });
   });
 
-  test('has no claims where there is no ID token, or none that can be decoded', () => {
+  test('has no claims without a readable ID token', () => {
     const coordinator = createFakeCoordinator({}, 'access-1');
     const { result } = renderHook(() => useAccessToken(coordinator));
     expect(result.current.claims).toBeUndefined();
@@ -152,7 +152,7 @@ describe('renders', () => {
     );
   };
 
-  test('1,000 components that select the status are not rendered by a refresh', () => {
+  test('a refresh renders none of 1,000 status components', () => {
     const coordinator = createFakeCoordinator({ expiresAt: start + 60_000 }, 'access-1');
     let renders = 0;
     const Status = memo(function Status() {
@@ -167,7 +167,7 @@ describe('renders', () => {
     expect(renders).toBe(2_000);
   });
 
-  test('1,000 that select the access token are rendered in one commit', () => {
+  test('1,000 that select the token render in one commit', () => {
     const coordinator = createFakeCoordinator({ expiresAt: start + 60_000 }, 'access-1');
     const commits = vi.fn<() => void>();
     let renders = 0;
@@ -210,7 +210,7 @@ describe('renders', () => {
 });
 
 describe('an access token that grows old', () => {
-  test('is not shown once it has expired; one timer sees to that', () => {
+  test('is not shown once expired; one timer does it', () => {
     const coordinator = createFakeCoordinator({ expiresAt: start + 60_000 }, 'access-1');
     const { result } = renderHook(() => [
       useAccessToken(coordinator).accessToken,
@@ -235,7 +235,7 @@ describe('an access token that grows old', () => {
     expect(result.current).toBeUndefined();
   });
 
-  test('needs no timer for those who do not read it, or if nobody knows when it expires', () => {
+  test('needs no timer without readers or a known expiry', () => {
     const coordinator = createFakeCoordinator({ expiresAt: start + 60_000 }, 'access-1');
     renderHook(() => useAccessToken(coordinator, ({ expiresAt, error, role }) => [expiresAt, error, role]));
     renderHook(() => useAccessToken(createFakeCoordinator({}, 'access-1')));
@@ -257,7 +257,7 @@ describe('an access token that grows old', () => {
 describe('an outdated access token', () => {
   const outdated = { expiresAt: start - 1 };
 
-  test('is asked for when a component that reads it mounts, once for all of them', async () => {
+  test('is asked for once when its readers mount', async () => {
     const coordinator = createFakeCoordinator(outdated, 'access-1');
     let resolve: (token: string) => void = () => undefined;
     coordinator.answer = () => new Promise((done) => (resolve = done));
@@ -270,7 +270,7 @@ describe('an outdated access token', () => {
     expect([result.current[0]?.accessToken, coordinator.asked]).toEqual(['access-2', 1]);
   });
 
-  test('is asked for when the store has been read, and when somebody signs in', async () => {
+  test('is asked for after the first read and sign-in', async () => {
     const coordinator = createFakeCoordinator({ status: 'loading' });
     coordinator.answer = () => Promise.reject(new Error('offline'));
     renderHook(() => useAccessToken(coordinator, accessToken));
@@ -289,13 +289,13 @@ describe('an outdated access token', () => {
     expect(coordinator.asked).toBe(0);
   });
 
-  test('is not asked for by a component that does not read it', () => {
+  test('a component that does not read it does not ask', () => {
     const coordinator = createFakeCoordinator(outdated, 'access-1');
     renderHook(() => useAccessToken(coordinator, status));
     expect(coordinator.asked).toBe(0);
   });
 
-  test('that cannot be had is told in error until a newer one is there', async () => {
+  test('an unavailable one is an error until the next', async () => {
     const coordinator = createFakeCoordinator(outdated, 'access-1');
     const failure = new Error('offline');
     coordinator.answer = () => Promise.reject(failure);
@@ -308,7 +308,7 @@ describe('an outdated access token', () => {
 });
 
 describe('somebody else signs in while a token is asked for', () => {
-  test('their answers are left out; theirs is asked for if it is outdated', async () => {
+  test('their answers are left out, and outdated ones asked again', async () => {
     const coordinator = createFakeCoordinator({ expiresAt: start - 1 }, 'access-1');
     const questions: ((error: Error) => void)[] = [];
     coordinator.answer = () => new Promise((_, reject) => questions.push(reject));
@@ -324,7 +324,7 @@ describe('somebody else signs in while a token is asked for', () => {
 });
 
 describe('wherever React renders', () => {
-  test('Strict Mode: one subscription, one question, one timer, and nothing left behind', async () => {
+  test('Strict Mode: one subscription, question and timer', async () => {
     const coordinator = createFakeCoordinator({ expiresAt: start - 1 }, 'access-1');
     const { result, unmount } = renderHook(() => useAccessToken(coordinator), { wrapper: StrictMode });
     expect([coordinator.asked, coordinator.subscribers()]).toEqual([1, 1]);

@@ -27,7 +27,7 @@ const provide = (given: Login | undefined) =>
     return createElement(TokenCoordinatorProvider, { coordinator, login: given }, children);
   };
 
-test('acts through the login that is given, or the one provided', () => {
+test('acts through the given or the provided login', () => {
   const other = { ...login, start: vi.fn<Login['start']>(never) };
   const { result } = renderHook(() => [useLogin(), useLogin(other)] as const, { wrapper: provide(login) });
   act(() => void result.current[0].start({ returnTo: '/a' }));
@@ -36,7 +36,7 @@ test('acts through the login that is given, or the one provided', () => {
   expect(other.start).toHaveBeenCalledExactlyOnceWith({ returnTo: '/b' });
 });
 
-test('says that something is under way, and then what went wrong', async () => {
+test('says what is under way, then what went wrong', async () => {
   const blocked = new LoginError('popup_blocked', 'blocked');
   login.popup.mockRejectedValueOnce(blocked);
   const { result } = renderHook(() => useLogin(login));

@@ -438,7 +438,7 @@ describe('a store that fails', () => {
     expect(endpoint.spent).toEqual([token, token]);
   });
 
-  test('does not repeat an answer that the login has moved on from', async () => {
+  test('does not repeat an answer that was moved on from', async () => {
     const token = endpoint.signIn();
     let unrecorded = '';
     const settle: RotationStore['settle'] = (...args) => {

@@ -37,7 +37,7 @@ test('without a session there is no token', async () => {
 });
 
 describe('set', () => {
-  test('changes everything at once and tells once; nothing if nothing changes', () => {
+  test('changes everything at once and tells once', () => {
     const coordinator = createFakeCoordinator();
     const told = vi.fn<() => void>();
     coordinator.subscribe(told);
@@ -66,7 +66,7 @@ describe('set', () => {
 });
 
 describe('a refresh', () => {
-  test('is shared by calls at once, and brings a new version', async () => {
+  test('is shared by calls at once', async () => {
     const refresh = vi.fn<() => { access_token: string; expires_in: number }>(() => ({
       access_token: 'fresh',
       expires_in: 60,
@@ -83,7 +83,7 @@ describe('a refresh', () => {
     expect(events).toEqual(['refresh-started 1', 'refresh-succeeded 2']);
   });
 
-  test('that fails pauses, and tells the code; the next one may heal it', async () => {
+  test('a failed one pauses and tells the code', async () => {
     let answer = (): { access_token: string } => {
       throw new Error('offline');
     };
@@ -117,7 +117,7 @@ describe('a refresh', () => {
   });
 });
 
-test('setSession, signOut and close do what components see of the real ones', async () => {
+test('setSession, signOut and close look like the real ones', async () => {
   const coordinator = createFakeCoordinator({ status: 'signed-out' });
   const events: string[] = [];
   const all: string[] = [];
@@ -138,7 +138,7 @@ test('setSession, signOut and close do what components see of the real ones', as
   expect(await codeOf(coordinator.getAccessToken())).toBe('ERR_CLOSED');
 });
 
-test('loading ends for a caller that aborts, or whose coordinator is closed', async () => {
+test('loading ends for a caller that aborts', async () => {
   const coordinator = createFakeCoordinator({ status: 'loading' });
   const stop = new AbortController();
   const calls = [

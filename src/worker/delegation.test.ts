@@ -73,7 +73,7 @@ const roles = (tabs: readonly Tab[]): string[] => tabs.map((tab) => tab.getSnaps
 const senders = (requests: readonly Sent[]): string[] => requests.map(({ by }) => by);
 
 describe('with a refresh worker', () => {
-  test('any number of tabs that ask at once: one request, by the worker, and the leader stays', async () => {
+  test('many tabs at once: one request, by the worker', async () => {
     const { tabs, requests } = await world(5);
     const calls = tabs.map((tab) => watch(tab.getAccessToken(force)));
     await pass(LATENCY + 100);
@@ -94,7 +94,7 @@ describe('with a refresh worker', () => {
     expect(other.getSnapshot().version).toBe(2);
   });
 
-  test('a page that missed the pair finds it in the store, and asks nobody', async () => {
+  test('a page finds a missed pair in the store', async () => {
     const { tabs, requests, open, origin } = await world(2, { leaderTimeoutMs: 5_000 });
     const deaf = open('channel');
     await pass(100);
@@ -123,7 +123,7 @@ describe('with a refresh worker', () => {
     expect(senders(requests)).toEqual(['worker']);
   });
 
-  test('none is there yet: the page does it at once, and the worker from then on', async () => {
+  test('none is there yet: the page does it', async () => {
     const { tabs, requests, install } = await world(2, { installed: false });
     const [tab] = tabs;
     const first = watch(tab.getAccessToken(force));
@@ -146,7 +146,7 @@ describe('with a refresh worker', () => {
     expect(senders(requests)).toEqual(['worker', 'page']);
   });
 
-  test('one that says nothing is waited for no longer than leaderTimeoutMs', async () => {
+  test('a silent one is waited for leaderTimeoutMs at most', async () => {
     const { tabs, requests, origin } = await world();
     // As one of another protocol version would.
     origin.serving = false;
@@ -158,7 +158,7 @@ describe('with a refresh worker', () => {
     expect(senders(requests)).toEqual(['page']);
   });
 
-  test('it dies on the wire: a waiting tab knows at once, and has it asked again', async () => {
+  test('a waiting tab knows at once of its death', async () => {
     const { tabs, requests, origin } = await world();
     const [, tab] = tabs;
     const call = watch(tab.getAccessToken(force));
@@ -188,7 +188,7 @@ describe('with a refresh worker', () => {
     expect(requests).toHaveLength(3);
   });
 
-  test('a page goes on by itself while the worker starts slowly: still one request', async () => {
+  test('a page goes on while the worker starts slowly', async () => {
     const { tabs, requests, origin } = await world();
     origin.startMs = LEADER_TIMEOUT + 50;
     const call = watch(tabs[0].getAccessToken(force));
@@ -198,7 +198,7 @@ describe('with a refresh worker', () => {
     expect(origin.asked).toEqual({ count: 1, served: 1 });
   });
 
-  test('it starts when all is done: it asks for nothing and says nothing', async () => {
+  test('it starts when all is done and stays silent', async () => {
     const { tabs, requests, origin } = await world();
     origin.startMs = LEADER_TIMEOUT + LATENCY + 100;
     const call = watch(tabs[0].getAccessToken(force));
@@ -209,7 +209,7 @@ describe('with a refresh worker', () => {
     expect(origin.asked).toEqual({ count: 1, served: 1 });
   });
 
-  test('asked while it is at work, it says so: the asking tab knows at once when it dies', async () => {
+  test('asked at work, it says so to the tab', async () => {
     const { tabs, requests, origin } = await world();
     void tabs[0].getAccessToken(force).catch(() => {});
     await pass(50);
@@ -221,7 +221,7 @@ describe('with a refresh worker', () => {
     expect(senders(requests)).toEqual(['worker', 'page']);
   });
 
-  test('its failure is everybody’s: all wait as one, and it tries again', async () => {
+  test('its failure is everybody’s: all wait as one', async () => {
     const { tabs, requests, server } = await world();
     server.refuse = new RefreshUnavailableError({ status: 503, retryAfterMs: 1_000 });
     const calls = tabs.map((tab) => watch(tab.getAccessToken(force)));
@@ -236,7 +236,7 @@ describe('with a refresh worker', () => {
     ]);
   });
 
-  test('a forced call retries a fault that waiting does not heal', async () => {
+  test('a forced call retries a fault of configuration', async () => {
     const { tabs, requests, server } = await world();
     server.refuse = new RefreshRejectedError({ error: 'invalid_client' });
     const refused = watch(tabs[0].getAccessToken(force));
@@ -248,7 +248,7 @@ describe('with a refresh worker', () => {
     expect(senders(requests)).toEqual(['worker', 'worker']);
   });
 
-  test('a leader that died is replaced when another tab has had to ask', async () => {
+  test('a dead leader is replaced when another tab asks', async () => {
     const { tabs } = await world(3);
     const [leader, ...others] = tabs;
     expect(leader.getSnapshot().role).toBe('leader');
@@ -266,7 +266,7 @@ describe('with a refresh worker', () => {
     expect(roles(tabs)).toEqual(['leader', 'follower', 'follower', 'follower']);
   });
 
-  test('a session that ends meanwhile is not brought back, and its new pair is revoked', async () => {
+  test('a session that ends meanwhile does not come back', async () => {
     const { tabs, revoked } = await world();
     void tabs[0].getAccessToken(force).catch(() => {});
     await pass(LATENCY / 2);

@@ -116,7 +116,7 @@ describe.each<[string, Start, LogIn?]>([
   ['@node-oauth/oauth2-server', startNodeOAuth2Server],
   ['better-auth', startBetterAuth, logInAtBetterAuth],
 ])('%s', (_name, start, logIn) => {
-  test('20 tabs at 6 expiries: one request each, with the newest refresh token, every one answered', async () => {
+  test('20 tabs at 6 expiries: one request each, all answered', async () => {
     const { tabs, log, firstToken } = await openTabs(await start(place), logIn);
     const tokens = new Set<unknown>();
     for (let expiry = 1; expiry <= 6; expiry++) {
@@ -138,7 +138,7 @@ describe('an answer that is lost on its way', () => {
   test.each([
     ['@openauthjs/openauth', startOpenAuth],
     ['@cloudflare/workers-oauth-provider', startWorkersOAuthProvider],
-  ])('%s forgives: the repetition brings a pair, and the session goes on', async (_name, start) => {
+  ])('%s forgives: a repetition brings a pair', async (_name, start) => {
     const { tabs, log, world } = await openTabs(await start(place));
     loseNextAnswer(world);
     passSeconds(ACCESS_TOKEN_SECONDS);
@@ -151,7 +151,7 @@ describe('an answer that is lost on its way', () => {
     expect(log[2]?.spent, 'that of the answer that came').toBe(log[1]?.issued);
   });
 
-  test('@openauthjs/openauth, repeated after its 60 s: the session is over, and every tab knows why', async () => {
+  test('@openauthjs/openauth, repeated after 60 s: the session is over', async () => {
     const { tabs, log, world } = await openTabs(startOpenAuth(place));
     loseNextAnswer(world, () => passSeconds(61));
     passSeconds(ACCESS_TOKEN_SECONDS);
@@ -175,7 +175,7 @@ describe('an answer that is lost on its way', () => {
 });
 
 describe('somebody else replays a refresh token that was used', () => {
-  test('@openauthjs/openauth: within 60 s gets the current one, later nothing; the session goes on', async () => {
+  test('@openauthjs/openauth: within 60 s gets the current one', async () => {
     const server = startOpenAuth(place);
     const { tabs, log, firstToken } = await openTabs(server);
     passSeconds(ACCESS_TOKEN_SECONDS);
@@ -193,7 +193,7 @@ describe('somebody else replays a refresh token that was used', () => {
     await everywhere(tabs, 'signed-in', 3);
   });
 
-  test('@cloudflare/workers-oauth-provider: once the successor was used, nothing; the session goes on', async () => {
+  test('@cloudflare/workers-oauth-provider: after the successor was used, nothing', async () => {
     const server = await startWorkersOAuthProvider(place);
     const { tabs, firstToken } = await openTabs(server);
     for (let expiry = 1; expiry <= 2; expiry++) {
@@ -206,7 +206,7 @@ describe('somebody else replays a refresh token that was used', () => {
     await everywhere(tabs, 'signed-in', 4);
   });
 
-  test('@cloudflare/workers-oauth-provider: before that, a new pair, and ours is dead, which every tab learns', async () => {
+  test('@cloudflare/workers-oauth-provider: before that, a new pair, known everywhere', async () => {
     const server = await startWorkersOAuthProvider(place);
     const { tabs, log, firstToken } = await openTabs(server);
     passSeconds(ACCESS_TOKEN_SECONDS);

@@ -161,7 +161,7 @@ describe.each([
     expect(performance.now() - start).toBeGreaterThan(290);
   });
 
-  test('a lease can be taken, and taken over from a dead process', async () => {
+  test('a lease passes on from a dead process', async () => {
     const lease = { key, name: 'refresh', ttlMs: 60_000 };
     await one.acquire({ ...lease, holder: 'a' });
     expect(await other.acquire({ ...lease, holder: 'b', instead: 'c' })).toBe('a');
@@ -170,7 +170,7 @@ describe.each([
     expect(await other.acquire({ ...lease, holder: 'b' })).toBe('d');
   });
 
-  test('the next holder of a dead process’s lease learns of it', async () => {
+  test('a dead process’s lease tells its next holder', async () => {
     const name = 'attempt:1';
     await one.acquire({ key, name: 'refresh', holder: deadHolder(), ttlMs: 60_000 });
     await one.acquire({ key, name, holder: deadHolder(), ttlMs: 60_000 });

@@ -51,7 +51,7 @@ test('a wrong option is refused by its name', () => {
     );
 });
 
-test('a wrong argument is refused by its name, and changes nothing', async () => {
+test('a wrong argument is refused by name without effect', async () => {
   const tab = await signedIn({});
   const error = await failure(tab.setSession({ access_token: 'access-2' }, { sessionExpiresAt: 1 }));
   expect(error).toMatchObject({

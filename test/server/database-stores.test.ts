@@ -219,7 +219,7 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
     await store.close();
   });
 
-  test('takes each step of a later version once, and keeps the rows', async () => {
+  test('takes each step of a later version once', async () => {
     await dropTables();
     const store = postgresStore(pool);
     await store.rotation.begin('R1', 'alice');
@@ -255,7 +255,7 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
   });
 
   // (examples/server/cloudflare-worker.ts: one connection for each request.)
-  test('a Worker in front: five duplicates get one answer, the rest passes', async () => {
+  test('a Worker in front: five duplicates get one answer', async () => {
     await dropTables();
     await pool.query(postgresSchema);
     const endpoint = createStrictEndpoint();

@@ -56,7 +56,7 @@ const spendElsewhere = (parameters: Record<string, string>) =>
 const answers = () =>
   server.log.refreshes().map(({ sent }) => (typeof sent === 'object' ? (sent.error ?? sent.status) : sent));
 
-test('both together: refreshes go on, one request each, and both sides count the same versions', async () => {
+test('both together: both sides count the same versions', async () => {
   server.settings.sessionTableMs = 10_000;
   server.settings.versionCheck = true;
   await signIn();
@@ -65,7 +65,7 @@ test('both together: refreshes go on, one request each, and both sides count the
   expect(coordinator.getSnapshot().version).toBe(4);
 });
 
-test('an answer that was lost on its way is had from the session table; without one the session is lost', async () => {
+test('the session table repeats an answer that was lost', async () => {
   server.settings.sessionTableMs = 10_000;
   server.settings.versionCheck = true;
   await signIn();
@@ -82,7 +82,7 @@ test('an answer that was lost on its way is had from the session table; without 
   expect(await refreshed()).toBe('ERR_REAUTH_REQUIRED');
 });
 
-test('a version conflict that no re-reading solves ends after a few requests: the session is kept, and the error says why', async () => {
+test('an unsolvable version conflict ends and keeps the session', async () => {
   server.settings.versionCheck = true;
   await signIn();
   expect(
@@ -97,7 +97,7 @@ test('a version conflict that no re-reading solves ends after a few requests: th
   expect(coordinator.getSnapshot()).toMatchObject({ status: 'signed-in', refreshStatus: 'paused' });
 });
 
-test('a conflict with a stranger at the session table is heard as a conflict, too', async () => {
+test('a conflict with a stranger is heard as one', async () => {
   server.settings.sessionTableMs = 10_000;
   await signIn();
   expect((await spendElsewhere({})).status).toBe(200);

@@ -89,7 +89,7 @@ const wanting =
   };
 
 describe('a refresh', () => {
-  test('carries a proof for the token endpoint, a new one each time', async () => {
+  test('carries a new proof for the token endpoint each time', async () => {
     const before = Date.now() / 1000;
     const { client } = await signIn();
     server.answer(json(200, pair));
@@ -105,7 +105,7 @@ describe('a refresh', () => {
     expect(second?.claims.jti).not.toBe(first?.claims.jti);
   });
 
-  test('is repeated once with the nonce that the server wants, also in other tabs: those know it already', async () => {
+  test('is repeated once with the wanted nonce, in all tabs', async () => {
     const { client } = await signIn();
     server.answer(wanting('nonce-1'));
     expect(await client.refresh(request)).toEqual(pair);
@@ -171,7 +171,7 @@ describe('a refresh', () => {
     expect(server.received).toHaveLength(1);
   });
 
-  test('of a session whose key is gone means that the session is over', async () => {
+  test('without its key means that the session is over', async () => {
     const { client } = await openTab();
     server.answer(json(200, pair));
     await expect(client.refresh(request)).rejects.toMatchObject({
@@ -236,7 +236,7 @@ describe('the client says whether the server offers nonces', () => {
 });
 
 describe('a request to an API', () => {
-  test('is authorized with a proof that names it and the token', async () => {
+  test('carries a proof that names it and the token', async () => {
     const { client } = await signIn();
     const headers = await client.authorize(authorized);
     expect(headers).toEqual({ Authorization: 'DPoP access-1', DPoP: expect.any(String) as string });
@@ -248,7 +248,7 @@ describe('a request to an API', () => {
     });
   });
 
-  test('is signed with the same key in every tab, and after all were closed', async () => {
+  test('is signed with one key in every tab', async () => {
     const jkts = new Set<string>();
     await signIn();
     for (let tab = 0; tab < 5; tab++) {
@@ -258,7 +258,7 @@ describe('a request to an API', () => {
     expect(jkts.size).toBe(1);
   });
 
-  test('carries the nonce of the answer before, one per origin and role, in every tab', async () => {
+  test('carries the last nonce per origin and role', async () => {
     const { client } = await signIn();
     const nonceIn = async (client: Client, more: object = {}): Promise<unknown> =>
       (await readProof((await client.authorize({ ...authorized, ...more }))['DPoP'])).claims.nonce;
@@ -331,7 +331,7 @@ describe('a session begins', () => {
     expect(await begin(await openTab(), {})).toMatchObject({ code: 'ERR_CONFIGURATION' });
   });
 
-  test('with tokens that are not bound is refused: no silent downgrade', async () => {
+  test('with unbound tokens is refused: no silent downgrade', async () => {
     const tab = await openTab();
     await tab.getDPoPKeyPair('app');
     expect(await begin(tab, { token_type: 'Bearer' })).toMatchObject({ code: 'ERR_CONFIGURATION' });
@@ -339,7 +339,7 @@ describe('a session begins', () => {
     expect(await begin(tab, { token_type: undefined })).toBeUndefined();
   });
 
-  test('with tokens that are bound to another key is refused, where one can tell', async () => {
+  test('with tokens bound to another key is refused', async () => {
     const tab = await openTab();
     const { publicKey } = await tab.getDPoPKeyPair('app');
     const bound = (jkt: string): object => ({ access_token: new UnsecuredJWT({ cnf: { jkt } }).encode() });
@@ -369,7 +369,7 @@ describe('a session begins', () => {
     expect(await begin(await openTab(), {}, { privateKey, publicKey: shown })).toBeUndefined();
   });
 
-  test('with the key that this page used, though another tab has signed out since', async () => {
+  test("with this page's key, though another tab signed out", async () => {
     const tab = await signIn();
     const other = await openTab();
     await other.getDPoPKeyPair('app');
@@ -397,7 +397,7 @@ describe('a wrong clock', () => {
     access_token: new UnsecuredJWT({}).setIssuedAt(Math.floor((Date.now() + HOUR) / 1000)).encode(),
   });
 
-  test('is corrected by the Date of the answer, for all tabs', async () => {
+  test('the Date of the answer corrects it for all', async () => {
     const { client } = await signIn();
     server.answer(anHourAhead(true));
     expect(await client.refresh(request)).toEqual(pair);
@@ -407,7 +407,7 @@ describe('a wrong clock', () => {
     expect(server.received).toHaveLength(3);
   });
 
-  test('is corrected by the issue time of the tokens where Date cannot be read, also in a new tab', async () => {
+  test("the tokens' issue time corrects it without a Date", async () => {
     await signIn(issuedAhead());
     const { client } = await openTab();
     server.answer(anHourAhead(false));
@@ -438,7 +438,7 @@ describe('a wrong clock', () => {
     expect(server.received).toHaveLength(2);
   });
 
-  test('is corrected after an API has refused a proof, once for all requests under way', async () => {
+  test('is corrected after an API has refused a proof', async () => {
     const { client } = await signIn();
     const headers = new Headers({
       'www-authenticate': 'DPoP error="invalid_dpop_proof", algs="ES256"',
@@ -462,7 +462,7 @@ describe('a wrong clock', () => {
   const aheadIn = async (proof: unknown): Promise<number> =>
     Number((await readProof(proof)).claims.iat) * 1000 - Date.now();
 
-  test("is one server's: an API moves neither the authorization server nor another API", async () => {
+  test("is one server's: an API moves no other", async () => {
     const { client } = await signIn();
     const url = `${server.origin}/api`;
     const previous = { headers: refusing(HOUR) };
@@ -500,7 +500,7 @@ describe('a wrong clock', () => {
   );
 
   // Only the same challenge is read as one: not text in another's parameter.
-  test('is left alone by a challenge that only quotes the error', async () => {
+  test('a challenge that quotes the error changes nothing', async () => {
     const { client } = await signIn();
     const headers = refusing(HOUR);
     headers.set('www-authenticate', 'Bearer realm="say DPoP error=invalid_dpop_proof"');
@@ -508,7 +508,7 @@ describe('a wrong clock', () => {
     expect(Math.abs(await aheadIn(DPoP))).toBeLessThan(5_000);
   });
 
-  test('is not corrected where it is right: the fault is another', async () => {
+  test('is not corrected where it is right', async () => {
     const { client } = await signIn();
     server.answer(json(400, { error: 'invalid_dpop_proof' }));
     await expect(client.refresh(request)).rejects.toMatchObject({ error: 'invalid_dpop_proof' });
@@ -516,7 +516,7 @@ describe('a wrong clock', () => {
   });
 });
 
-test('a service worker, which cannot load code later, is given it instead', async () => {
+test('a service worker is given the code instead', async () => {
   const tab = await openTab();
   const given = await openTab({ dpop: tab.dpopSupport });
   await tab.getDPoPKeyPair('app');

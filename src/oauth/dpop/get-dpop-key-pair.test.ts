@@ -46,7 +46,7 @@ describe('the key of a sign-in', () => {
     await expect(crypto.subtle.exportKey('jwk', privateKey)).rejects.toThrow(/not extractable/);
   });
 
-  test('is the same for all calls of a page, and of this page only', async () => {
+  test('is the same for all calls of one page', async () => {
     const [tab, other] = [await openTab(), await openTab()];
     const pairs = await Promise.all([tab.getDPoPKeyPair('app'), tab.getDPoPKeyPair('app')]);
     expect(await tab.getDPoPKeyPair('app')).toBe(pairs[0]);
@@ -54,14 +54,14 @@ describe('the key of a sign-in', () => {
     expect(await jwkOf(await other.getDPoPKeyPair('app'))).not.toEqual(await jwkOf(pairs[0]));
   });
 
-  test('is not at rest before a session has come of it', async () => {
+  test('is not at rest before its session', async () => {
     const { getDPoPKeyPair } = await openTab();
     await getDPoPKeyPair('app');
     expect(await keysAtRest()).toEqual([]);
   });
 
   // By a script that ran before anybody signed in, and kept a copy.
-  test.each([true, false])('is no key that was put into the store (extractable: %s)', async (extractable) => {
+  test.each([true, false])('is no planted key (extractable: %s)', async (extractable) => {
     const planted = await crypto.subtle.generateKey(P256, extractable, ['sign', 'verify']);
     const store = createStore('one-refresh-dpop', 'dpop');
     for (const id of ['login:app', 'trial', 'attempt:["app"]', 'session:1'])
@@ -77,14 +77,14 @@ describe('the key of a sign-in', () => {
     expect(a).not.toEqual(b);
   });
 
-  test('is a new one after a session has come of it', async () => {
+  test('is a new one after its session', async () => {
     const tab = await openTab();
     const first = await tab.getDPoPKeyPair('app');
     await tab.dpopSupport.bind({ name: 'app', sessionId: '1', tokens });
     expect(await jwkOf(await tab.getDPoPKeyPair('app'))).not.toEqual(await jwkOf(first));
   });
 
-  test('serves a second sign-in of the page that was begun with it', async () => {
+  test('serves a second sign-in of the same page', async () => {
     const tab = await openTab();
     const first = await tab.getDPoPKeyPair('app');
     await tab.dpopSupport.bind({ name: 'app', sessionId: '1', tokens });
@@ -129,13 +129,13 @@ describe('the key of a sign-in that leaves the page', () => {
     expect(after.privateKey.extractable).toBe(false);
   });
 
-  test('is none of another attempt, nor that of a sign-in without one', async () => {
+  test('is none of another attempt or of none', async () => {
     const before = await jwkOf(await attemptKey());
     expect(await jwkOf(await attemptKey(`${attempt}-2`))).not.toEqual(before);
     expect(await jwkOf(await (await openTab()).getDPoPKeyPair('app'))).not.toEqual(before);
   });
 
-  test('is no longer kept as such once a session has come of it', async () => {
+  test('is no longer kept as such after its session', async () => {
     await attemptKey();
     const tab = await openTab();
     await tab.getDPoPKeyPair('app', attempt);
@@ -154,7 +154,7 @@ describe('the key of a sign-in that leaves the page', () => {
     expect(await keysAtRest()).toEqual([`attempt:["app","${attempt}"]`]);
   });
 
-  test('is refused if a script has put another in its place', async () => {
+  test('is refused if a script replaced it', async () => {
     await attemptKey();
     const keyPair = await crypto.subtle.generateKey(P256, true, ['sign', 'verify']);
     const store = createStore('one-refresh-dpop', 'dpop');
@@ -167,7 +167,7 @@ describe('the key of a sign-in that leaves the page', () => {
   });
 });
 
-describe('a key in the store that is not one of ours', () => {
+describe('a key in the store that is not ours', () => {
   const halves = async (): Promise<[CryptoKeyPair, CryptoKeyPair]> => [
     await crypto.subtle.generateKey(P256, false, ['sign', 'verify']),
     await crypto.subtle.generateKey(P256, false, ['sign', 'verify']),
@@ -203,7 +203,7 @@ describe('a key in the store that is not one of ours', () => {
   });
 
   // WebKit in a SharedWorker: the session is not over for that.
-  test('that cannot be read here is no verdict on the session', async () => {
+  test('an unreadable one is no verdict on the session', async () => {
     await set('session:1', null, createStore('one-refresh-dpop', 'dpop'));
     const proving = (await openTab()).dpopSupport.prove({
       sessionId: '1',
@@ -214,7 +214,7 @@ describe('a key in the store that is not one of ours', () => {
   });
 });
 
-test('the key is kept in a database that lacked its store', async () => {
+test('the key is kept where the store was missing', async () => {
   (await promisifyRequest(indexedDB.open('one-refresh-dpop', 3))).close();
   const { getDPoPKeyPair, dpopSupport } = await openTab();
   const made = await getDPoPKeyPair('app');
