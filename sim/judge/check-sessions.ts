@@ -241,8 +241,9 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       if (truth.buried.has(after.sessionId) && !truth.storeReset()) {
         violate('I4', `${by.tab.name} writes a session back that was signed out`);
       }
-      // (Which session a hostile script begins, and with what tokens, is its own affair.)
-      if (after.refreshToken === undefined && isOpen(after) && plan.profile !== 'hostile')
+      // (Tokens that wait to be revoked may be there without a session. A hostile script begins sessions with whatever tokens it likes.)
+      const isWithheld = after.sessionId !== undefined && after.refreshToken === undefined && isOpen(after);
+      if (isWithheld && plan.profile !== 'hostile')
         violate('I2', `${by.tab.name} writes version ${after.version} without its refresh token`);
       if (!before || truth.storeReset()) return;
       if (before.sessionId === after.sessionId && after.version < before.version) {
