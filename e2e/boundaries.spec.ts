@@ -72,7 +72,7 @@ test('a planted DPoP key signs nothing', async ({ newTab, server }) => {
   expect([server.api.requests, server.log.refreshes()]).toEqual([[], []]);
 });
 
-test('a request made signed out never leaves as the next user', async ({ newTab, server }) => {
+test("a request made signed out never becomes the next user's", async ({ newTab, server }) => {
   const tab = await newTab();
   // The request is prepared while nobody is signed in; Bob signs in before it is refused.
   const outcome = await tab.evaluate(async () => {
@@ -88,7 +88,7 @@ test('a request made signed out never leaves as the next user', async ({ newTab,
   expect(await tab.evaluate(() => window.lab.api.call())).toEqual({ status: 200, user: 'bob' });
 });
 
-test('a request does not leave after its session was signed out', async ({ newTab, server }) => {
+test("a request does not leave after its session's sign-out", async ({ newTab, server }) => {
   const tab = await newTab({ dpop: '' });
   await signIn([tab]);
   // Its proof is being signed.
@@ -149,7 +149,7 @@ test('another configuration under one name neither sends nor ends', async ({ new
   await stranger.close();
 });
 
-test('no refresh token is on the channel, however it is asked', async ({ newTab, server }) => {
+test('no refresh token is on the channel, however asked', async ({ newTab, server }) => {
   const options = { broadcast: 'access-token' };
   const tab = await newTab(options);
   // A page of the origin that listens, and never opens the database.

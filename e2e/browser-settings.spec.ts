@@ -21,7 +21,7 @@ base.describe('a private window', () => {
   });
 
   test(
-    'one request for all tabs, and what is stored is stored',
+    'one request for all tabs, and storage that stays',
     { tag: '@core' },
     async ({ server, newTab, newTabs }) => {
       const tabs = await newTabs(3, { proactive: 'never' });
@@ -86,10 +86,7 @@ base.describe('site data is blocked', { tag: '@settings' }, () => {
     expect(await get(tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
   });
 
-  test('tabs share the session where a channel is left, else each has its own', async ({
-    server,
-    newTabs,
-  }) => {
+  test('tabs share the session where a channel is left', async ({ server, newTabs }) => {
     const tabs = await newTabs(2);
     const [tab, other] = tabs as [Tab, Tab];
     if ((await left(tab)).channel) {

@@ -150,10 +150,7 @@ test('another user in one tab is another user in all', async ({ page, context })
   await expect(page.getByTestId('api-result')).toContainText('"user": "bob"');
 });
 
-test('a lost answer: one tab asks kindly, the other one says so, and signing in again heals both', async ({
-  page,
-  context,
-}) => {
+test('a lost answer: one tab asks, a sign-in heals both', async ({ page, context }) => {
   await signIn(page, 'Alice');
   const second = await openAnotherTab(page, context);
   await page.getByRole('button', { name: 'Lose the next answer' }).click();
@@ -224,7 +221,7 @@ for (const width of [400, 1600]) {
   });
 }
 
-test('axe finds nothing, and nothing sticks out, wide and light, narrow and dark', async ({ page }) => {
+test('axe finds nothing, in both widths and colours', async ({ page }) => {
   const look = async (): Promise<void> => {
     for (const [width, colorScheme] of [
       [1280, 'light'],

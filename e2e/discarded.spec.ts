@@ -7,7 +7,7 @@ import { launchChromium } from './engines/native-chromium.js';
 import { expect, test } from './fixtures.js';
 
 test(
-  'the leader is discarded: the others go on, and it has the session when it is loaded again',
+  'the leader is discarded, and has the session when reloaded',
   { tag: '@chromium' },
   async ({ server, launchOptions, playwright }) => {
     const address = (tab: string): string =>

@@ -23,10 +23,7 @@ test.describe('access tokens that live two seconds', () => {
     server.faults.add({ grantType: 'any', patch: { expires_in: 2 }, times: 'always' }),
   );
 
-  test('rotation: 5 tabs call the API at 4 expiries, and every refresh spends the newest token', async ({
-    server,
-    newTabs,
-  }) => {
+  test('5 tabs at 4 expiries: every refresh spends the newest', async ({ server, newTabs }) => {
     const tabs = await newTabs(5);
     await signIn(tabs);
     expect(await everyTab(tabs, call)).toEqual(tabs.map(() => alice));
@@ -45,11 +42,7 @@ test.describe('access tokens that live two seconds', () => {
   });
 });
 
-test('one key for 5 tabs, for a new one, and for one that is opened after all were closed', async ({
-  server,
-  newTab,
-  newTabs,
-}) => {
+test('one key for old, new and later tabs', async ({ server, newTab, newTabs }) => {
   const tabs = await newTabs(5);
   await signIn(tabs);
   expect(await everyTab(tabs, call)).toEqual(tabs.map(() => alice));

@@ -4,7 +4,7 @@ import { expect, test, type Tab } from './fixtures.js';
 
 test.use({ tabOptions: { proactive: 'never' } });
 
-test('the snapshot is up to date while an event is told', async ({ server, newTabs }) => {
+test('the snapshot is current while an event is told', async ({ server, newTabs }) => {
   const tabs = await newTabs(3);
   await signIn(tabs);
   await getInTurn(tabs);

@@ -80,9 +80,7 @@ test.skip(
 );
 
 for (const [name, closer] of Object.entries(closers)) {
-  test(`a module that is replaced, and closed by its ${name}, leaves nothing behind and spends no refresh token twice`, async ({
-    page,
-  }) => {
+  test(`a replaced module, closed by its ${name}, leaves nothing behind`, async ({ page }) => {
     mkdirSync(path.join(repository, 'temp'), { recursive: true });
     const root = mkdtempSync(path.join(repository, 'temp', 'hot-'));
     const save = (file: string, text: string): string => {

@@ -62,39 +62,35 @@ async function useForFourMinutes(tabs: readonly Tab[]) {
   };
 }
 
-test(
-  'activity in one tab keeps all signed in; then one warns, and all are signed out',
-  { tag: '@core' },
-  async ({ server, newTabs }) => {
-    const tabs = await newTabs(2, { ...withIdle, ...atWill });
-    await signIn(tabs);
-    await putClocksForward(tabs, 10 * MINUTE_MS);
-    const typedAt = await tabs[1]!.evaluate(() => Date.now());
-    await type(tabs[1]!);
-    await expectKnown(tabs, typedAt);
-    // Past the end that the sign-in alone would have.
-    await putClocksForward(tabs, 10 * MINUTE_MS);
-    await expectInEveryTab(tabs, { status: 'signed-in' });
-    expect(await warnings(tabs)).toEqual([]);
+test('activity in one tab keeps all; then one warns', { tag: '@core' }, async ({ server, newTabs }) => {
+  const tabs = await newTabs(2, { ...withIdle, ...atWill });
+  await signIn(tabs);
+  await putClocksForward(tabs, 10 * MINUTE_MS);
+  const typedAt = await tabs[1]!.evaluate(() => Date.now());
+  await type(tabs[1]!);
+  await expectKnown(tabs, typedAt);
+  // Past the end that the sign-in alone would have.
+  await putClocksForward(tabs, 10 * MINUTE_MS);
+  await expectInEveryTab(tabs, { status: 'signed-in' });
+  expect(await warnings(tabs)).toEqual([]);
 
-    await putClocksForward(tabs, 4.5 * MINUTE_MS);
-    await expect.poll(() => warnings(tabs)).toHaveLength(1);
-    await expectInEveryTab(tabs, { status: 'signed-in' });
-    await putClocksForward(tabs, MINUTE_MS);
-    await expectInEveryTab(tabs, { status: 'signed-out' });
-    for (const tab of tabs) expect(await get(tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
+  await putClocksForward(tabs, 4.5 * MINUTE_MS);
+  await expect.poll(() => warnings(tabs)).toHaveLength(1);
+  await expectInEveryTab(tabs, { status: 'signed-in' });
+  await putClocksForward(tabs, MINUTE_MS);
+  await expectInEveryTab(tabs, { status: 'signed-out' });
+  for (const tab of tabs) expect(await get(tab)).toMatchObject({ code: 'ERR_SIGNED_OUT' });
 
-    const [warning, ...more] = await warnings(tabs);
-    expect(more).toEqual([]);
-    expect(warning).toMatchObject({ reason: 'idle' });
-    const laterMs = (warning?.endsAt ?? 0) - typedAt - TIMEOUT_MS;
-    expect(laterMs, 'the time-out counts from the last activity').toBeGreaterThanOrEqual(0);
-    expect(laterMs).toBeLessThan(MINUTE_MS);
-    expectPeace(server, 0);
-  },
-);
+  const [warning, ...more] = await warnings(tabs);
+  expect(more).toEqual([]);
+  expect(warning).toMatchObject({ reason: 'idle' });
+  const laterMs = (warning?.endsAt ?? 0) - typedAt - TIMEOUT_MS;
+  expect(laterMs, 'the time-out counts from the last activity').toBeGreaterThanOrEqual(0);
+  expect(laterMs).toBeLessThan(MINUTE_MS);
+  expectPeace(server, 0);
+});
 
-test('one write a minute for the origin, no message, and one timer', async ({ newTabs }) => {
+test('one write a minute, no message, and one timer', async ({ newTabs }) => {
   const tabs = await newTabs(2, { ...withIdle, ...atWill });
   await signIn(tabs);
   const { messages, written } = await useForFourMinutes(tabs);

@@ -58,7 +58,7 @@ async function scoreOf(page: Page, mode: string) {
   return { conflicts, logins, perExpiry, wait, expiries };
 }
 
-test('without coordination the tabs fight until the user has to sign in again', async ({ page }) => {
+test('without coordination the tabs fight until the next sign-in', async ({ page }) => {
   const prompt = page.getByRole('alert').getByText('You were signed out.');
   for (let n = 0; n < 20 && !(await prompt.isVisible()); n++) await press(page, 'Expire now');
   await expect(prompt).toBeVisible();
@@ -74,7 +74,7 @@ test('without coordination the tabs fight until the user has to sign in again', 
 });
 
 // Firefox does not tell its driver of a download that the page itself makes.
-test('the conflict log is saved as JSON, and no token is in it @chromium', async ({ page }) => {
+test('the conflict log is JSON without a token @chromium', async ({ page }) => {
   for (let n = 0; n < 20 && !(await page.getByText('invalid_grant').first().isVisible()); n++) {
     if (await button(page, 'Sign in again').isVisible()) await press(page, 'Sign in again');
     await press(page, 'Expire now');
@@ -162,10 +162,7 @@ test('every other control does what it says', { tag: '@slow' }, async ({ page, c
   expect(Number((await scoreOf(page, 'one-refresh')).expiries), 'it was stopped').toBeLessThan(100);
 });
 
-test('the session table saves the session of a tab that was lost mid-refresh; it goes with the page', async ({
-  page,
-  demo,
-}) => {
+test('the session table saves a tab lost mid-refresh', async ({ page, demo }) => {
   await choose(page, 'one-refresh + all');
   await press(page, 'Lose a tab mid-refresh');
   expect(await scoreOf(page, 'one-refresh + all')).toMatchObject({ conflicts: '0.0 %', logins: '0' });
@@ -175,10 +172,7 @@ test('the session table saves the session of a tab that was lost mid-refresh; it
   await expect.poll(() => demo.settings.sessionTableMs).toBe(0);
 });
 
-test('every tab shows its version, one of them a crown, and a countdown that ends in a new version', async ({
-  page,
-  demo,
-}) => {
+test('every tab shows version, crown and countdown', async ({ page, demo }) => {
   await choose(page, 'one-refresh');
   const frames = [0, 1, 2, 3].map((n) => page.frameLocator('iframe').nth(n));
   const crowns = async () => {
@@ -196,7 +190,7 @@ test('every tab shows its version, one of them a crown, and a countdown that end
   expect((await scoreOf(page, 'one-refresh')).perExpiry).toBe('1.000');
 });
 
-test('everything can be done with the keyboard, and no button is lost while it waits', async ({ page }) => {
+test('everything can be done with the keyboard', async ({ page }) => {
   await page.getByRole('radio', { name: 'no coordination' }).focus();
   for (const mode of ['client lock', 'lock over IndexedDB', 'session table']) {
     await page.keyboard.press('ArrowDown');
@@ -218,7 +212,7 @@ test('everything can be done with the keyboard, and no button is lost while it w
   }
 });
 
-test('axe finds nothing, and nothing sticks out, wide and light, narrow and dark', async ({ page }) => {
+test('axe finds nothing, in both widths and colours', async ({ page }) => {
   await press(page, 'Expire now');
   for (const [width, colorScheme] of [
     [1600, 'light'],

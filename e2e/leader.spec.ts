@@ -59,26 +59,22 @@ test('at rest exactly one tab leads, and only leaders send', async ({ server, ne
   await expectTermsAgreed(tabs);
 });
 
-test(
-  'tabs that race for a refresh: one wins, the others follow',
-  { tag: '@engines' },
-  async ({ server, newTabs }) => {
-    const tabs = await newTabs(5, { proactive: 'never' });
-    await signIn(tabs);
-    for (let round = 1; round <= 5; round++) {
-      const answers = await getTogether(server, tabs);
-      expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
-      await expectInEveryTab(tabs, { version: round + 1 });
-      await expectOneLeader(tabs);
-    }
-    expectPeace(server, 5);
-    expectSentByLeaders(server.log.refreshes());
-    await expectTermsAgreed(tabs);
-  },
-);
+test('tabs race for a refresh: one wins, others follow', { tag: '@engines' }, async ({ server, newTabs }) => {
+  const tabs = await newTabs(5, { proactive: 'never' });
+  await signIn(tabs);
+  for (let round = 1; round <= 5; round++) {
+    const answers = await getTogether(server, tabs);
+    expect(new Set(answers.map((answer) => 'tokenId' in answer && answer.tokenId)).size).toBe(1);
+    await expectInEveryTab(tabs, { version: round + 1 });
+    await expectOneLeader(tabs);
+  }
+  expectPeace(server, 5);
+  expectSentByLeaders(server.log.refreshes());
+  await expectTermsAgreed(tabs);
+});
 
 test.extend({ partition: lastWords })(
-  'the leader closes: another leads at once, without a token request',
+  'the leader closes: another leads at once, without request',
   { tag: ['@core', '@smoke', '@last-words'] },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(4, { proactive: 'never', leaderTimeoutMs: PATIENT_MS });

@@ -33,7 +33,7 @@ test.describe('frozen pages', { tag: '@chromium' }, () => {
     tabOptions: { proactive: 'never', refreshTimeoutMs: PATIENT_MS },
   });
 
-  test('the leader is frozen while idle: the next need is served at once', async ({ server, newTabs }) => {
+  test('the leader is frozen idle: the next need is served', async ({ server, newTabs }) => {
     const tabs = await newTabs(3);
     await signIn(tabs);
     const leader = await expectOneLeader(tabs);
@@ -49,10 +49,7 @@ test.describe('frozen pages', { tag: '@chromium' }, () => {
     expectPeace(server, 1);
   });
 
-  test('a waiter is frozen: nobody starves, and it has its token when it wakes', async ({
-    server,
-    newTabs,
-  }) => {
+  test('a waiter is frozen, and has its token on waking', async ({ server, newTabs }) => {
     const tabs = await newTabs(3);
     const [sender, waiter, third] = tabs as [Tab, Tab, Tab];
     await signIn(tabs);
@@ -72,10 +69,7 @@ test.describe('frozen pages', { tag: '@chromium' }, () => {
     expectPeace(server, 2);
   });
 
-  test('the sender is frozen, its answer waits: another takes over, both end with one pair', async ({
-    server,
-    newTab,
-  }) => {
+  test('the sender is frozen: another takes over, one pair', async ({ server, newTab }) => {
     // The sender is frozen before its own limit, however long that takes.
     const tabs = [await newTab(), await newTab({ refreshTimeoutMs: 3_000 })] as const;
     const [sender, other] = tabs;
@@ -92,7 +86,7 @@ test.describe('frozen pages', { tag: '@chromium' }, () => {
     expect(await getTogether(server, tabs)).toEqual([alice, alice]);
   });
 
-  test('the sender wakes in time: its answer is the one that counts', async ({ server, newTabs }) => {
+  test('the sender wakes in time: its answer counts', async ({ server, newTabs }) => {
     const tabs = await newTabs(2);
     const [sender, other] = tabs as [Tab, Tab];
     await signIn(tabs);

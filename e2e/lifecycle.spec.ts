@@ -29,7 +29,7 @@ test.describe('the back/forward cache', () => {
   test.use({ tabOptions: { proactive: 'never' } });
 
   test(
-    'keeps the page, and its token is there right after the return',
+    'keeps the page, and its token after the return',
     { tag: ['@core', '@smoke'] },
     async ({ server, newTabs }) => {
       const tabs = await newTabs(2);
@@ -86,7 +86,7 @@ test.describe('the back/forward cache', () => {
     expect(await get(tab)).toMatchObject({ subject: 'bob' });
   });
 
-  test('keeps the last tab: the lone page comes back as leader', async ({ server, newTab }) => {
+  test('keeps the last tab, which comes back as leader', async ({ server, newTab }) => {
     const tab = await newTab();
     await signIn([tab]);
     await tab.leave();
@@ -100,10 +100,7 @@ test.describe('the back/forward cache', () => {
   test.describe('a page that goes with its request on the wire', () => {
     test.use({ serverOptions: { forgiveReplayForMs: PATIENT_MS } });
 
-    test('another tab carries on; whatever becomes of the page, it ends with the same pair', async ({
-      server,
-      newTab,
-    }) => {
+    test('another tab carries on; both end with one pair', async ({ server, newTab }) => {
       // The page goes before its own limit, however long that takes.
       const tab = await newTab({ refreshTimeoutMs: PATIENT_MS });
       const other = await newTab({ refreshTimeoutMs: 3_000 });
@@ -152,7 +149,7 @@ test.describe('the wall clock jumps', () => {
     expectPeace(server, 0);
   });
 
-  test('in one tab only, an hour ahead: it does not drag the others along', async ({ server, newTabs }) => {
+  test('in one tab only, an hour ahead: others stay', async ({ server, newTabs }) => {
     const tabs = await newTabs(3);
     const [tab] = tabs as [Tab];
     await signIn(tabs);
@@ -170,7 +167,7 @@ test.describe('storage is wiped under living tabs', () => {
   test.use({ tabOptions: { proactive: 'never' } });
 
   test(
-    'IndexedDB deleted: the tabs keep the session and store it again',
+    'IndexedDB deleted: the tabs store the session again',
     { tag: '@core' },
     async ({ server, newTab, newTabs }) => {
       const tabs = await newTabs(2);
@@ -192,10 +189,7 @@ test.describe('storage is wiped under living tabs', () => {
     },
   );
 
-  test('Clear-Site-Data: no tab spends a token twice, and a new session is whole', async ({
-    server,
-    newTabs,
-  }) => {
+  test('Clear-Site-Data: no token is spent twice', async ({ server, newTabs }) => {
     const tabs = await newTabs(2);
     await signIn(tabs);
     await tabs[0]?.evaluate(async () => void (await fetch('/__lab/clear')));
@@ -255,7 +249,7 @@ test.describe('the refreshing tab hangs', () => {
   });
 
   test(
-    'a hidden tab with default limits has its token in time',
+    'a hidden tab with default limits is served in time',
     { tag: '@engines' },
     async ({ server, newTab }) => {
       const T = 5_000;

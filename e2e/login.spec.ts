@@ -179,21 +179,17 @@ for (const make of ['oidc-provider', 'node-oauth2-server'] as const) {
       },
     );
 
-    test(
-      'says that the user declined, and signs in at the next attempt',
-      { tag: core },
-      async ({ open, authority }) => {
-        const tab = await open();
-        await start(tab);
-        await choose(tab, 'nobody');
-        expect(await finished(tab)).toMatchObject({ error: { name: 'LoginError', code: 'access_denied' } });
-        expect(await address(tab)).toBe('/callback');
-        expect(authority.exchanges()).toEqual([]);
+    test('says that the user declined, then signs in', { tag: core }, async ({ open, authority }) => {
+      const tab = await open();
+      await start(tab);
+      await choose(tab, 'nobody');
+      expect(await finished(tab)).toMatchObject({ error: { name: 'LoginError', code: 'access_denied' } });
+      expect(await address(tab)).toBe('/callback');
+      expect(authority.exchanges()).toEqual([]);
 
-        await start(tab, { loginHint: 'bob', returnTo: '/login/' });
-        expect(await finished(tab)).toMatchObject({ done: { returnTo: '/login/' } });
-      },
-    );
+      await start(tab, { loginHint: 'bob', returnTo: '/login/' });
+      expect(await finished(tab)).toMatchObject({ done: { returnTo: '/login/' } });
+    });
 
     test('refuses an answer that comes after an hour', async ({ open, authority }) => {
       const [tab, other] = [await open(), await open()];
@@ -257,7 +253,7 @@ for (const make of ['oidc-provider', 'node-oauth2-server'] as const) {
 }
 
 test(
-  'after the logout at the provider the next sign-in asks again',
+  "after the provider's logout the next sign-in asks again",
   { tag: '@engines' },
   async ({ server, open }) => {
     const [tab, other] = [await open(), await open()];
@@ -292,7 +288,7 @@ test(
   },
 );
 
-test('steps up as an API demands, and only for the same user', async ({ open }) => {
+test('steps up for an API, for the same user', async ({ open }) => {
   const tab = await open();
   await start(tab);
   await choose(tab, 'alice');
@@ -397,11 +393,7 @@ test.describe('with better-auth', () => {
     await choose(tab, user);
   }
 
-  test('after the logout at the provider the next sign-in asks for the password', async ({
-    server,
-    open,
-    passwords,
-  }) => {
+  test("after the provider's logout the password is asked for", async ({ server, open, passwords }) => {
     const [tab, other] = [await open(optionsOf(passwords)), await open()];
     await start(tab);
     await signIn(tab, 'alice');
@@ -427,7 +419,7 @@ test.describe('with better-auth', () => {
     expect((await session(tab))?.subject, 'another user').not.toBe(subject);
   });
 
-  test('steps up with the password, and only for the same user', async ({ open, passwords }) => {
+  test('steps up with the password, for the same user', async ({ open, passwords }) => {
     const tab = await open(optionsOf(passwords));
     await start(tab);
     await signIn(tab, 'alice');
@@ -447,7 +439,7 @@ test.describe('with better-auth', () => {
     expect((await session(tab))?.sessionId, 'a session of its own').not.toBe(before?.sessionId);
   });
 
-  test('binds the tokens to a key from the exchange on (DPoP)', async ({ open, passwords }) => {
+  test('binds the tokens to a key from the exchange', async ({ open, passwords }) => {
     const tab = await open({ ...optionsOf(passwords), dpop: true });
     await start(tab);
     await signIn(tab, 'alice');

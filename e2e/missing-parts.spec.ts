@@ -46,10 +46,7 @@ for (const [what, options] of [
     test.describe('the refreshing tab goes', () => {
       test.use({ serverOptions: { forgiveReplayForMs: PATIENT_MS } });
 
-      test('another sends again, when the journal has been silent for its time', async ({
-        server,
-        newTab,
-      }) => {
+      test('another sends again once the journal was silent', async ({ server, newTab }) => {
         const first = await newTab({ refreshTimeoutMs: PATIENT_MS });
         // Both wait for the journal's time, and each would wait as long for the other one's.
         const others = [
@@ -104,7 +101,7 @@ test.describe('no native BroadcastChannel', () => {
   const options = before('noChannel', 'watchLocalStorage');
 
   test(
-    'the package’s channel tells the other tabs, and never a token',
+    'the package’s channel tells tabs, and never a token',
     { tag: '@core' },
     async ({ server, newTabs }) => {
       const tabs = await newTabs(3, { proactive: 'never', ...options });
@@ -185,7 +182,7 @@ for (const [what, change] of [
       },
     );
 
-    test('a tab that has a store refreshes for one that has none', async ({ server, newTab }) => {
+    test('a tab with a store refreshes for one without', async ({ server, newTab }) => {
       const tabs = [await newTab({ before: '' }), await newTab()] as const;
       const [stored, storeless] = tabs;
       await signIn(tabs);
@@ -207,32 +204,28 @@ for (const [what, change] of [
 
     if (change === 'noIndexedDb') return;
 
-    test(
-      'it comes back: the session is stored, and nothing is lost',
-      core,
-      async ({ server, newTab, newTabs }) => {
-        const tabs = await newTabs(2);
-        await signIn(tabs);
-        await get(tabs[0] as Tab, { forceRefresh: true });
-        await expectInEveryTab(tabs, { storage: 'memory', version: 2 });
+    test('it comes back: the session is stored, nothing lost', core, async ({ server, newTab, newTabs }) => {
+      const tabs = await newTabs(2);
+      await signIn(tabs);
+      await get(tabs[0] as Tab, { forceRefresh: true });
+      await expectInEveryTab(tabs, { storage: 'memory', version: 2 });
 
-        await everyTab(tabs, (tab) => tab.evaluate(() => void window.mend?.()));
-        await get(tabs[1] as Tab, { forceRefresh: true });
-        await expectInEveryTab(tabs, { storage: 'indexeddb', version: 3 });
-        const told = await everyTab(tabs, (tab) =>
-          tab.evaluate(
-            () => window.lab.events.filter((event) => event.type === 'storage-changed').at(-1)?.reason,
-          ),
-        );
-        expect(told).toEqual(['indexeddb', 'indexeddb']);
+      await everyTab(tabs, (tab) => tab.evaluate(() => void window.mend?.()));
+      await get(tabs[1] as Tab, { forceRefresh: true });
+      await expectInEveryTab(tabs, { storage: 'indexeddb', version: 3 });
+      const told = await everyTab(tabs, (tab) =>
+        tab.evaluate(
+          () => window.lab.events.filter((event) => event.type === 'storage-changed').at(-1)?.reason,
+        ),
+      );
+      expect(told).toEqual(['indexeddb', 'indexeddb']);
 
-        await everyTab(tabs, (tab) => tab.close());
-        const later = await newTab({ before: '' });
-        expect(await get(later)).toMatchObject({ subject: 'alice' });
-        await expectInEveryTab([later], { version: 3, storage: 'indexeddb' });
-        expectPeace(server, 2);
-      },
-    );
+      await everyTab(tabs, (tab) => tab.close());
+      const later = await newTab({ before: '' });
+      expect(await get(later)).toMatchObject({ subject: 'alice' });
+      await expectInEveryTab([later], { version: 3, storage: 'indexeddb' });
+      expectPeace(server, 2);
+    });
   });
 }
 
@@ -242,28 +235,25 @@ test('no service worker: nobody misses it', async ({ server, newTabs }) => {
   await expectOneRequestPerRace(server, tabs, 2);
 });
 
-test(
-  'a sandboxed frame: no storage, no locks, yet a session of its own',
-  { tag: '@core' },
-  async ({ server, newTab }) => {
-    const tab = await newTab({ proactive: 'never' });
-    await signIn([tab], 'bob');
-    // No driver reaches into every engine's frames: it is told what to do, and tells what came of it.
-    await tab.evaluate(
-      (query) => {
-        const frame = document.createElement('iframe');
-        frame.setAttribute('sandbox', 'allow-scripts');
-        frame.src = `/?${query}`;
-        document.body.append(frame);
-      },
-      new URLSearchParams({ tab: 'frame', proactive: 'never', ...before('followOrders') }).toString(),
-    );
-    const greeted = () => server.greetings.filter((greeting) => greeting.tab === 'frame');
-    await expect.poll(() => greeted().length).toBe(1);
+test('a sandboxed frame has a session of its own', { tag: '@core' }, async ({ server, newTab }) => {
+  const tab = await newTab({ proactive: 'never' });
+  await signIn([tab], 'bob');
+  // No driver reaches into every engine's frames: it is told what to do, and tells what came of it.
+  await tab.evaluate(
+    (query) => {
+      const frame = document.createElement('iframe');
+      frame.setAttribute('sandbox', 'allow-scripts');
+      frame.src = `/?${query}`;
+      document.body.append(frame);
+    },
+    new URLSearchParams({ tab: 'frame', proactive: 'never', ...before('followOrders') }).toString(),
+  );
+  const greeted = () => server.greetings.filter((greeting) => greeting.tab === 'frame');
+  await expect.poll(() => greeted().length).toBe(1);
 
-    server.order(
-      'frame',
-      `void (async () => {
+  server.order(
+    'frame',
+    `void (async () => {
       await lab.signIn('alice');
       const { subject } = await lab.get({ forceRefresh: true });
       const { storage, version, role } = lab.coordinator.getSnapshot();
@@ -271,20 +261,19 @@ test(
       const said = { origin: self.origin, subject, storage, version, role, after: (await lab.get()).code };
       await fetch('/__lab/greetings', { method: 'POST', body: JSON.stringify({ tab: 'frame', said }) });
     })()`,
-    );
-    await expect.poll(() => greeted().length).toBe(2);
-    expect(greeted()[1]?.said).toEqual({
-      origin: 'null',
-      subject: 'alice',
-      storage: 'memory',
-      version: 2,
-      role: 'leader',
-      after: 'ERR_SIGNED_OUT',
-    });
-    expectPeace(server, 1);
-    expect(await get(tab), 'the page around it is another origin').toMatchObject({ subject: 'bob' });
-  },
-);
+  );
+  await expect.poll(() => greeted().length).toBe(2);
+  expect(greeted()[1]?.said).toEqual({
+    origin: 'null',
+    subject: 'alice',
+    storage: 'memory',
+    version: 2,
+    role: 'leader',
+    after: 'ERR_SIGNED_OUT',
+  });
+  expectPeace(server, 1);
+  expect(await get(tab), 'the page around it is another origin').toMatchObject({ subject: 'bob' });
+});
 
 test('everything missing: a single tab that works', { tag: '@core' }, async ({ server, newTab }) => {
   const tab = await newTab({

@@ -29,7 +29,7 @@ async function watch(tab: Tab, count = 1): Promise<void> {
 }
 
 test(
-  'each tab’s monitor counts the refreshes of all tabs, each once',
+  'each tab’s monitor counts every refresh of all once',
   { tag: ['@core', '@smoke'] },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(4);
@@ -55,10 +55,7 @@ test(
   },
 );
 
-test('a doubt, its recovery and a lost session are told in every tab, and one log keeps them without a token', async ({
-  server,
-  newTabs,
-}) => {
+test('a doubt, its recovery and a loss are told everywhere', async ({ server, newTabs }) => {
   const tabs = await newTabs(3);
   const [asking, other, third] = tabs as [Tab, Tab, Tab];
   await everyTab(tabs, (tab) => watch(tab));

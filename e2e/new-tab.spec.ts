@@ -2,7 +2,7 @@ import { expectInEveryTab, expectPeace, get, signIn } from './harness/ask.js';
 import { expect, test, type Tab } from './fixtures.js';
 
 test(
-  'a new tab gets its first token without any token request',
+  'a new tab has its first token without any request',
   { tag: ['@core', '@smoke'] },
   async ({ server, newTab }) => {
     const first = await newTab();
@@ -16,10 +16,7 @@ test(
   },
 );
 
-test('a new tab gets the newest token, also when nobody else is there any more', async ({
-  server,
-  newTab,
-}) => {
+test('a new tab has the newest token, also when alone', async ({ server, newTab }) => {
   const first = await newTab();
   await signIn([first]);
   const token = await get(first, { forceRefresh: true });
@@ -45,7 +42,7 @@ test('a reload keeps the session and asks for nothing', async ({ server, newTabs
   expectPeace(server, 0);
 });
 
-test('of two tabs that come back from signing in, one wins and the other adopts', async ({ newTabs }) => {
+test('two tabs come back from signing in: one wins', async ({ newTabs }) => {
   const tabs = await newTabs(2);
   await Promise.all([
     tabs[0]?.evaluate(() => window.lab.signIn('alice', { ifSignedOut: true })),
@@ -60,7 +57,7 @@ test('of two tabs that come back from signing in, one wins and the other adopts'
   );
 });
 
-test('a refresh function of the application’s own does as well as the grant', async ({ server, newTabs }) => {
+test('the application’s own refresh function does as well', async ({ server, newTabs }) => {
   const tabs = await newTabs(2, { client: 'function' });
   await signIn(tabs);
   await get(tabs[0] as Tab, { forceRefresh: true });

@@ -45,7 +45,7 @@ test('good options are not refused', async ({ newTab }) => {
   }
 });
 
-test('a token response without an access token is refused, and nothing is signed in', async ({ newTab }) => {
+test('a token response without an access token is refused', async ({ newTab }) => {
   const tab = await newTab();
   const code = await tab.evaluate(async () => {
     const { coordinator } = window.lab;

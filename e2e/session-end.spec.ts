@@ -12,7 +12,7 @@ async function told(tabs: readonly Tab[], type: string) {
 }
 
 test(
-  'is announced in one tab, and the server is not asked after it',
+  'is announced in one tab, and ends all requests',
   { tag: ['@core', '@smoke'] },
   async ({ server, newTabs, newTab }) => {
     const tabs = await newTabs(3);

@@ -16,7 +16,7 @@ function atRest(tab: Tab) {
 }
 
 test(
-  'reaches every tab and survives reloads, encrypted, until the last tab closes',
+  'reaches every tab, encrypted, until the last closes',
   { tag: ['@core', '@smoke'] },
   async ({ server, newTabs, newTab }) => {
     const tabs = await newTabs(2);

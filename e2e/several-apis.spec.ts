@@ -24,10 +24,7 @@ const hasNone = (tab: Tab) =>
     ),
   );
 
-test('3 APIs in 5 tabs at once, and again at expiry: every request spends the newest refresh token', async ({
-  server,
-  newTabs,
-}) => {
+test('3 APIs in 5 tabs: every request spends the newest', async ({ server, newTabs }) => {
   const tabs = await newTabs(5);
   await signIn(tabs);
 

@@ -12,7 +12,7 @@ async function expectRevoked(server: LabServer, refreshToken: string | undefined
 }
 
 test(
-  'signing out in one tab stops all others and revokes the session',
+  'signing out stops all tabs and revokes the session',
   { tag: ['@core', '@smoke'] },
   async ({ server, newTabs }) => {
     const tabs = await newTabs(5);
@@ -50,10 +50,7 @@ test('a tab opened after the sign-out is signed out', async ({ newTab }) => {
 
 for (const where of ['before', 'after'] as const) {
   for (const by of ['the refreshing tab', 'another tab'] as const) {
-    test(`signing out by ${by} with a refresh in flight, ${where} the server decided`, async ({
-      server,
-      newTabs,
-    }) => {
+    test(`signing out by ${by} during a refresh, ${where} the decision`, async ({ server, newTabs }) => {
       const tabs = await newTabs(3);
       await signIn(tabs);
       const refreshing = tabs[0] as Tab;
@@ -97,7 +94,7 @@ async function refreshTokenOf(tab: Tab): Promise<string> {
 const isNothingLeft = (tab: Tab) =>
   tab.evaluate(async () => !JSON.stringify(await window.lab.readRecord()).includes('"token":'));
 
-test('signing out revokes though the page leaves in the same task', async ({ server, newTab }) => {
+test('signing out revokes though the page leaves at once', async ({ server, newTab }) => {
   const tab = await newTab();
   await signIn([tab]);
   const token = await refreshTokenOf(tab);
@@ -110,7 +107,7 @@ test('signing out revokes though the page leaves in the same task', async ({ ser
   await expect.poll(() => tab.evaluate(() => location.pathname).catch(() => '')).toBe('/__lab/elsewhere');
 });
 
-test('a revocation that the server did not get is sent by the next page', async ({ server, newTab }) => {
+test('a lost revocation is sent by the next page', async ({ server, newTab }) => {
   const tab = await newTab();
   await signIn([tab]);
   const token = await refreshTokenOf(tab);
@@ -151,7 +148,7 @@ test('signing out without revoking', async ({ server, newTabs }) => {
   expect(server.log.revocations()).toEqual([]);
 });
 
-test('signing in again after a sign-out begins a new session in every tab', async ({ newTabs }) => {
+test('signing in again begins a new session in every tab', async ({ newTabs }) => {
   const tabs = await newTabs(3);
   await signIn(tabs, 'alice');
   await tabs[0]?.evaluate(() => window.lab.coordinator.signOut());

@@ -17,10 +17,7 @@ function use({ config }: LabServer, refreshToken: string, headers: Record<string
   return post(`${config.issuer}/token`, parameters, headers);
 }
 
-test('bound to a key: refused without a key and with another one; the session goes on', async ({
-  server,
-  newTabs,
-}) => {
+test('bound to a key: refused without the right key', async ({ server, newTabs }) => {
   const tabs = await newTabs(2, { dpop: '' });
   await signIn(tabs);
   const stolen = await steal(tabs[0]!);
@@ -37,7 +34,7 @@ test('bound to a key: refused without a key and with another one; the session go
   expect(await tabs[0]!.evaluate(() => window.lab.api.call())).toEqual({ status: 200, user: 'alice' });
 });
 
-test('bound to a key: an access token is of no use elsewhere either', async ({ server, newTab }) => {
+test('bound to a key: an access token alone is useless', async ({ server, newTab }) => {
   const tab = await newTab({ dpop: '' });
   await signIn([tab]);
   const token = String(await tab.evaluate(() => window.lab.coordinator.peekAccessToken()));
@@ -49,10 +46,7 @@ test('bound to a key: an access token is of no use elsewhere either', async ({ s
   expect(server.api.requests.map(({ error }) => error)).toEqual(['invalid_token', 'invalid_token']);
 });
 
-test('bearer, spent already: refused, and the server ends the session, which every tab learns', async ({
-  server,
-  newTabs,
-}) => {
+test('bearer, spent already: refused, and the session ends everywhere', async ({ server, newTabs }) => {
   const tabs = await newTabs(2);
   await signIn(tabs);
   const stolen = await steal(tabs[0]!);

@@ -34,7 +34,7 @@ for (const [tokens, options] of [
 test.describe('other code keeps the database open', () => {
   test.use({ tabOptions: { proactive: 'never' } });
 
-  test('memory serves, and the store as soon as it is closed', async ({ server, newTab }) => {
+  test('memory serves, then the store once it is closed', async ({ server, newTab }) => {
     const tab = await newTab(before('databaseHeld'));
     await signIn([tab]);
     await expectInEveryTab([tab], { storage: 'memory', status: 'signed-in' });

@@ -31,10 +31,7 @@ test('signing in as another user switches every tab', { tag: ['@core', '@smoke']
   await expectNoWayBack(tabs);
 });
 
-test('with a refresh of the first user in flight: its callers get an error, its answer is revoked', async ({
-  server,
-  newTabs,
-}) => {
+test('in mid-refresh: callers get an error, the answer is revoked', async ({ server, newTabs }) => {
   const tabs = await newTabs(3, { proactive: 'never' });
   await signIn(tabs, 'alice');
   const request = server.faults.hold('after');

@@ -58,7 +58,7 @@ test('each answer of the token endpoint has its meaning @chromium', async ({ new
   }
 });
 
-test('metadata of another issuer, or behind a redirect, is refused by name @chromium', async ({ newTab }) => {
+test('metadata of another issuer or behind redirects: refused @chromium', async ({ newTab }) => {
   const server = await startLoopbackServer();
   try {
     server.answer(({ url }, response) => {

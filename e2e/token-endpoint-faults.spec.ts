@@ -148,7 +148,7 @@ test('an answer later than the deadline still counts', async ({ server, newTabs 
   expectPeace(server, 1);
 });
 
-test('a fault of configuration is said, and heals when it is mended', async ({ server, newTabs }) => {
+test('a fault of configuration is said, and heals when mended', async ({ server, newTabs }) => {
   const tabs = await newTabs(2);
   await signIn(tabs);
   server.faults.add({ instead: { status: 401, body: { error: 'invalid_client' } }, times: 'always' });
@@ -166,10 +166,7 @@ test('a fault of configuration is said, and heals when it is mended', async ({ s
   expect(server.log.refreshes().length - asked).toBe(1);
 });
 
-test('the server refuses a refresh token that was not used twice: signed out with the true reason', async ({
-  server,
-  newTabs,
-}) => {
+test('an unused refresh token is refused: the true reason', async ({ server, newTabs }) => {
   const tabs = await newTabs(3);
   await signIn(tabs);
   server.faults.add({ instead: { status: 400, body: { error: 'invalid_grant' } }, times: 'always' });
@@ -188,7 +185,7 @@ test('the server refuses a refresh token that was not used twice: signed out wit
 test.describe('nobody calls', () => {
   test.use({ serverOptions: { accessTokenTtl: 3 }, tabOptions: { refreshTimeoutMs: 1_000 } });
 
-  test('the refresh ahead of time goes on by itself after a fault', async ({ server, newTabs }) => {
+  test('the refresh ahead goes on by itself after a fault', async ({ server, newTabs }) => {
     const tabs = await newTabs(3);
     server.faults.add({ instead: { status: 503 }, times: 3 });
     server.log.subscribe(() => {

@@ -40,7 +40,7 @@ const tokenOf = async (tab: Tab) =>
 for (const dpop of [false, true]) {
   const kind = dpop ? 'DPoP' : 'Bearer';
 
-  test(`${kind}: redirects from an allowed origin, and from the page's own, to another one`, async ({
+  test(`${kind}: redirects from an allowed or own origin elsewhere`, async ({
     newTab,
     friend,
     stranger,
@@ -125,11 +125,7 @@ test('relative URLs and other tricks of spelling', async ({ newTab, friend, stra
   expect(secretsAt(stranger, token)).toEqual([]);
 });
 
-test('copies of a Request, and objects that lie about where they lead', async ({
-  newTab,
-  friend,
-  stranger,
-}) => {
+test('copies of a Request, and objects that lie', async ({ newTab, friend, stranger }) => {
   const tab = await newTab();
   await signIn([tab]);
   const token = await tokenOf(tab);

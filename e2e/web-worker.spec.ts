@@ -4,7 +4,7 @@ import { expect, test, type Tab } from './fixtures.js';
 const ask = (tab: Tab, request?: { forceRefresh: boolean }) =>
   tab.evaluate((asked) => window.lab.getInWebWorker(asked), request);
 
-test('a coordinator in a web worker is a participant like any tab', async ({ server, newTabs }) => {
+test('a coordinator in a web worker is a participant', async ({ server, newTabs }) => {
   const tabs = await newTabs(2, { proactive: 'never' });
   await signIn(tabs);
   const token = await get(tabs[0] as Tab);

@@ -119,7 +119,7 @@ for (const { how, only, end } of ends) {
 test.describe('at expiry', () => {
   test.use({ serverOptions: { accessTokenTtl: 6 } });
 
-  test('any number of tabs ask at once: one request, by the worker', async ({ server, newTabs }) => {
+  test('many tabs ask at once: one request, by the worker', async ({ server, newTabs }) => {
     const tabs = await newTabs(5);
     // Whom a tab does not see it does not ask, and each process of a browser learns of it by itself.
     await everyTab(tabs, (tab) => installed(tab));
@@ -133,10 +133,7 @@ test.describe('at expiry', () => {
   });
 });
 
-test('a tab refreshes by itself until the worker is installed, and after it was unregistered', async ({
-  server,
-  newTabs,
-}) => {
+test('a tab refreshes by itself while no worker is there', async ({ server, newTabs }) => {
   const tabs = await newTabs(2);
   const [tab, other] = tabs as [Tab, Tab];
   await signIn(tabs);
@@ -172,11 +169,7 @@ test('the worker is unregistered in mid-flight: nothing is spent twice', async (
   expectPeace(server, 2);
 });
 
-test('another script takes its place in mid-flight, and does not wait: nothing is spent twice', async ({
-  server,
-  newTab,
-  newTabs,
-}) => {
+test('another script takes over in mid-flight: nothing spent twice', async ({ server, newTab, newTabs }) => {
   const tabs = await newTabs(2);
   const [tab] = tabs as [Tab, Tab];
   await signIn(tabs);
@@ -225,11 +218,7 @@ test.describe('without the header, in the process of some tab', { tag: '@chromiu
   test.describe('and a server that forgives', () => {
     test.use({ serverOptions: { forgiveReplayForMs: 10_000 } });
 
-    test('all tabs but one are killed, the worker’s among them or not: that one has the pair', async ({
-      server,
-      newTabs,
-      kill,
-    }) => {
+    test('all tabs but one are killed: it has the pair', async ({ server, newTabs, kill }) => {
       const tabs = await newTabs(3);
       const [asking, another, last] = tabs as [Tab, Tab, Tab];
       await signIn(tabs);
@@ -252,10 +241,7 @@ test.describe('without the header, in the process of some tab', { tag: '@chromiu
   });
 });
 
-test('a worker that understands nothing is waited for no longer than leaderTimeoutMs', async ({
-  server,
-  newTab,
-}) => {
+test('a mute worker is waited for leaderTimeoutMs at most', async ({ server, newTab }) => {
   const tab = await newTab({ worker: 'silent', leaderTimeoutMs: 400, refreshTimeoutMs: PATIENT_MS });
   await signIn([tab]);
   await installed(tab, '/one-refresh-e2e/');
@@ -267,7 +253,7 @@ test('a worker that understands nothing is waited for no longer than leaderTimeo
   expectPeace(server, 1);
 });
 
-test('it lives beside the service worker of the app, and controls no page', async ({ server, newTabs }) => {
+test("it lives beside the app's own service worker", async ({ server, newTabs }) => {
   const tabs = await newTabs(2);
   const [tab] = tabs as [Tab, Tab];
   await tab.evaluate(async () => {
@@ -301,10 +287,7 @@ test('it can be the service worker of the app', async ({ server, newTabs }) => {
   await expectNothingHappened(server, tabs.slice(1));
 });
 
-test('a failure is everybody’s, and a sign-out ends what the worker still does', async ({
-  server,
-  newTabs,
-}) => {
+test('a failure is everybody’s; a sign-out ends the work', async ({ server, newTabs }) => {
   const tabs = await newTabs(2);
   const [tab, other] = tabs as [Tab, Tab];
   await signIn(tabs);

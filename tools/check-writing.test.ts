@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clausesOf, commentsOf, proseOf } from './check-writing.js';
+import { clausesOf, commentsOf, longTitlesOf, proseOf } from './check-writing.js';
 
 test.each([
   'Whoever hears it reads the store.',
@@ -26,4 +26,14 @@ test('reads prose, comments and titles, and no code', () => {
   expect(
     commentsOf("const what = 1; // one\n// two\n// lines\n/** Doc. */\ntest('a title', () => {});\n"),
   ).toEqual([' Doc. ', expect.stringContaining('one two lines'), 'a title']);
+});
+
+test('finds titles of more than ten words', () => {
+  const ten = 'one two three four five six seven eight nine ten';
+  expect(longTitlesOf(`test('${ten}', () => expect('${ten} and more'));`)).toEqual([]);
+  expect(longTitlesOf(`test.each([1])('${ten} %s', () => {});`)).toEqual([`${ten} %s`]);
+  expect(longTitlesOf(`describe('a', () => { it(\`${ten} eleven\`); });`)).toEqual([`${ten} eleven`]);
+  const withName = (words: string): string => ['test(`', '${some + name} ', words, '`);'].join('');
+  expect(longTitlesOf(withName(ten))).toHaveLength(1);
+  expect(longTitlesOf(withName(ten.slice(4)))).toEqual([]);
 });

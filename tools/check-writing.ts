@@ -1,6 +1,7 @@
 /**
  * `npm run writing`: counts clauses whose subject is "who", "whoever" or "what" in documentation, comments and test titles. A reader stumbles over
  * them; a sentence whose subject is the actor reads at once. Questions, headings, heads of tables and code do not count, nor does "what to do".
+ * The title of a test has at most ten words.
  *
  *     npm run writing -- [--list]
  */
@@ -8,9 +9,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import ts from 'typescript';
 
 /** In 1,000 words. Libraries that read well have 0 to 0.2. */
 const LIMIT = 0.2;
+const LONGEST_TITLE = 10;
 
 /** A clause begins with a text, a sentence, after a colon, semicolon, bar or bracket. `whoever` and `what` also begin one after a comma or "and". */
 const CLAUSE =
@@ -58,6 +61,23 @@ export function textsOf(file: string, content: string): string[] {
   return file.endsWith('.md') ? proseOf(content).split(/\n\s*\n|\n(?=[-*|\d])/) : commentsOf(content);
 }
 
+/** The titles of tests that have more words; a placeholder is one. */
+export function longTitlesOf(source: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && /^(?:test|it|describe)\b/.test(node.expression.getText(parsed))) {
+      const [title] = node.arguments;
+      const isText = title && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title));
+      const text = isText ? title.getText(parsed).slice(1, -1) : '';
+      if (wordsOf(text.replaceAll(/\$\{[^}]*\}/g, '…')) > LONGEST_TITLE) found.push(text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  const parsed = ts.createSourceFile('tests.tsx', source, ts.ScriptTarget.ES2022, true);
+  visit(parsed);
+  return found;
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { values } = parseArgs({ options: { list: { type: 'boolean', default: false } } });
   const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
@@ -77,5 +97,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   console.log(
     `writing: ${found.length} clauses with "who", "whoever" or "what" as subject in ${words} words: ${rate.toFixed(2)} in 1,000, at most ${LIMIT}`,
   );
-  process.exitCode = rate > LIMIT ? 1 : 0;
+  const long = files
+    .filter((file) => /\.(?:test|spec)\.tsx?$/.test(file))
+    .flatMap((file) => longTitlesOf(readFileSync(file, 'utf8')).map((title) => `${file}: ${title}`));
+  for (const one of long) console.log(`more than ${LONGEST_TITLE} words: ${one}`);
+  process.exitCode = rate > LIMIT || long.length > 0 ? 1 : 0;
 }

@@ -300,7 +300,7 @@ export const unitMutants: readonly UnitMutant[] = [
     guard: "boundary: a request is one session's",
     anchor: "status !== 'signed-out' && coordinator.getSnapshot().sessionId === sessionId;",
     replacement: 'true;',
-    boundary: 'a request does not leave after its session was signed out',
+    boundary: "a request does not leave after its session's sign-out",
   },
   {
     guard: 'boundary: a header is read in linear time',
@@ -318,6 +318,6 @@ export const unitMutants: readonly UnitMutant[] = [
     guard: 'boundary: a pair that is saved travels without its refresh token',
     anchor: "options.broadcast === 'access-token' &&",
     replacement: 'false &&',
-    boundary: 'no refresh token is on the channel, however it is asked',
+    boundary: 'no refresh token is on the channel, however asked',
   },
 ];
