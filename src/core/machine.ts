@@ -15,7 +15,6 @@ import { proceed, wanted } from './refresh.js';
 import { asOf, endDue } from './session-end.js';
 import { beginSession, endSession } from './session.js';
 import type { Effect, Event, State, Turn } from './state.js';
-import { stateOf } from './state.js';
 
 /** So many store operations failing in a row make the store unusable. */
 const STORE_FAILURES = 3;
@@ -28,7 +27,7 @@ const MOST_FAILURES = 6;
  * before acting on it.
  */
 export function step(state: State, event: Event, now: Now): [State, Effect[]] {
-  const t: Turn = { s: stateOf(state), now, effects: [] };
+  const t: Turn = { s: { ...state, received: undefined }, now, effects: [] };
   // guard: end: it comes without a word from the store or anybody else
   t.s.record = asOf(state.record, now.wall);
   handle(t, event);

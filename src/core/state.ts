@@ -312,7 +312,7 @@ export interface Turn {
 
 /** The knowledge of a participant at its beginning. */
 export function initialState(given: Pick<State, 'me' | 'options' | 'active' | 'visible'>): State {
-  return stateOf({
+  return {
     loaded: false,
     closed: false,
     storage: 'indexeddb',
@@ -330,10 +330,5 @@ export function initialState(given: Pick<State, 'me' | 'options' | 'active' | 'v
     nextTag: 1,
     disposed: false,
     ...given,
-  });
-}
-
-/** A copy for the next step. */
-export function stateOf(known: State): Turn['s'] {
-  return { ...known, received: undefined };
+  };
 }
