@@ -186,7 +186,9 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         one.outcome === 'wordless' || one.outcome === 'rejected' || one.fault === 'html';
       if (isBlind || !(outcome === 'wordless' || outcome === 'rejected' || fault === 'html')) return;
       const asked = truth.requests.get(request.refreshToken ?? '') ?? [];
-      const said = asked.filter((one) => no(one) && one.heardAt! > now() - 60_000).length;
+      // (A page that was frozen, cached or killed meanwhile may have noted nothing of it.)
+      const isNoted = ({ tab, begunAt }: Exchange): boolean => tab.alive() && tab.standstills(begunAt) === 0;
+      const said = asked.filter((one) => no(one) && isNoted(one) && one.heardAt! > now() - 60_000).length;
       if (said > 6 && participants.every(({ state }) => state()?.storage !== 'memory'))
         violate('I1', `the server says no to version ${request.version} ${said} times in a minute`);
     },
