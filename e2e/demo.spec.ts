@@ -109,37 +109,34 @@ testServed(
   },
 );
 
-testServed(
-  'the refresh worker has the headers it needs, and its answer outlives the tab that asked',
-  async ({ page, context, demo }) => {
-    await signIn(page, 'Alice');
-    await workerInstalled(page);
-    const [scope, policy, pagesPolicy] = await page.evaluate(async () => {
-      const [registration] = await navigator.serviceWorker.getRegistrations();
-      const policyOf = async (url: string) => (await fetch(url)).headers.get('cross-origin-embedder-policy');
-      return [
-        new URL(registration!.scope).pathname,
-        await policyOf(registration!.active!.scriptURL),
-        await policyOf('/'),
-      ];
-    });
-    expect(scope, 'no page lives there').toBe('/src/one-refresh-demo/');
-    expect(policy).toBe('credentialless');
-    expect(pagesPolicy).toBeNull();
+testServed('the refresh worker’s answer outlives the tab that asked', async ({ page, context, demo }) => {
+  await signIn(page, 'Alice');
+  await workerInstalled(page);
+  const [scope, policy, pagesPolicy] = await page.evaluate(async () => {
+    const [registration] = await navigator.serviceWorker.getRegistrations();
+    const policyOf = async (url: string) => (await fetch(url)).headers.get('cross-origin-embedder-policy');
+    return [
+      new URL(registration!.scope).pathname,
+      await policyOf(registration!.active!.scriptURL),
+      await policyOf('/'),
+    ];
+  });
+  expect(scope, 'no page lives there').toBe('/src/one-refresh-demo/');
+  expect(policy).toBe('credentialless');
+  expect(pagesPolicy).toBeNull();
 
-    const second = await openAnotherTab(page, context);
-    const version = await refreshByWorker([page, second], second);
-    const before = demo.log.refreshes().length;
-    const answer = demo.faults.hold('after');
-    await second.getByRole('button', { name: 'Force a refresh' }).click();
-    await answer.arrived;
-    await second.close();
-    answer.release();
-    await expect(page.getByTestId('version')).toHaveText(`${version + 1}`);
-    const requests = demo.log.refreshes().slice(before);
-    expect(requests.map(({ debug, sent }) => [debug['x_by'], sent])).toEqual([['worker', { status: 200 }]]);
-  },
-);
+  const second = await openAnotherTab(page, context);
+  const version = await refreshByWorker([page, second], second);
+  const before = demo.log.refreshes().length;
+  const answer = demo.faults.hold('after');
+  await second.getByRole('button', { name: 'Force a refresh' }).click();
+  await answer.arrived;
+  await second.close();
+  answer.release();
+  await expect(page.getByTestId('version')).toHaveText(`${version + 1}`);
+  const requests = demo.log.refreshes().slice(before);
+  expect(requests.map(({ debug, sent }) => [debug['x_by'], sent])).toEqual([['worker', { status: 200 }]]);
+});
 
 test('another user in one tab is another user in all', async ({ page, context }) => {
   await signIn(page, 'Alice');

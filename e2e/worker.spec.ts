@@ -324,21 +324,18 @@ test('it signs with the key that all tabs share (DPoP)', async ({ server, newTab
 /** Pages stay out of the cache of a Chromium that Playwright has started. */
 const asUsersHaveIt = test.extend({ partition: nativePartition });
 
-asUsersHaveIt(
-  'a page that has asked stays in the back/forward cache, also while another one asks',
-  async ({ server, newTabs }) => {
-    const tabs = await newTabs(2);
-    const [tab, other] = tabs as [Tab, Tab];
-    await signIn(tabs);
-    await installed(tab);
-    expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
-    await expectInEveryTab(tabs, { version: 2 });
-    await tab.leave();
-    expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
-    await tab.comeBack();
-    expect(await tab.evaluate(() => window.lab.returns)).toEqual([true]);
-    await expectInEveryTab(tabs, { version: 3 });
-    expect(senders(server)).toEqual(['worker', 'worker']);
-    expectPeace(server, 2);
-  },
-);
+asUsersHaveIt('a page that has asked stays in the back/forward cache', async ({ server, newTabs }) => {
+  const tabs = await newTabs(2);
+  const [tab, other] = tabs as [Tab, Tab];
+  await signIn(tabs);
+  await installed(tab);
+  expect(await get(tab, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  await expectInEveryTab(tabs, { version: 2 });
+  await tab.leave();
+  expect(await get(other, { forceRefresh: true })).toMatchObject({ subject: 'alice' });
+  await tab.comeBack();
+  expect(await tab.evaluate(() => window.lab.returns)).toEqual([true]);
+  await expectInEveryTab(tabs, { version: 3 });
+  expect(senders(server)).toEqual(['worker', 'worker']);
+  expectPeace(server, 2);
+});
