@@ -73,41 +73,35 @@ async function refreshByWorker(tabs: readonly Page[], presses: Page, from = 1): 
   return byWorker > known ? version : refreshByWorker(tabs, presses, version);
 }
 
-testServed(
-  'sign in, open tabs, refresh, call the API, sign out everywhere',
-  async ({ page, context, demo }) => {
-    await signIn(page, 'Alice');
-    expect(new URL(page.url()).pathname + new URL(page.url()).search, 'no code stays in the address').toBe(
-      '/',
-    );
-    await expect(page.getByTestId('version')).toHaveText('1');
-    await expect(page.getByTestId('role')).toContainText('Leader');
-    await expect(page).toHaveTitle(/♛ v1/);
-    const before = demo.log.refreshes().length;
+testServed('sign in, tabs, refresh, API call, sign out everywhere', async ({ page, context, demo }) => {
+  await signIn(page, 'Alice');
+  expect(new URL(page.url()).pathname + new URL(page.url()).search, 'no code stays in the address').toBe('/');
+  await expect(page.getByTestId('version')).toHaveText('1');
+  await expect(page.getByTestId('role')).toContainText('Leader');
+  await expect(page).toHaveTitle(/♛ v1/);
+  const before = demo.log.refreshes().length;
 
-    const second = await openAnotherTab(page, context);
-    await expect(second.getByTestId('subject')).toHaveText('Alice');
-    await expect(second.getByTestId('role')).toContainText('Follower');
-    await expect(second.getByTestId('countdown')).toHaveText(/\d+ s left/);
-    expect(demo.log.refreshes().length, 'a new tab needs no token request').toBe(before);
+  const second = await openAnotherTab(page, context);
+  await expect(second.getByTestId('subject')).toHaveText('Alice');
+  await expect(second.getByTestId('role')).toContainText('Follower');
+  await expect(second.getByTestId('countdown')).toHaveText(/\d+ s left/);
+  expect(demo.log.refreshes().length, 'a new tab needs no token request').toBe(before);
 
-    await workerInstalled(page);
-    const version = await refreshByWorker([page, second], second);
-    await expect(page.getByTestId('role'), 'the worker is the hand, not the leader').toContainText('Leader');
-    await expect(second.getByTestId('role')).toContainText('Follower');
-    await expect(second.getByTestId('events')).toContainText(`Version ${version} is here`);
-    await expect(page.getByTestId('server-requests')).toHaveText(`${version - 1}`);
-    await expect(page.getByTestId('by-worker')).toHaveText('1');
+  await workerInstalled(page);
+  const version = await refreshByWorker([page, second], second);
+  await expect(page.getByTestId('role'), 'the worker is the hand, not the leader').toContainText('Leader');
+  await expect(second.getByTestId('role')).toContainText('Follower');
+  await expect(second.getByTestId('events')).toContainText(`Version ${version} is here`);
+  await expect(page.getByTestId('server-requests')).toHaveText(`${version - 1}`);
+  await expect(page.getByTestId('by-worker')).toHaveText('1');
 
-    await page.getByRole('button', { name: 'Call the API' }).click();
-    await expect(page.getByTestId('api-status')).toHaveText('200');
-    await expect(page.getByTestId('api-result')).toContainText('"user": "alice"');
+  await page.getByRole('button', { name: 'Call the API' }).click();
+  await expect(page.getByTestId('api-status')).toHaveText('200');
+  await expect(page.getByTestId('api-result')).toContainText('"user": "alice"');
 
-    await page.getByRole('button', { name: 'Sign out everywhere' }).click();
-    for (const tab of [page, second])
-      await expect(tab.getByRole('button', { name: 'Sign in' })).toBeVisible();
-  },
-);
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+  for (const tab of [page, second]) await expect(tab.getByRole('button', { name: 'Sign in' })).toBeVisible();
+});
 
 testServed('the refresh worker’s answer outlives the tab that asked', async ({ page, context, demo }) => {
   await signIn(page, 'Alice');

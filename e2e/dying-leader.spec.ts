@@ -81,38 +81,34 @@ for (const death of ['closed', 'killed with SIGKILL'] as const) {
           expect(world.server.log.refreshes().length).toBe(2);
         });
       } else {
-        matrix(
-          'the server had rotated: the session is lost, said once, with the reason',
-          { tag: core },
-          async ({ world }) => {
-            const survivors = await dieOnTheWire(world, 'after', death);
-            const answers = await getTogether(world.server, survivors);
-            expect(answers).toEqual(
-              survivors.map(() =>
-                expect.objectContaining({ code: 'ERR_REAUTH_REQUIRED', reason: 'response_lost' }),
-              ),
-            );
-            await expectInEveryTab(survivors, { status: 'reauth-required', version: 1 });
+        matrix('the server had rotated: one loss, with the reason', { tag: core }, async ({ world }) => {
+          const survivors = await dieOnTheWire(world, 'after', death);
+          const answers = await getTogether(world.server, survivors);
+          expect(answers).toEqual(
+            survivors.map(() =>
+              expect.objectContaining({ code: 'ERR_REAUTH_REQUIRED', reason: 'response_lost' }),
+            ),
+          );
+          await expectInEveryTab(survivors, { status: 'reauth-required', version: 1 });
 
-            const events = (await everyTab(survivors, (tab) => tab.evaluate(() => window.lab.events))).flat();
-            const announced = events.filter((event) => event.type === 'reauth-required');
-            expect(announced).toEqual([expect.objectContaining({ reason: 'response_lost' })]);
-            expect(world.server.log.refreshes().map((entry) => entry.decided?.error)).toEqual([
-              undefined,
-              'invalid_grant',
-            ]);
+          const events = (await everyTab(survivors, (tab) => tab.evaluate(() => window.lab.events))).flat();
+          const announced = events.filter((event) => event.type === 'reauth-required');
+          expect(announced).toEqual([expect.objectContaining({ reason: 'response_lost' })]);
+          expect(world.server.log.refreshes().map((entry) => entry.decided?.error)).toEqual([
+            undefined,
+            'invalid_grant',
+          ]);
 
-            // The access token at hand is not a part of the loss.
-            expect(await everyTab(survivors, (tab) => get(tab))).toEqual(
-              survivors.map(() => expect.objectContaining({ subject: 'alice' })),
-            );
-            // And a new sign-in heals it everywhere.
-            await signIn(survivors, 'alice');
-            expect(await get(survivors[1] as Tab, { forceRefresh: true })).toMatchObject({
-              subject: 'alice',
-            });
-          },
-        );
+          // The access token at hand is not a part of the loss.
+          expect(await everyTab(survivors, (tab) => get(tab))).toEqual(
+            survivors.map(() => expect.objectContaining({ subject: 'alice' })),
+          );
+          // And a new sign-in heals it everywhere.
+          await signIn(survivors, 'alice');
+          expect(await get(survivors[1] as Tab, { forceRefresh: true })).toMatchObject({
+            subject: 'alice',
+          });
+        });
       }
     });
   }

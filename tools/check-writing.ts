@@ -65,7 +65,9 @@ export function textsOf(file: string, content: string): string[] {
 export function longTitlesOf(source: string): string[] {
   const found: string[] = [];
   const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && /^(?:test|it|describe)\b/.test(node.expression.getText(parsed))) {
+    const last = ts.isCallExpression(node) ? node.arguments.at(-1) : undefined;
+    // (An extended test has a name of its own.)
+    if (ts.isCallExpression(node) && last && ts.isFunctionLike(last)) {
       const [title] = node.arguments;
       const isText = title && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title));
       const text = isText ? title.getText(parsed).slice(1, -1) : '';
