@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { rolldown } from 'rolldown';
-import { fileOf, readSources, without, type Patch } from '../tools/guards.js';
+import { namesGuard, without, type Patch } from '../tools/guards.js';
 import { merge, type Summary } from './world/summary.js';
 import type { Job } from './worker.js';
 
@@ -36,7 +36,6 @@ export async function runCampaign({ jobs, patch, ...campaign }: Campaign): Promi
 }
 
 async function bundle(output: string, patch: Patch | undefined): Promise<void> {
-  const patched = patch && fileOf(patch.guard, readSources(path.join(root, 'src')));
   let isUsed = false;
   const build = await rolldown({
     input: path.join(root, 'sim/worker.ts'),
@@ -45,8 +44,8 @@ async function bundle(output: string, patch: Patch | undefined): Promise<void> {
     plugins: [
       {
         name: 'patch',
-        transform(code, id) {
-          if (!patch || id !== patched) return null;
+        transform(code) {
+          if (!patch || !namesGuard(code, patch.guard)) return null;
           isUsed = true;
           return without(code, patch);
         },
@@ -56,7 +55,7 @@ async function bundle(output: string, patch: Patch | undefined): Promise<void> {
   // (What a coordinator loads later is in it, too.)
   await build.write({ file: output, format: 'esm', codeSplitting: false });
   await build.close();
-  if (patched && !isUsed) throw new Error(`${patched} is not part of the simulator's bundle`);
+  if (patch && !isUsed) throw new Error(`guard: ${patch.guard}: not in the simulator's bundle`);
 }
 
 /** Young objects die young; code that runs for seconds is compiled shallowly; and threads of the collector cost more than they bring. */

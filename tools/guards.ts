@@ -31,7 +31,7 @@ export function readSources(directory: string): Sources {
 
 /** The file whose comment names the guard. */
 export function fileOf(guard: string, sources: Sources): string {
-  const files = [...sources].filter(([, code]) => namesIn(code).includes(guard));
+  const files = [...sources].filter(([, code]) => namesGuard(code, guard));
   if (files.length !== 1) throw new Error(`${files.length} files have the comment "guard: ${guard}"`);
   return files[0]![0];
 }
@@ -63,6 +63,10 @@ export function compareGuards(sources: Sources, mutants: readonly Patch[]): stri
     }
   }
   return faults;
+}
+
+export function namesGuard(code: string, guard: string): boolean {
+  return namesIn(code).includes(guard);
 }
 
 function namesIn(code: string): string[] {
