@@ -58,14 +58,16 @@ export function checkRevocations(
         const wall = by.tab.clock.wall();
         if (keptIn(after).some(({ at }) => Math.abs(wall - at) > DAY_MS + 1_000))
           violate('I4', `${by.tab.name} keeps a token for more than a day`);
-        // A full list has no room for the others, as when twelve tabs sign in twice within a second, and the server is down.
         const kept = keptIn(after);
-        const left = [...asked].filter(([token]) => !kept.some((one) => one.token === token));
-        if (kept.length >= MOST_REVOCATIONS) left.forEach(([token]) => asked.delete(token));
-        else if (after.ended?.kind === 'signed-out' && !truth.storeHurt()) {
+        const isKept = (token: string): boolean => kept.some((one) => one.token === token);
+        if (kept.length >= MOST_REVOCATIONS) {
+          // A full list has no room for the others, as when twelve tabs sign in twice within a second, and the server is down.
+          for (const token of asked.keys()) if (!isKept(token)) asked.delete(token);
+        } else if (after.ended?.kind === 'signed-out' && !truth.storeHurt()) {
           // From here on it may die, and others have to know. (A store that was wiped has forgotten those that it kept.)
-          const unknown = left.find(([token, to]) => to === by && isAlive(token));
-          if (unknown) violate('I4', `${by.tab.name} writes a tombstone without a token that it revokes`);
+          for (const [token, to] of asked)
+            if (to === by && !isKept(token) && isAlive(token))
+              violate('I4', `${by.tab.name} writes a tombstone without a token that it revokes`);
         }
       },
     },
