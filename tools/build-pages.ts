@@ -42,17 +42,14 @@ export async function buildPages(
       rolldownOptions: { input: pages.map((page) => `${repository}${folder}/${page}`) },
     },
   })) as Rolldown.RolldownOutput;
+  const firstLine = (module: string | null): string =>
+    compileOnLoad(module ?? '') ? `${COMPILE_ON_LOAD}\n` : '';
   return new Map(
     output.map((file) => [
       base + file.fileName,
       {
         type: TYPES[path.extname(file.fileName)] ?? 'application/octet-stream',
-        body:
-          file.type !== 'chunk'
-            ? file.source
-            : compileOnLoad(file.facadeModuleId ?? '')
-              ? `${COMPILE_ON_LOAD}\n${file.code}`
-              : file.code,
+        body: file.type === 'chunk' ? firstLine(file.facadeModuleId) + file.code : file.source,
       },
     ]),
   );
