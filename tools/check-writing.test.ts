@@ -33,7 +33,9 @@ test('finds titles of more than ten words', () => {
   expect(longTitlesOf(`test('${ten}', () => expect('${ten} and more'));`)).toEqual([]);
   expect(longTitlesOf(`test.each([1])('${ten} %s', () => {});`)).toEqual([`${ten} %s`]);
   expect(longTitlesOf(`extended('${ten} eleven', async () => {});`)).toEqual([`${ten} eleven`]);
-  expect(longTitlesOf(`describe('a', () => { it(\`${ten} eleven\`); });`)).toEqual([`${ten} eleven`]);
+  expect(longTitlesOf(`describe('a', () => { it(\`${ten} eleven\`, () => {}); });`)).toEqual([
+    `${ten} eleven`,
+  ]);
   const withName = (words: string): string => ['test(`', '${some + name} ', words, '`, () => {});'].join('');
   expect(longTitlesOf(withName(ten))).toHaveLength(1);
   expect(longTitlesOf(withName(ten.slice(4)))).toEqual([]);
