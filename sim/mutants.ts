@@ -903,13 +903,6 @@ export const mutants: readonly Mutant[] = [
     within: 5_000,
   },
   {
-    guard: 'end: the store remembers that it was announced',
-    anchor: '(ended ? base.ended : !base.ended && !base.end?.said)',
-    replacement: '(ended ? base.ended : !base.ended)',
-    profile: 'endings',
-    within: 5_000,
-  },
-  {
     guard: 'end: the leader compares before it announces a loss',
     anchor: 'base?.leader === me &&',
     replacement: 'base &&',
@@ -920,6 +913,13 @@ export const mutants: readonly Mutant[] = [
     guard: 'end: the loss of a version is not announced for its successor, too',
     anchor: 'idempotencyKey(base) === key &&',
     replacement: '',
+    profile: 'endings',
+    within: 10_000,
+  },
+  {
+    guard: 'end: a tab that gave the notice remembers it, though it leads no more',
+    anchor: '!won && (failed || !leads(t.s))',
+    replacement: 'failed || !leads(t.s)',
     profile: 'endings',
     within: 10_000,
   },

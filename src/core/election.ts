@@ -104,20 +104,19 @@ export function announceEnd(t: Turn): void {
   }
   // guard: end: the loss of a version is not announced for its successor, too
   // guard: end: the leader compares before it announces a loss
-  // guard: end: the store remembers that it was announced
   access(
     t,
     (base) =>
       // A session goes on after its notice, and so do elections: the store remembers that it was given.
-      base?.leader === me &&
-      idempotencyKey(base) === key &&
-      (ended ? base.ended : !base.ended && !base.end?.said)
+      base?.leader === me && idempotencyKey(base) === key && !ended === !base.ended
         ? { ...base, term: next(base.term), end: base.end && { ...base.end, said: true } }
         : undefined,
     (t, { won, failed }) => {
+      // guard: end: a tab that gave the notice remembers it, though it leads no more
+      const isUnsaid = !won && (failed || !leads(t.s));
       // guard: end: a notice that failed makes nobody forget that the loss was announced
       const isLast = t.s.announced === of;
-      if (isLast && (failed || !leads(t.s))) t.s.announced = t.s.foreseen = undefined;
+      if (isUnsaid && isLast) t.s.announced = t.s.foreseen = undefined;
       if (!won) return;
       if (ended) emit(t, 'reauth-required', { reason: ended.reason });
       else emit(t, 'session-ending', { reason: 'expiry', endsAt: end!.at });
