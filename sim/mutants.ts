@@ -791,8 +791,20 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'refusals: a wake-up counts for a failure from before it that is told late',
-    anchor: 'if (isLasting && at < (s.wokeAt ?? 0)) endPause(t);',
-    replacement: '',
+    anchor: 'at < (s.wokeAt ?? 0)',
+    replacement: 'false',
+    within: 100_000,
+  },
+  {
+    guard: 'refusals: an attempt that was not sent uses up no wake-up',
+    anchor: 's.wokeAt !== undefined && failure.unspent && !refused && !fault',
+    replacement: 'false',
+    within: 50_000,
+  },
+  {
+    guard: 'an attempt fails once: what is noted of it late changes nothing',
+    anchor: 'known.failure && (known.failure.unspent || !failure.unspent)',
+    replacement: 'false',
     within: 100_000,
   },
   {

@@ -48,6 +48,8 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   /** Those that were woken since they learned of the last failure. */
   const woken = new Set<Participant>();
+  /** Those of them that have learned of no failure since. */
+  const unheard = new Set<Participant>();
   /** When each was woken last: virtual time, and by its wall clock. */
   const wokenAt = new Map<Participant, { readonly at: number; readonly wall: number }>();
   /** The last failure that each learned of. */
@@ -77,17 +79,26 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     return proactiveDue(state, instant) <= 0 || lifeLeft(state, '', instant) <= 0;
   }
 
-  /** A wake-up lasts until the next failure is known, unless that is read in it, or is from before it and was told late. */
+  /**
+   * A wake-up lasts until the next failure is known, unless that is read in it, or is from before it and was told late, or is the first
+   * one and was not sent.
+   */
   function noteWaking(by: Participant, event: Event, before: State | undefined, after: State): void {
     const failure = failureIn(after.record?.journal);
     // (A journal that was taken back shows the failure before it once more: that is no news.)
     if (failure !== undefined && failure !== learnedOf.get(by)) {
       learnedOf.set(by, failure);
-      if (after.record!.journal!.failure!.at >= (wokenAt.get(by)?.wall ?? 0)) woken.delete(by);
+      const { at, unspent, refused, fault } = after.record!.journal!.failure!;
+      const isFirst = unheard.delete(by);
+      const isUnsent = isFirst && unspent && !refused && !fault;
+      if (at >= (wokenAt.get(by)?.wall ?? 0) && !isUnsent) woken.delete(by);
     }
     const isStart = !before?.loaded && after.loaded;
     const isWaking = event.type === 'lifecycle' && !['leave', 'freeze', 'hidden'].includes(event.change);
-    if (isWaking) wokenAt.set(by, { at: now(), wall: by.tab.clock.wall() });
+    if (isWaking) {
+      wokenAt.set(by, { at: now(), wall: by.tab.clock.wall() });
+      unheard.add(by);
+    }
     // (Its read brings the failures that it missed before.)
     const isRead = event.type === 'stored' && event.real && !event.result.wrote && !event.result.failed;
     const isOfWaking = isRead && now() - (wokenAt.get(by)?.at ?? -Infinity) < LONGEST_READ_MS;
@@ -114,6 +125,7 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
 
   return {
     step(by, event, before, after, effects) {
+      const known = learnedOf.get(by);
       noteWaking(by, event, before, after);
       if (event.type === 'message' && event.message.type === 'refresh-failed') {
         const { sessionId, version, journal } = event.message;
@@ -121,8 +133,9 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
         const failure = failureIn(journal);
         // A refusal or a fault that waiting does not heal waits for a person, or a wake-up.
         const isPatient = failure && !refused && !fault;
-        // News, unless it lay in the queue of a page that stood still, or the store had it.
-        const isNews = by.tab.lastStill() < now() - 1_000 && failureIn(before?.record?.journal) !== failure;
+        // News, unless it lay in the queue of a page that stood still, or was known. (A word of the same term may have come in between,
+        // of a tab that did not know that its attempt was noted.)
+        const isNews = by.tab.lastStill() < now() - 1_000 && known !== failure;
         // Its own attempt may be on its way already.
         const isFree = failureIn(after.record?.journal) === failure && after.flight?.phase !== 'journaling';
         // (The worker keeps no time: pages do, and ask it.)

@@ -108,6 +108,14 @@ function withFailure(attempt: Journal, failure: Failure, leader?: string): Chang
   return (base) => {
     const known = base?.journal;
     if (!known || !isJournalOf(base, attempt)) return undefined;
+    // An attempt fails once. Only that it spent nothing may be added.
+    //
+    //     A  deadline: notes the failure (store hangs) ░░░░░░░░░░░░░░░ ✓ would have all wait for T
+    //        answer: nothing was spent, notes it ✓
+    //     B                                        queues ─ reads of it ─▶
+    // guard: an attempt fails once: what is noted of it late changes nothing
+    const isNoted = known.failure && (known.failure.unspent || !failure.unspent);
+    if (isNoted) return undefined;
     const refusals = counted(known.refusals, failure);
     const { count = 0, wordless = 0, denied = 0 } = refusals ?? {};
     const isFinal = failure.isWordless && wordless >= MOST_WORDLESS;
@@ -172,7 +180,9 @@ function fail(t: Turn, attempt: Attempt, failure: Failure, travelling: boolean):
     const { s, now } = t;
     const noted = failed ? change(s.record) : undefined;
     if (noted) adopt(t, noted);
-    if (won || noted) {
+    // (The store may have taken what it did not confirm.)
+    const isKnown = isJournalOf(s.record, attempt) && s.record!.journal!.failure;
+    if (won || noted || isKnown) {
       const { version, ended } = s.record!;
       if (version > attempt.version) tell(t, 'pair', s.record!, false);
       else post(t, { type: ended ? 'reauth-required' : 'refresh-failed' });

@@ -195,7 +195,14 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     //     A  sends ─ refused ─ notes it (store hangs) ░░░░░░░ ✓ says so
     //     B                              wakes, queues ░░░░░░░░░░ hears of it ─ rests ─▶ tries
     // guard: refusals: a wake-up counts for a failure from before it that is told late
-    if (isLasting && at < (s.wokeAt ?? 0)) endPause(t);
+    const isEarlier = at < (s.wokeAt ?? 0);
+    // Nor does an attempt that the server did not see use it up.
+    //
+    //     A  prepares, and thinks better of it ─ not sent: says so
+    //     B                    wakes, queues ░░░░░░░░░░░░░░░░░░░╰▶ tries
+    // guard: refusals: an attempt that was not sent uses up no wake-up
+    const isUnsent = s.wokeAt !== undefined && failure.unspent && !refused && !fault;
+    if (isLasting && (isEarlier || isUnsent)) endPause(t);
     s.wokeAt = undefined;
   }
 
