@@ -173,7 +173,9 @@ export function checkSessions(world: World, truth: Truth, violate: Violate): Che
       const wasThere = Math.max(tab.lastStill(), by.returnedAt) < refusedAt - 50;
       if (outcome !== 'tokens' || by.left || !wasThere || now() - begunAt > 2 * T) return;
       const given = world.database.value();
-      const ended = given?.ended?.kind === 'reauth-required' && given.refreshToken === refreshToken;
+      // (A known end waits for nobody.)
+      const isRefused = given?.ended?.kind === 'reauth-required' && given.ended.reason !== 'no_refresh_token';
+      const ended = isRefused && given.refreshToken === refreshToken;
       if (ended && !world.locks.forgotten() && now() - refusedAt < Math.min(T, 5_000) - 100) {
         violate(
           'I6',
