@@ -274,12 +274,6 @@ export const mutants: readonly Mutant[] = [
     within: 50_000,
   },
   {
-    guard: 'a tab without the refresh token leads nobody',
-    anchor: ' && !record!.withheld;',
-    replacement: ';',
-    within: 50_000,
-  },
-  {
     guard: '⚑ after invalid_grant: another attempt that may still be answered is waited for',
     anchor: 'others ? reconcileMs(s.options) : 0',
     replacement: 'others && attempt.tag < 0 ? reconcileMs(s.options) : 0',
@@ -394,13 +388,6 @@ export const mutants: readonly Mutant[] = [
   {
     guard: 'of two records of one version the later attempt counts, not the term',
     anchor: '    (mine.journal?.attempt ?? 0) - (stored.journal?.attempt ?? 0) ||\n',
-    replacement: '',
-    within: 50_000,
-  },
-  {
-    guard: 'nobody refreshes a token ahead of expiry that it has just seen come',
-    anchor:
-      '        s.advanced ? life / 2 - Math.max(now.mono - s.advanced.mono, now.wall - s.advanced.wall) : -Infinity,\n',
     replacement: '',
     within: 50_000,
   },
@@ -1024,20 +1011,6 @@ export const mutants: readonly Mutant[] = [
     replacement: "'online'",
     profile: 'redis',
     within: 5_000,
-  },
-  {
-    guard: 'the attempt lock of a version that is over is waited for no longer',
-    anchor: "!(phase === 'probing' && awaited(s.record!) !== seen)",
-    replacement: "!(phase === 'probing' && !seen && !awaited)",
-    profile: 'redis',
-    within: 20_000,
-  },
-  {
-    guard: 'an attempt that has failed is waited for no longer',
-    anchor: '${idempotencyKey(record)}.${record.journal?.failure?.at}',
-    replacement: '${idempotencyKey(record)}',
-    profile: 'folder',
-    within: 30_000,
   },
   {
     guard: 'processes: the journal is compared although a lease was held',

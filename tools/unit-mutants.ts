@@ -13,12 +13,39 @@ const login = 'src/login/create-login.test.ts';
 const logout = 'src/login/sign-out.test.ts';
 const idle = 'src/browser/idle.test.ts';
 const record = 'src/core/record.test.ts';
+const knowledge = 'src/core/knowledge.test.ts';
+const waiting = 'src/core/waiting.test.ts';
 export const unitMutants: readonly UnitMutant[] = [
   {
     guard: 'progress: the wait for a holder without a journal goes on through the elections of others',
     anchor: "if (s.waited?.phase === 'queued') s.waited = undefined;",
     replacement: 's.waited = undefined;',
     tests: 'src/core/progress.test.ts',
+  },
+  {
+    guard: 'a tab without the refresh token leads nobody',
+    anchor: ' && !record!.withheld;',
+    replacement: ';',
+    tests: waiting,
+  },
+  {
+    guard: 'nobody refreshes a token ahead of expiry that it has just seen come',
+    anchor:
+      '        s.advanced ? life / 2 - Math.max(now.mono - s.advanced.mono, now.wall - s.advanced.wall) : -Infinity,\n',
+    replacement: '',
+    tests: knowledge,
+  },
+  {
+    guard: 'the attempt lock of a version that is over is waited for no longer',
+    anchor: "!(phase === 'probing' && awaited(s.record!) !== seen)",
+    replacement: "!(phase === 'probing' && !seen && !awaited)",
+    tests: waiting,
+  },
+  {
+    guard: 'an attempt that has failed is waited for no longer',
+    anchor: '${idempotencyKey(record)}.${record.journal?.failure?.at}',
+    replacement: '${idempotencyKey(record)}',
+    tests: waiting,
   },
   {
     guard: 'processes: the next holder of the lease of a dead process learns of the death',
