@@ -362,6 +362,12 @@ export const mutants: readonly Mutant[] = [
     within: 100_000,
   },
   {
+    guard: 'a sign-in that the store may have is not revoked',
+    anchor: 'else if (tried === Infinity || isStored)',
+    replacement: 'else',
+    within: 200_000,
+  },
+  {
     guard: 'ifSignedOut: only the first of several tabs wins',
     anchor: '(ifSignedOut && isOpen(base) && !base.ended)',
     replacement: '(ifSignedOut === undefined)',
@@ -580,12 +586,6 @@ export const mutants: readonly Mutant[] = [
     within: 200_000,
   },
   {
-    guard: 'a session that was signed out has no spares',
-    anchor: 'if (apart || !isOpen(known)) return known;',
-    replacement: 'if (apart) return known;',
-    within: 100_000,
-  },
-  {
     guard: 'a session with a spare has not ended',
     anchor: 'joined.ended && joined',
     replacement: 'joined.ended && !joined.ended && joined',
@@ -603,12 +603,6 @@ export const mutants: readonly Mutant[] = [
     anchor: '  if (s.disposed) return;\n',
     replacement: '',
     within: 200_000,
-  },
-  {
-    guard: 'a tab with the attempt lock and no journal is waited for no longer than others wait for this tab',
-    anchor: ' : refreshTimeoutMs - waitedIn(',
-    replacement: ' : 2 * refreshTimeoutMs - waitedIn(',
-    within: 100_000,
   },
   {
     guard: 'a sign-out in a tab that has only just been opened waits for the first read',
@@ -784,7 +778,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'refusals: an attempt that was not sent uses up no wake-up',
-    anchor: 's.wokeAt !== undefined && failure.unspent && !refused && !fault',
+    anchor: 's.wokeAt !== undefined && failure.unspent && failure.status === undefined && !fault',
     replacement: 'false',
     within: 50_000,
   },
@@ -863,6 +857,12 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'of two attempts of one number the later one counts, not the term',
+    anchor: '(mine.journal?.at ?? 0) - (stored.journal?.at ?? 0) ||',
+    replacement: '',
+    within: 200_000,
+  },
+  {
     guard: 'of two attempts of one number the one that may be under way counts',
     anchor: '    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||\n',
     replacement: '',
@@ -935,12 +935,6 @@ export const mutants: readonly Mutant[] = [
     replacement: 'const known = isNews ? begun : begun;',
     profile: 'endings',
     within: 20_000,
-  },
-  {
-    guard: 'refusals: a wake-up counts for the failures that were missed before it',
-    anchor: '(starting || real) && s.pause?.until === Infinity',
-    replacement: 'starting && s.pause?.until === Infinity',
-    within: 100_000,
   },
   {
     guard: 'a store that works is seen although there is nothing to write',

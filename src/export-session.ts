@@ -3,7 +3,8 @@ import type { tell } from './core/commit.js';
 import type { silenceMs } from './core/limits.js';
 import type { LockOutcome } from './core/ports.js';
 import type { attemptLock, isOpen, SessionRecord, tombstone } from './core/record.js';
-import type { Change, Event, State, StoreResult, Turn } from './core/state.js';
+import type { Change, Event, State, Turn } from './core/state.js';
+import type { StoreResult } from './core/outcome.js';
 import type { TokenResponse } from './core/types.js';
 import type { Ports } from './runtime.js';
 

@@ -1,5 +1,5 @@
 import { misused } from './core/calls.js';
-import type { CoreOptions } from './core/state.js';
+import type { CoreOptions } from './core/options.js';
 import type { Word } from './core/texts.development.js';
 import type { Debug } from './observe-steps.js';
 import type { IdleOptions, TokenClient, TokenCoordinatorOptions } from './types.js';

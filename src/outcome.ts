@@ -2,7 +2,7 @@ import { say } from '#texts';
 import { isTokenCoordinatorError } from './core/errors.js';
 import type { Diagnosis } from './core/record.js';
 import { causeOf, errorCode, errorDescription, messageOf, type Secrets } from './core/sanitise.js';
-import type { Outcome } from './core/state.js';
+import type { Outcome } from './core/outcome.js';
 
 /** No server is obeyed that asks to wait longer: an hour, milliseconds. */
 const LONGEST_WAIT_MS = 3_600_000;

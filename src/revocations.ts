@@ -1,7 +1,8 @@
 import { parseRecord, parseRevocations } from './core/parse.js';
 import type { ClockPort, StorePort } from './core/ports.js';
 import type { Revocation, SessionRecord } from './core/record.js';
-import { MOST_REVOCATIONS, tokensIn } from './core/record.js';
+import { MOST_REVOCATIONS } from './core/record.js';
+import { tokensIn } from './core/pair.js';
 
 /** How long the second try waits after the first one, the third after the second, and so on; milliseconds. The eighth is the last. */
 const WAITS_MS = [1_000, 10_000, 60_000, 600_000, 3_600_000, 14_400_000, 28_800_000];

@@ -12,9 +12,12 @@ import type {
 import { parseMessage, parseRecord } from './core/parse.js';
 import { toEnvelope } from './core/protocol.js';
 import type { SessionRecord } from './core/record.js';
-import { asSeenBy, current, isForeign, isOpen, SCHEMA } from './core/record.js';
+import { asSeenBy, isForeign, isOpen, SCHEMA } from './core/record.js';
+import { current } from './core/join.js';
 import { asOf } from './core/session-end.js';
-import type { CoreOptions, Effect, Event, State, StoreResult } from './core/state.js';
+import type { CoreOptions } from './core/options.js';
+import type { Effect, Event, State } from './core/state.js';
+import type { StoreResult } from './core/outcome.js';
 import { initialState } from './core/state.js';
 import type { CoordinatorEvent } from './core/types.js';
 

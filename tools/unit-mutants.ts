@@ -48,6 +48,24 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: waiting,
   },
   {
+    guard: 'a tab with the attempt lock and no journal is waited for no longer than others wait for this tab',
+    anchor: ' : refreshTimeoutMs - waitedIn(',
+    replacement: ' : 2 * refreshTimeoutMs - waitedIn(',
+    tests: 'src/core/progress.test.ts',
+  },
+  {
+    guard: 'refusals: a reload counts for the failures that were missed before it',
+    anchor: 'if (starting && s.pause?.until === Infinity) endPause(t);',
+    replacement: '',
+    tests: 'src/refusals.test.ts',
+  },
+  {
+    guard: 'a session that was signed out has no spares',
+    anchor: 'if (apart || !isOpen(known)) return known;',
+    replacement: 'if (apart) return known;',
+    tests: record,
+  },
+  {
     guard: 'processes: the next holder of the lease of a dead process learns of the death',
     anchor: 'return now - since >= lease.ttlMs;',
     replacement: 'return now - since >= lease.ttlMs || isDead(lease.holder);',

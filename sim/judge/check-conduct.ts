@@ -1,6 +1,7 @@
 import { lifeLeft, proactiveDue } from '../../src/core/knowledge.js';
 import type { Journal, SessionRecord } from '../../src/core/record.js';
-import { attemptOf, idempotencyKey, isBoundAlike, newer } from '../../src/core/record.js';
+import { attemptOf, idempotencyKey, isBoundAlike } from '../../src/core/record.js';
+import { newer } from '../../src/core/join.js';
 import { asOf } from '../../src/core/session-end.js';
 import type { Event, State } from '../../src/core/state.js';
 import type { Check, Violate } from './check.js';
@@ -88,9 +89,9 @@ export function checkConduct(world: World, truth: Truth, violate: Violate): Chec
     // (A journal that was taken back shows the failure before it once more: that is no news.)
     if (failure !== undefined && failure !== learnedOf.get(by)) {
       learnedOf.set(by, failure);
-      const { at, unspent, refused, fault } = after.record!.journal!.failure!;
+      const { at, unspent, status, fault } = after.record!.journal!.failure!;
       const isFirst = unheard.delete(by);
-      const isUnsent = isFirst && unspent && !refused && !fault;
+      const isUnsent = isFirst && unspent && status === undefined && !fault;
       if (at >= (wokenAt.get(by)?.wall ?? 0) && !isUnsent) woken.delete(by);
     }
     const isStart = !before?.loaded && after.loaded;

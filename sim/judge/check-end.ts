@@ -27,12 +27,13 @@ export function checkEnd(world: World, truth: Truth, violate: Violate): void {
   for (const { tab, state } of live) {
     const record = state()?.record;
     const stored = asOf(asSeenBy(state()?.options.binding, value), tab.clock.wall());
+    // Its refresh token went with a store that forgot it and with the tabs that had seen it. So the store is given nothing that would show that
+    // it works.
+    if (record?.withheld && truth.storeReset() && (stored?.version ?? 0) < record.version) continue;
     // It has worked for minutes.
     if (record && state()?.storage === 'memory') violate('I3', `${tab.name} ends without the store`);
     // Signed out is signed out, whether there is a tombstone or nothing.
     if (!isOpen(record) && !isOpen(stored)) continue;
-    // Its refresh token went with a store that forgot it and with the tabs that had seen it.
-    if (record?.withheld && truth.storeReset() && (stored?.version ?? 0) < record.version) continue;
     if (record?.sessionId !== stored?.sessionId || record?.version !== stored?.version) {
       violate(
         'I2',

@@ -1,10 +1,5 @@
-import {
-  isOpen,
-  MOST_REVOCATIONS,
-  refreshTokensIn,
-  type Revocation,
-  type SessionRecord,
-} from '../../src/core/record.js';
+import { isOpen, MOST_REVOCATIONS, type Revocation, type SessionRecord } from '../../src/core/record.js';
+import { refreshTokensIn } from '../../src/core/pair.js';
 import type { Check, Violate } from './check.js';
 import type { Participant } from '../world/participant.js';
 import type { Truth } from '../world/truth.js';

@@ -1,10 +1,12 @@
 import { fault } from '../core/calls.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import type { ClockPort } from '../core/ports.js';
-import { idempotencyKey, isOpen, tokensIn, type Fault } from '../core/record.js';
+import { idempotencyKey, isOpen, type Fault } from '../core/record.js';
+import { tokensIn } from '../core/pair.js';
 import { maySend } from '../core/refresh.js';
 import { causeOf, messageOf, type Secrets } from '../core/sanitise.js';
-import type { Attempt, Outcome } from '../core/state.js';
+import type { Attempt } from '../core/state.js';
+import type { Outcome } from '../core/outcome.js';
 import type { CheckedOptions } from '../options.js';
 import { outcomeOf, programmingFault } from '../outcome.js';
 import type { Runtime } from '../runtime.js';

@@ -1,13 +1,16 @@
 import { LEASES } from '#leases';
 import { commit, tell } from './commit.js';
 import { backoff } from './expiry.js';
-import { endAttempt, finish, hold } from './flight.js';
+import { endAttempt } from './attempt-lock.js';
+import { finish, hold } from './flight.js';
 import { access, adopt, emit, post, successorOnLoss } from './knowledge.js';
 import { APART_MS, MOST_WORDLESS, restMs } from './limits.js';
 import { reconcile } from './reconcile.js';
 import type { Failure, Journal, Refusals, SessionRecord } from './record.js';
-import { isJournalOf, next, withPair } from './record.js';
-import type { Attempt, Change, Continuation, Event, Outcome, StoreResult, Turn } from './state.js';
+import { isJournalOf, next } from './record.js';
+import { withPair } from './pair.js';
+import type { Attempt, Change, Continuation, Event, Turn } from './state.js';
+import type { Outcome, StoreResult } from './outcome.js';
 
 /** So many version conflicts in a row are a fault of configuration, not a race. */
 const MAX_CONFLICTS = 3;

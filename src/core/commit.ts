@@ -1,19 +1,12 @@
-import { endAttempt, finish, letGo } from './flight.js';
+import { endAttempt } from './attempt-lock.js';
+import { finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import {
-  audienceKey,
-  isBoundAlike,
-  isOpen,
-  isSamePair,
-  next,
-  refreshTokensIn,
-  toAccessToken,
-  withPair,
-  withSpare,
-} from './record.js';
+import { audienceKey, isBoundAlike, isOpen, next } from './record.js';
+import { isSamePair, refreshTokensIn, toAccessToken, withPair, withSpare } from './pair.js';
 import { endAfter } from './session-end.js';
-import type { Attempt, Outcome, Turn } from './state.js';
+import type { Attempt, Turn } from './state.js';
+import type { Outcome } from './outcome.js';
 
 type Answer = Extract<Outcome, { kind: 'tokens' }>;
 

@@ -1,10 +1,8 @@
 import { LEASES } from '#leases';
-import type { Now } from './expiry.js';
 import { access, emit, inTime, pause, successor } from './knowledge.js';
 import { reconcileMs, silenceMs } from './limits.js';
-import type { SessionRecord } from './record.js';
-import { attemptLock, fingerprint, idempotencyKey, isOpen, isUnderWay, next } from './record.js';
-import type { Attempt, Continuation, Flight, Phase, State, Turn } from './state.js';
+import { fingerprint, isOpen, next } from './record.js';
+import type { Continuation, Flight, Phase, State, Turn } from './state.js';
 import type { LockMode, LockOutcome } from './ports.js';
 
 /** How long a broadcast may be on its way; milliseconds. */
@@ -28,14 +26,14 @@ export function waitedIn({ waited }: State, phase: Phase): number {
 }
 
 /** Asks for a lock. Returns its tag. */
-function lock(t: Turn, name: string, mode: LockMode, resume: Continuation<LockOutcome>): number {
+export function lock(t: Turn, name: string, mode: LockMode, resume: Continuation<LockOutcome>): number {
   const tag = t.s.nextTag++;
   t.effects.push({ type: 'lock', tag, name, mode, resume });
   return tag;
 }
 
 /** Lets a lock go, or the place in its queue. */
-function unlock({ effects }: Turn, tag: number): void {
+export function unlock({ effects }: Turn, tag: number): void {
   effects.push({ type: 'unlock', tag });
 }
 
@@ -131,40 +129,6 @@ export function finish(t: Turn): void {
 export function letGo(t: Turn, said: boolean, end: Continuation = finish): void {
   if (said) hold(t, t.s.flight!.phase, { until: t.now.mono + ARRIVAL_MS, expire: end });
   else end(t);
-}
-
-/** When the lock of a request that was sent then goes, and its closed tab waits no longer for an answer; monotonic. */
-export function limitOf({ options }: State, sent: Now): number {
-  return sent.mono + 2 * options.refreshTimeoutMs;
-}
-
-/** An attempt is over: its lock goes. */
-export function endAttempt(t: Turn, { tag }: Attempt): void {
-  unlock(t, tag);
-  t.s.attempts = t.s.attempts.filter((attempt) => attempt.tag !== tag);
-}
-
-/** The lock of an attempt goes while its answer may still come; whatever it brings counts. */
-export function releaseAttemptLock(t: Turn, { tag }: Attempt): void {
-  unlock(t, tag);
-  t.s.attempts = t.s.attempts.map((one) => (one.tag === tag ? { ...one, until: Infinity } : one));
-}
-
-/**
- * Back in time for an answer that may still come: nobody, this tab included, is to ask again meanwhile.
- *
- *     A  sends ─ closed ─ cached ░░░░░░ returns, queues ─ granted ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇ answer: commit
- *     B                           sends attempt 2 ✗         queues ░░░░░░░░░░░░░░░░░ granted: finds A's pair
- */
-export function retakeAttemptLock(t: Turn, attempt: Attempt): void {
-  const { options, attempts } = t.s;
-  const { tag, sent } = attempt;
-  if (attempt.until !== Infinity) return;
-  const until = limitOf(t.s, sent);
-  t.s.attempts = attempts.map((one) => (one === attempt ? { ...one, until } : one));
-  if (!options.locks || until <= t.now.mono) return;
-  // guard: attempt lock: a page that returns while another sends waits for it behind that one
-  t.effects.push({ type: 'lock', tag, name: attemptLock(attempt), mode: 'wait', resume: () => {} });
 }
 
 /** One failed operation is a short pause, not a change of mode, nor the end of a longer one. */
@@ -270,39 +234,4 @@ function unanswered(t: Turn, lateMs = ARRIVAL_MS): Partial<Flight> {
     goWithoutLocks(t);
   };
   return { until, expire };
-}
-
-/**
- * Queues, under the refresh lock, for the lock that every sender of this version holds while it may be answered. The
- * refresh lock does not tell:
- *
- *     A  refresh lock ▇▇▇▇▇▇▇▇ (T) let go ─ request still travelling ──▶ answer: commit
- *        attempt lock ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇
- *     B                      granted, queues here ░░░░░░░░░░░░░░░░░░░░░░░░ granted: finds A's pair
- *
- * After `ms` it goes on all the same, and keeps its place. (A lease that is granted while a journal is open shortens that only if its last
- * holder is known to be dead.)
- */
-export function awaitAttempt(t: Turn, phase: Phase, ms: number, resume: Continuation): void {
-  const { s, now } = t;
-  const granted: Continuation<LockOutcome> = (t, outcome) => {
-    const { flight, options, record } = t.s;
-    if (flight!.phase !== phase) return;
-    // guard: processes: a lease that was granted does not prove its last holder dead
-    if (LEASES && options.leases && isUnderWay(record!) && outcome !== 'inherited') return;
-    resume(t);
-  };
-  // guard: ⚑ attempt lock: held from before the journal until the answer
-  const lockTag = s.options.locks
-    ? lock(t, attemptLock(s.record!), 'wait', whileFlying(t, granted))
-    : undefined;
-  const since = now.mono - waitedIn(s, phase);
-  hold(t, phase, { lockTag, since, until: now.mono + ms, expire: resume, seen: awaited(s.record!) });
-  if (ms <= 0) resume(t);
-}
-
-/** What an attempt lock is waited for: the answer to an attempt of this version that has not failed. */
-export function awaited(record: SessionRecord): string {
-  // guard: an attempt that has failed is waited for no longer
-  return `${idempotencyKey(record)}.${record.journal?.failure?.at}`;
 }

@@ -3,9 +3,11 @@ import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
 import type { AccessToken, Failure, SessionRecord } from './record.js';
-import { attemptOf, current, fingerprint, isForeign, isOpen, isUnanswered, newer } from './record.js';
+import { attemptOf, fingerprint, isForeign, isOpen, isUnanswered } from './record.js';
+import { current, newer } from './join.js';
 import { asOf } from './session-end.js';
-import type { Change, Continuation, Pause, State, StoreResult, Turn } from './state.js';
+import type { Change, Continuation, Pause, State, Turn } from './state.js';
+import type { StoreResult } from './outcome.js';
 import type { CoordinatorEvent, EventType } from './types.js';
 
 /** Queues an event for this tab's listeners. */
@@ -201,7 +203,7 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
     //     A  prepares, and thinks better of it ─ not sent: says so
     //     B                    wakes, queues ░░░░░░░░░░░░░░░░░░░╰▶ tries
     // guard: refusals: an attempt that was not sent uses up no wake-up
-    const isUnsent = s.wokeAt !== undefined && failure.unspent && !refused && !fault;
+    const isUnsent = s.wokeAt !== undefined && failure.unspent && failure.status === undefined && !fault;
     if (isLasting && (isEarlier || isUnsent)) endPause(t);
     s.wokeAt = undefined;
   }

@@ -1,4 +1,4 @@
-import type { CoreOptions } from './state.js';
+import type { CoreOptions } from './options.js';
 
 /** T of the protocol: the deadline of one token request. All limits follow from it; milliseconds. */
 type Limits = Pick<CoreOptions, 'refreshTimeoutMs'>;

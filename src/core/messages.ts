@@ -4,7 +4,8 @@ import { hello } from './election.js';
 import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
 import type { Envelope, Message } from './protocol.js';
 import type { SessionRecord } from './record.js';
-import { isBoundAlike, isOpen, isSamePair, tombstone } from './record.js';
+import { isBoundAlike, isOpen, tombstone } from './record.js';
+import { isSamePair } from './pair.js';
 import type { Turn } from './state.js';
 
 /** How long a tab without a store waits for the others' answers; milliseconds. */

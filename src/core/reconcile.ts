@@ -1,9 +1,12 @@
 import { tell } from './commit.js';
-import { awaitAttempt, endAttempt, finish, giveUp, hold } from './flight.js';
+import { awaitAttempt, endAttempt } from './attempt-lock.js';
+import { finish, giveUp, hold } from './flight.js';
 import { access, post, successorOnLoss } from './knowledge.js';
 import { reconcileMs } from './limits.js';
-import { isLost, next, withPair } from './record.js';
-import type { Attempt, Outcome, Turn } from './state.js';
+import { isLost, next } from './record.js';
+import { withPair } from './pair.js';
+import type { Attempt, Turn } from './state.js';
+import type { Outcome } from './outcome.js';
 
 type Word = Extract<Outcome, { kind: 'lost' }>;
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessToken, Journal, SessionRecord } from './record.js';
-import { current, MOST_AUDIENCES, MOST_COUNT, newer, next, SCHEMA, tokensIn, withPair } from './record.js';
+import { current, newer } from './join.js';
+import { MOST_AUDIENCES, MOST_COUNT, next, SCHEMA } from './record.js';
+import { tokensIn, withPair } from './pair.js';
 
 const fetched: AccessToken = { token: 'a', type: 'Bearer', version: 2, obtainedAt: 0 };
 const journal: Journal = { attempt: 1, by: 'a', term: 5, at: 0, doubts: 0, failures: 0 };

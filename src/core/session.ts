@@ -2,7 +2,8 @@ import { fault, unreadFault } from './calls.js';
 import { revoke, SAVE_AGAIN_MS, tell } from './commit.js';
 import { access, adopt } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { isOpen, next, refreshTokensIn, SCHEMA, toAccessToken, tombstone } from './record.js';
+import { isOpen, next, SCHEMA, tombstone } from './record.js';
+import { refreshTokensIn, toAccessToken } from './pair.js';
 import { firstEnd } from './session-end.js';
 import type { Event, Turn } from './state.js';
 
@@ -51,13 +52,15 @@ export function beginSession(
         end: firstEnd(tokens, at, endsAt),
       };
     },
-    (t, { failed }) => {
+    (t, { failed, isStored }) => {
       // Again, until it works or the store counts as unusable and memory serves.
       if (failed) return beginSession(t, event, startedAt, replaced);
       const { record } = t.s;
       if (record?.sessionId === sessionId) tell(t, 'session-started', record, false);
-      // A sign-in that lost.
-      else revoke(t, [tokens.refresh_token], { subject, version: 1 }, record);
+      // A sign-in that lost. (Where memory says so, the store may have it from a try that was reported as failed.)
+      // guard: a sign-in that the store may have is not revoked
+      else if (tried === Infinity || isStored)
+        revoke(t, [tokens.refresh_token], { subject, version: 1 }, record);
       if (replaced?.binding === binding && isOpen(replaced))
         revoke(t, refreshTokensIn(replaced), replaced, record);
       t.effects.push({ type: 'settle', id });

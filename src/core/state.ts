@@ -1,37 +1,11 @@
 import type { Now } from './expiry.js';
 import type { LifecycleChange, LockMode, LockOutcome } from './ports.js';
+import type { CoreOptions } from './options.js';
+import type { Outcome, StoreResult } from './outcome.js';
 import type { Envelope, Message } from './protocol.js';
-import type { LossReason, TokenCoordinatorError } from './errors.js';
-import type { Audience, Diagnosis, Failure, Fault, Journal, SessionRecord } from './record.js';
+import type { TokenCoordinatorError } from './errors.js';
+import type { Audience, Failure, Fault, Journal, SessionRecord } from './record.js';
 import type { CoordinatorEvent, TokenResponse } from './types.js';
-
-/** Options of the core, checked and with their defaults. */
-export interface CoreOptions {
-  readonly refreshBeforeMs?: number | undefined;
-  readonly minValidityMs?: number | undefined;
-  readonly proactive: 'visible' | 'always' | 'never';
-  /** T of the protocol: the deadline of one token request. */
-  readonly refreshTimeoutMs: number;
-  readonly leaderTimeoutMs: number;
-  readonly broadcast: 'pair' | 'access-token';
-  /** The server and client that this participant's tokens go to; absent: nothing is compared. */
-  readonly binding?: string | undefined;
-  /** A session without a refresh token ends with its access token. */
-  readonly needsRefreshToken?: boolean | undefined;
-  /** Whether the platform has locks. */
-  readonly locks: boolean;
-  /**
-   * Locks are leases, kept where the record is: they end by time while their holder lives, and it does not know. Without the store there
-   * are none, so there is no memory mode either.
-   */
-  readonly leases?: boolean | undefined;
-  /** Whether participants hear each other's questions (false on a transport that only hints at changes). */
-  readonly answers: boolean;
-  /** Whether there may be a refresh worker to ask. */
-  readonly worker: boolean;
-  /** Stands for election. A refresh worker does not: it keeps no timers and is stopped when idle, so it cannot lead. */
-  readonly candidate: boolean;
-}
 
 /** Somebody in this tab who waits for a token. */
 export interface Caller extends Audience {
@@ -182,40 +156,6 @@ export interface State {
   readonly received?: number | undefined;
   readonly nextTag: number;
   readonly disposed: boolean;
-}
-
-/** How a token request ended. */
-export type Outcome =
-  /** `refused`: why nothing of it may be used but its refresh token. */
-  | { readonly kind: 'tokens'; readonly tokens: TokenResponse; readonly refused?: Fault | undefined }
-  /** The tokens of another session, and so none of ours. */
-  | { readonly kind: 'foreign'; readonly refused: Fault; readonly refreshToken?: string | undefined }
-  /** The server's definitive word: this refresh token is dead. */
-  | { readonly kind: 'lost'; readonly reason?: LossReason | undefined; readonly why: Diagnosis }
-  | { readonly kind: 'rejected' | 'conflict'; readonly why: Diagnosis }
-  | {
-      readonly kind: 'unavailable';
-      readonly retryAfterMs?: number | undefined;
-      readonly unspent: boolean;
-      /** The server refused without an OAuth error. */
-      readonly isWordless: boolean;
-      readonly why: Diagnosis;
-    }
-  /** A fault in the application. `unspent`: nothing was sent. */
-  | { readonly kind: 'fault'; readonly fault: Fault; readonly unspent: boolean; readonly why: Diagnosis };
-
-/** How a store operation ended. */
-export interface StoreResult {
-  readonly failed?: 'once' | 'for-good';
-  /** The stored record now, and before. */
-  readonly record?: SessionRecord | undefined;
-  readonly before?: SessionRecord | undefined;
-  /** The change was made. */
-  readonly won: boolean;
-  /** The store itself wrote something, or was asked to. */
-  readonly wrote: boolean;
-  /** The store itself was asked, not memory in its place. */
-  readonly isStored: boolean;
 }
 
 /** The continuation for the result: pure, like `step` itself. */

@@ -3,7 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parseMessage, parseRecord } from './parse.js';
 import { toEnvelope } from './protocol.js';
-import { audienceKey, newer, toAccessToken, withPair, withSpare } from './record.js';
+import { audienceKey } from './record.js';
+import { newer } from './join.js';
+import { toAccessToken, withPair, withSpare } from './pair.js';
 import type { SessionRecord } from './record.js';
 
 /** Few values of each kind, so that two records often agree in all but one thing; for undefined, the member is absent. */

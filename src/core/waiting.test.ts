@@ -65,7 +65,7 @@ function probing(): State {
   return waiting;
 }
 
-test('the attempt lock of an older version is waited for no longer', () => {
+test("an older version's attempt lock is waited for no longer", () => {
   const accessTokens = { '': { ...record.accessTokens['']!, token: 'a2', version: 2 } };
   const next = says('pair', { version: 2, refreshToken: 'r2', journal: undefined, accessTokens });
   const [after] = run(probing(), next, 100);

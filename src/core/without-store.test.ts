@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { step } from './machine.js';
 import type { SessionRecord } from './record.js';
-import { initialState, type CoreOptions, type Effect, type Event, type State } from './state.js';
+import { initialState, type Effect, type Event, type State } from './state.js';
+import { type CoreOptions } from './options.js';
 
 const options: CoreOptions = {
   proactive: 'never',

@@ -1,6 +1,7 @@
 import type { TokenCoordinatorError } from '../core/errors.js';
 import type { Diagnosis } from '../core/record.js';
-import type { Effect, Event, Outcome, State, StoreResult } from '../core/state.js';
+import type { Effect, Event, State } from '../core/state.js';
+import type { Outcome, StoreResult } from '../core/outcome.js';
 
 /** One step of a coordinator, as its runtime sees it. */
 export interface Step {

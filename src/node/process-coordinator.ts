@@ -2,7 +2,7 @@ import { createCoordinator } from '../coordinator/coordinator.js';
 import type { ClockPort, LockPort, StorePort } from '../core/ports.js';
 import { RefreshUnavailableError } from '../core/errors.js';
 import { toEnvelope, type Message } from '../core/protocol.js';
-import { newer } from '../core/record.js';
+import { newer } from '../core/join.js';
 import type { State } from '../core/state.js';
 import { lazyExport } from '../lazy-export.js';
 import type { CheckedOptions } from '../options.js';

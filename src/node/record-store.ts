@@ -1,6 +1,7 @@
 import type { StorePort } from '../core/ports.js';
 import { parseRecord } from '../core/parse.js';
-import { newer, type SessionRecord } from '../core/record.js';
+import { newer } from '../core/join.js';
+import { type SessionRecord } from '../core/record.js';
 import { inTime, LIMIT_MS } from './in-time.js';
 import { SAVE_AGAIN_MS } from './lease-terms.js';
 import type { Shared, Stored } from './shared.js';
