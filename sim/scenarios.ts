@@ -477,26 +477,6 @@ export const scenarios: readonly Scenario[] = [
       ],
     }),
   },
-  //     B  signs out: buried
-  //     A                      hears of it, wakes: says so
-  //     C (no store)             hears only that: over, its tokens still there ─ says so ─▶ B
-  {
-    guard: 'a session that was signed out has no spares',
-    within: 1_000,
-    plan: world({
-      tabs: 3,
-      lost: 0.3,
-      store: [0.25, 'unopened'],
-      acts: [
-        ['hide', 5_000, C, 100],
-        ['hide', 6_000, B, 100],
-        ['sign-out', 20_000, B],
-        ['hide', 20_200, A, 100],
-        ['hide', 20_400, B, 100],
-        ['hide', 20_600, C, 100],
-      ],
-    }),
-  },
   //     A  attempt 1 ───────── 2T ─ attempt 2 ─ closed ─▶ pair of the first one: counts
   {
     guard: 'a closed tab takes any answer as long as it waits for one',
