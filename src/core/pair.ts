@@ -12,10 +12,10 @@ import type { TokenResponse } from './types.js';
 
 /** Whether both came of the same answer, though one of them may have been told without its refresh token. */
 export function isSamePair(one: SessionRecord | undefined, other: SessionRecord | undefined): boolean {
-  const fetched = (of: SessionRecord | undefined): string | undefined =>
-    Object.values(of?.accessTokens ?? {}).find(({ version }) => version === of?.version)?.token;
+  const fetched = ({ accessTokens, version: newest }: SessionRecord): string | undefined =>
+    Object.values(accessTokens).find(({ version }) => version === newest)?.token;
   const isSameVersion = one?.sessionId === other?.sessionId && one?.version === other?.version;
-  return isSameVersion && (one?.refreshToken === other?.refreshToken || fetched(one) === fetched(other));
+  return isSameVersion && (one?.refreshToken === other?.refreshToken || fetched(one!) === fetched(other!));
 }
 
 /** The refresh tokens of a session, those of its spares included. */

@@ -30,6 +30,12 @@ describe('of two records of one version', () => {
     expect(join({ ...sent, term: 9 }, again)).toEqual([again, again]);
   });
 
+  test('of two attempts of one number the later one counts', () => {
+    const before = record({ term: 9, journal });
+    const later = record({ journal: { ...journal, by: 'b', at: 1 } });
+    expect(join(before, later)).toEqual([later, later]);
+  });
+
   test('of one attempt the higher term counts', () => {
     const failed = record({ term: 6, journal });
     expect(join(record({ journal }), failed)).toEqual([failed, failed]);
@@ -48,6 +54,11 @@ describe('of two records of one version', () => {
     test('everybody takes the same one and keeps the other', () => {
       const both = { ...pair('r2', 5), spares: [spare('r1')] };
       expect(join(pair('r1', 5), pair('r2', 5))).toEqual([both, both]);
+    });
+
+    test('the one told without its refresh token gives way', () => {
+      const told = { ...pair('r1', 9), refreshToken: undefined, withheld: true as const };
+      expect(join(told, pair('r2', 5))).toEqual([pair('r2', 5), pair('r2', 5)]);
     });
 
     test('the later term counts; the other is kept once', () => {

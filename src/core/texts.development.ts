@@ -65,7 +65,7 @@ export type Word = Exclude<keyof typeof sentences, `ERR_${string}`>;
 
 /** The messages while an app is developed, and in Node: whole sentences that say what to change. */
 export const say: Say = (code, word, ...values) =>
-  sentences[word ?? code].replace(/\$(\d)/g, (_, n: string) => values[Number(n) - 1] ?? '');
+  sentences[word ?? code].replace(/\$(\d)/g, (_, n: string) => values[Number(n) - 1]!);
 
 /** A page is told no more of these three. */
 export const NETWORK_HINT = 'offline, a wrong address, or no CORS headers there';
