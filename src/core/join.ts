@@ -24,7 +24,7 @@ export function current(
 
 /**
  * The newer of two records, `stored` where neither is: a later session, then a sign-out, then a version, then an
- * attempt, then a term, then, for tabs without a common store that won the same term, one of two leaders and pairs.
+ * attempt by its number and its time, then a term, then, for tabs without a common store that won the same term, one of two leaders and pairs.
  * Every tab that joins the same records ends with the same one, whatever the order (a store that lost or rolled back a
  * write is healed by the next one).
  */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { coreOptions } from '../../test/support/core-options.js';
 import type { Now } from './expiry.js';
 import { adopt, proactiveDue } from './knowledge.js';
 import type { SessionRecord } from './record.js';
@@ -9,18 +10,7 @@ const HOUR = 3_600_000;
 
 const state = initialState({
   me: 'me',
-  options: {
-    proactive: 'always',
-    refreshTimeoutMs: 5_000,
-    leaderTimeoutMs: 1_500,
-    broadcast: 'pair',
-    binding: undefined,
-    locks: true,
-    answers: true,
-    worker: false,
-    candidate: true,
-    leases: false,
-  },
+  options: { ...coreOptions, proactive: 'always' },
   active: true,
   visible: true,
 });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { coreOptions } from '../../test/support/core-options.js';
 import { step } from './machine.js';
 import type { Journal, SessionRecord } from './record.js';
 import { initialState, type Effect, type Event, type State } from './state.js';
@@ -19,17 +20,7 @@ const record: SessionRecord = {
 function knowing(known: Partial<SessionRecord>): State {
   const given = initialState({
     me: 'B',
-    options: {
-      proactive: 'never',
-      refreshTimeoutMs: 5_000,
-      leaderTimeoutMs: 1_500,
-      broadcast: 'pair',
-      locks: true,
-      answers: true,
-      worker: false,
-      candidate: true,
-      leases: false,
-    },
+    options: coreOptions,
     active: true,
     visible: true,
   });

@@ -1,20 +1,9 @@
 import { expect, test } from 'vitest';
+import { coreOptions } from '../../test/support/core-options.js';
 import { step } from './machine.js';
 import type { SessionRecord } from './record.js';
 import { initialState, type Effect, type Event, type State } from './state.js';
-import { type CoreOptions } from './options.js';
-
-const options: CoreOptions = {
-  proactive: 'never',
-  refreshTimeoutMs: 5_000,
-  leaderTimeoutMs: 1_500,
-  broadcast: 'pair',
-  locks: true,
-  answers: true,
-  worker: false,
-  candidate: true,
-  leases: false,
-};
+import type { CoreOptions } from './options.js';
 
 const record: SessionRecord = {
   schema: 1,
@@ -27,7 +16,7 @@ const record: SessionRecord = {
 };
 
 function withoutStore(changed: Partial<CoreOptions> = {}): State {
-  const given = { me: 'A', options: { ...options, ...changed }, active: true, visible: true };
+  const given = { me: 'A', options: { ...coreOptions, ...changed }, active: true, visible: true };
   return {
     ...initialState(given),
     loaded: true,
