@@ -9,7 +9,9 @@
 import Database from 'libsql';
 import { Redis } from 'ioredis';
 import { Pool } from 'pg';
+import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFileSync, closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -21,9 +23,9 @@ import {
   sqliteStore,
   type ServerStore,
 } from 'one-refresh/server';
-import { startDemoServer } from '../demo/server/server.js';
 import { startPostgres, startRedis, type DatabaseServer } from '../test/support/database-servers.js';
 import { commit, writeJson } from '../tools/output.js';
+import type { Address, Login } from './server-cost/endpoint.js';
 
 const { values } = parseArgs({
   options: {
@@ -35,6 +37,8 @@ const { values } = parseArgs({
   },
 });
 const CONNECTIONS = 50;
+/** Twice the processors, as PostgreSQL's own rule has it. */
+const POOL = 2 * availableParallelism();
 /** Refreshes of each way before the first one that counts. A server has been running for longer. */
 const WARM_UP = 200;
 const folder = mkdtempSync(path.join(tmpdir(), 'one-refresh-cost-'));
@@ -57,7 +61,7 @@ grow.set('SQLite', async (rows) => {
 try {
   const server = await startPostgres();
   servers.push(server);
-  const pool = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 20 });
+  const pool = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: POOL });
   pool.on('error', () => {});
   endings.push(() => pool.end());
   stores.set('PostgreSQL', postgresStore(pool));
@@ -94,11 +98,11 @@ try {
   console.log(`Redis: skipped, ${(error as Error).message}`);
 }
 
-const demo = await startDemoServer({
-  pages: async () => ({ handle: (_req, res) => void res.writeHead(404).end(), close: async () => {} }),
-});
+const endpoint = fork(new URL('server-cost/endpoint.ts', import.meta.url), { execArgv: ['--import', 'tsx'] });
+const told = async <T>(): Promise<T> => ((await once(endpoint, 'message')) as [T])[0];
+const { issuer, clientId } = await told<Address>();
 const bare = (request: Request): Promise<Response> =>
-  fetch(`${demo.config.issuer}/token`, {
+  fetch(`${issuer}/token`, {
     method: 'POST',
     headers: request.headers,
     body: request.body,
@@ -111,11 +115,12 @@ const ways = new Map<string, (request: Request) => Promise<Response>>([
 
 /** A login that refreshes again and again. */
 async function createLogin(): Promise<(handler: (request: Request) => Promise<Response>) => Promise<number>> {
-  let { refresh_token } = (await demo.signIn('alice')) as { refresh_token: string };
+  endpoint.send('sign in');
+  let { refreshToken: refresh_token } = await told<Login>();
   return async (handler) => {
     const body = new URLSearchParams({
       grant_type: 'refresh_token',
-      client_id: demo.config.clientId,
+      client_id: clientId,
       refresh_token,
     }).toString();
     const headers = {
@@ -160,7 +165,8 @@ async function latency(): Promise<Record<string, number>> {
 }
 
 async function throughput(): Promise<Record<string, number>> {
-  const logins = await Promise.all(Array.from({ length: CONNECTIONS }, createLogin));
+  const logins: Awaited<ReturnType<typeof createLogin>>[] = [];
+  while (logins.length < CONNECTIONS) logins.push(await createLogin());
   const counts = new Map([...ways.keys()].map((name) => [name, 0]));
   // Node goes on compiling for a minute. So each way comes once at each place.
   const order = [...ways];
@@ -248,6 +254,6 @@ try {
   for (const store of stores.values()) await store.close();
   for (const end of endings) await end();
   for (const server of servers) await server.remove();
-  await demo.close();
+  endpoint.disconnect();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -190,6 +190,12 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: 'sqlite-store',
   },
   {
+    guard: 'a call that fails is undone alone',
+    anchor: "statements.run('ROLLBACK TO call');",
+    replacement: 'throw error;',
+    tests: 'sqlite-store',
+  },
+  {
     guard: 'the rows of a dead process are swept',
     anchor: 'dueIn(spent.forget_at - now);',
     replacement: '',

@@ -52,21 +52,21 @@ const ORPHAN = `
 
 const SQL = {
   claim: `
-    WITH login AS (SELECT active FROM one_refresh_session WHERE refresh_token = $1),
-    claimed AS (
-      INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at)
-      SELECT $1, $2, $3, $4, ${after('$5')} WHERE NOT EXISTS (SELECT 1 FROM login WHERE NOT active)
-      ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
-        spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
-        WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim OR (${abandoned('spent.forget_at', '$5', 'spent.spent_at')})
-          ELSE spent.forget_at < clock_timestamp() END
-      RETURNING 1)
-    SELECT EXISTS (SELECT 1 FROM claimed) AS claimed, (SELECT active FROM login) AS active, spent.holder, spent.request,
-      spent.session_id, spent.version, spent.answer,
+    INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at)
+    SELECT $1, $2, $3, $4, ${after('$5')}
+    WHERE NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = $1 AND NOT active)
+    ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
+      spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
+      WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim OR (${abandoned('spent.forget_at', '$5', 'spent.spent_at')})
+        ELSE spent.forget_at < clock_timestamp() END
+    RETURNING 1`,
+  findSpent: `
+    SELECT login.active, spent.holder, spent.request, spent.session_id, spent.version, spent.answer,
       extract(epoch FROM clock_timestamp() - spent.spent_at)::float8 * 1000 AS age_ms,
       extract(epoch FROM spent.forget_at - clock_timestamp())::float8 * 1000 AS left_ms
-    FROM (SELECT 1) AS one LEFT JOIN one_refresh_spent AS spent
-      ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()`,
+    FROM (SELECT 1) AS one
+    LEFT JOIN one_refresh_session AS login ON login.refresh_token = $1
+    LEFT JOIN one_refresh_spent AS spent ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()`,
   renew: `UPDATE one_refresh_spent SET forget_at = ${after('$3')} WHERE refresh_token = $1 AND claim = $2 AND version IS NULL`,
   settle: `
     WITH settled AS (
@@ -195,13 +195,14 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   const rotation: RotationStore = {
     async claim(token, claimId, { holder, request }, claimMs): Promise<Claim> {
-      const row = await query<ClaimRow>(SQL.claim, token, claimId, holder, request, claimMs);
-      if (row?.claimed) {
+      if (await query(SQL.claim, token, claimId, holder, request, claimMs)) {
         sweeper.dueIn(claimMs);
         return { state: 'claimed' };
       }
+      const row = await query<SpentRow>(SQL.findSpent, token);
       if (row?.version == null) {
         if (row?.active === false) return { state: 'inactive' };
+        // Or the row has gone since the first statement: then the next claim gets it.
         sweeper.dueIn(claimMs);
         return { state: 'pending' };
       }
@@ -275,8 +276,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   };
 }
 
-interface ClaimRow {
-  claimed: boolean;
+interface SpentRow {
   active: boolean | null;
   holder: string | null;
   request: string;

@@ -48,6 +48,35 @@ describe('sqliteStore', () => {
     }
   });
 
+  describe('calls of one turn', () => {
+    let under: StoreUnderTest;
+    beforeEach(async () => {
+      under = await open();
+      for (const token of ['R1', 'R2']) await under.store.rotation.begin(token, 'alice');
+    });
+    afterEach(() => under.close());
+    const me = { holder: null, request: 'request' };
+    const claim = (token: string, id: string) => under.store.rotation.claim(token, id, me, 10_000);
+
+    test('one fails, and the others are kept', async () => {
+      const answer = { requester: me, next: 'R2', userId: 'alice', answer: 'sealed', windowMs: 10_000 };
+      const said = await Promise.allSettled([
+        claim('R3', 'first'),
+        // Another login has that token.
+        under.store.rotation.settle('R1', 'first', answer),
+        claim('R4', 'first'),
+      ]);
+      expect(said.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+      for (const token of ['R3', 'R4']) expect(await claim(token, 'second')).toEqual({ state: 'pending' });
+    });
+
+    test('are done before the file is closed', async () => {
+      const claims = [claim('R3', 'first'), claim('R4', 'first')];
+      await under.store.close();
+      expect(await Promise.all(claims)).toEqual([{ state: 'claimed' }, { state: 'claimed' }]);
+    });
+  });
+
   test('tries a file again that could not be opened', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'sqlite-store-'));
     const store = sqliteStore(path.join(folder, 'missing', 'sessions.db'));

@@ -1,6 +1,5 @@
 import { check } from './check.js';
-import { openDatabase, transaction, type SqliteStatement, type SqlValue } from './sqlite-database.js';
-import { migrate } from './sqlite-schema.js';
+import { connect, type Connection, type Statements } from './sqlite-connection.js';
 import {
   IDLE_MS,
   type Claim,
@@ -29,16 +28,17 @@ export function sqliteStore(file: string): ServerStore {
   let opening: Promise<Connection> | undefined;
   /** A file that could not be opened is tried again by the next request. */
   const connection = (): Promise<Connection> =>
-    (opening ??= connect(file).catch((error: unknown) => {
+    (opening ??= open(file).catch((error: unknown) => {
       opening = undefined;
       throw error;
     }));
   let closed = false;
-  const use = async <T>(run: (db: Connection) => T): Promise<T> => {
+  const opened = (): Promise<Connection> => {
     if (closed) throw new Error('The store was closed');
-    return run(await connection());
+    return connection();
   };
-  const sweep = (): Promise<void> => use(sweepAll);
+  const use: Use = async (run) => (await opened()).transaction(run);
+  const sweep = async (): Promise<void> => sweepAll(await opened());
   const sweeper = createSweeper(sweep);
 
   return {
@@ -55,44 +55,13 @@ export function sqliteStore(file: string): ServerStore {
   };
 }
 
-interface Connection {
-  get(sql: string, ...values: SqlValue[]): unknown;
-  /** How many rows changed. */
-  run(sql: string, ...values: SqlValue[]): number;
-  /** Nobody else writes meanwhile. */
-  transaction<T>(run: () => T): T;
-  close(): void;
-  /** Whether answers were written since the write-ahead log was emptied. */
-  hadAnswers: boolean;
-}
+type Use = <T>(run: (db: Statements) => T) => Promise<T>;
 
-type Use = <T>(run: (db: Connection) => T) => Promise<T>;
-
-async function connect(file: string): Promise<Connection> {
-  const db = await openDatabase(file);
-  try {
-    migrate(db);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-  const statements = new Map<string, SqliteStatement>();
-  const prepared = (sql: string): SqliteStatement => {
-    const statement = statements.get(sql) ?? db.prepare(sql);
-    statements.set(sql, statement);
-    return statement;
-  };
-  const connection: Connection = {
-    get: (sql, ...values) => prepared(sql).get(...values),
-    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
-    transaction: (run) => transaction(db, run),
-    close: () => db.close(),
-    // Of a process that died, perhaps.
-    hadAnswers: true,
-  };
+async function open(file: string): Promise<Connection> {
+  const db = await connect(file);
   // Leftovers of a process that died.
-  sweepAll(connection);
-  return connection;
+  await sweepAll(db);
+  return db;
 }
 
 function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
@@ -100,35 +69,38 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
 
   return {
     claim: (token, claimId, { holder, request }, claimMs) =>
-      use((db) =>
-        db.transaction(() => {
-          const now = Date.now();
-          const spent = db.get(
-            'SELECT claim, holder, request, spent_at, forget_at, session_id, version, answer FROM one_refresh_spent WHERE refresh_token = ? AND forget_at >= ?',
-            token,
-            now,
-          ) as SpentRow | undefined;
-          if (spent) {
-            // The process that wrote the row may not live as long as the row.
-            // guard: the rows of a dead process are swept
-            dueIn(spent.forget_at - now);
-            return claimOf(spent, claimId, now);
-          }
-          const session = db.get('SELECT active FROM one_refresh_session WHERE refresh_token = ?', token);
-          if ((session as { active: number } | undefined)?.active === 0) return { state: 'inactive' };
-          db.run(
-            'INSERT OR REPLACE INTO one_refresh_spent (refresh_token, claim, holder, request, spent_at, forget_at) VALUES (?, ?, ?, ?, ?, ?)',
-            token,
-            claimId,
-            holder,
-            request,
-            now,
-            now + claimMs,
-          );
+      use((db) => {
+        const now = Date.now();
+        const claimed = db.get(
+          `INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, spent_at, forget_at)
+           SELECT ?1, ?2, ?3, ?4, ?5, ?6
+           WHERE NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = ?1 AND NOT active)
+           ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
+             spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
+             WHERE spent.forget_at < excluded.spent_at
+           RETURNING 1`,
+          token,
+          claimId,
+          holder,
+          request,
+          now,
+          now + claimMs,
+        );
+        if (claimed) {
           dueIn(claimMs);
           return { state: 'claimed' };
-        }),
-      ),
+        }
+        const spent = db.get(
+          'SELECT claim, holder, request, spent_at, forget_at, session_id, version, answer FROM one_refresh_spent WHERE refresh_token = ? AND forget_at >= ?',
+          token,
+          now,
+        ) as SpentRow | undefined;
+        if (!spent) return { state: 'inactive' };
+        // The process that wrote the row may not live as long as the row.
+        // guard: the rows of a dead process are swept
+        dueIn(spent.forget_at - now);
+        return claimOf(spent, claimId, now);
+      }),
     renew: (token, claimId, claimMs) =>
       use((db) => {
         db.run(
@@ -140,35 +112,32 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
         dueIn(claimMs);
       }),
     settle: (token, claimId, { requester, next, userId, answer, windowMs }) =>
-      use((db) =>
-        db.transaction(() => {
-          const now = Date.now();
-          const settled = db.get(
-            'SELECT session_id AS sessionId, version FROM one_refresh_spent WHERE refresh_token = ? AND version IS NOT NULL AND forget_at >= ?',
-            token,
-            now,
-          ) as { sessionId: string; version: number } | undefined;
-          // This call again, after its answer was lost; or another process took the claim over, and the authorization server served both.
-          // guard: a settlement counts once
-          if (settled) return { sessionId: settled.sessionId, version: settled.version };
-          const { sessionId, version } = moveSession(db, token, next, userId, now);
-          db.run(
-            'INSERT OR REPLACE INTO one_refresh_spent (refresh_token, claim, holder, request, spent_at, forget_at, session_id, version, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-            token,
-            claimId,
-            requester.holder,
-            requester.request,
-            now,
-            now + windowMs,
-            sessionId,
-            version,
-            answer,
-          );
-          db.hadAnswers = true;
-          dueIn(windowMs);
-          return { sessionId, version };
-        }),
-      ),
+      use((db) => {
+        const now = Date.now();
+        const settled = db.get(
+          'SELECT session_id AS sessionId, version FROM one_refresh_spent WHERE refresh_token = ? AND version IS NOT NULL AND forget_at >= ?',
+          token,
+          now,
+        ) as { sessionId: string; version: number } | undefined;
+        // This call again, after its answer was lost; or another process took the claim over, and the authorization server served both.
+        // guard: a settlement counts once
+        if (settled) return { sessionId: settled.sessionId, version: settled.version };
+        const { sessionId, version } = moveSession(db, token, next, userId, now);
+        db.run(
+          'INSERT OR REPLACE INTO one_refresh_spent (refresh_token, claim, holder, request, spent_at, forget_at, session_id, version, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          token,
+          claimId,
+          requester.holder,
+          requester.request,
+          now,
+          now + windowMs,
+          sessionId,
+          version,
+          answer,
+        );
+        dueIn(windowMs);
+        return { sessionId, version };
+      }),
     release: (token, claimId) =>
       use((db) => void db.run(`${drop} AND claim = ? AND version IS NULL`, token, claimId)),
     begin: (token, userId) =>
@@ -183,31 +152,27 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
           ),
       ),
     end: (token) =>
-      use((db) =>
-        db.transaction(() => {
-          const session = db.get(
-            'DELETE FROM one_refresh_session WHERE refresh_token = ? OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = ?) RETURNING previous_token',
-            token,
-            token,
-          ) as { previous_token: string | null } | undefined;
-          db.run(drop, token);
-          if (session?.previous_token) db.run(drop, session.previous_token);
-        }),
-      ),
+      use((db) => {
+        const session = db.get(
+          'DELETE FROM one_refresh_session WHERE refresh_token = ? OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = ?) RETURNING previous_token',
+          token,
+          token,
+        ) as { previous_token: string | null } | undefined;
+        db.run(drop, token);
+        if (session?.previous_token) db.run(drop, session.previous_token);
+      }),
     deactivate: (sessionId) =>
-      use((db) =>
-        db.transaction(() => {
-          const session = db.get(
-            'UPDATE one_refresh_session SET active = 0 WHERE session_id = ? RETURNING previous_token',
-            sessionId,
-          ) as { previous_token: string | null } | undefined;
-          if (session?.previous_token) db.run(drop, session.previous_token);
-        }),
-      ),
+      use((db) => {
+        const session = db.get(
+          'UPDATE one_refresh_session SET active = 0 WHERE session_id = ? RETURNING previous_token',
+          sessionId,
+        ) as { previous_token: string | null } | undefined;
+        if (session?.previous_token) db.run(drop, session.previous_token);
+      }),
   };
 }
 
-function moveSession(db: Connection, token: string, next: string, userId: string, now: number) {
+function moveSession(db: Statements, token: string, next: string, userId: string, now: number) {
   const find = (hash: string) =>
     db.get(
       'SELECT session_id AS sessionId, previous_token AS previous, version FROM one_refresh_session WHERE refresh_token = ?',
@@ -265,7 +230,7 @@ function claimOf(row: SpentRow, claimId: string, now: number): Claim {
 function versionsIn(use: Use, tidy: () => void): VersionStore {
   const put =
     'INSERT OR REPLACE INTO one_refresh_token (refresh_token, session_id, outdated, forget_at) VALUES (?, ?, 0, ?)';
-  const begin = (db: Connection, token: string, version: number, claimId: string | null, until: number) => {
+  const begin = (db: Statements, token: string, version: number, claimId: string | null, until: number) => {
     const sessionId = crypto.randomUUID();
     const forgetAt = Date.now() + IDLE_MS;
     db.run(
@@ -282,37 +247,35 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
 
   return {
     claim: (token, claimId, claimed, claimMs) =>
-      use((db) =>
-        db.transaction((): VersionClaim => {
-          const now = Date.now();
-          const until = now + claimMs;
-          const known = db.get(
-            'SELECT token.session_id AS sessionId, token.outdated, login.version, login.claim, login.claim_until AS claimUntil FROM one_refresh_token AS token JOIN one_refresh_version AS login USING (session_id) WHERE token.refresh_token = ? AND token.forget_at >= ?',
-            token,
-            now,
-          ) as VersionRow | undefined;
-          if (!known) {
-            // Version 0: nothing has come of it yet.
-            const sessionId = begin(db, token, 0, claimId, until);
-            return { state: 'claimed', sessionId, newest: claimed + 1 };
-          }
-          const { sessionId, version } = known;
-          const mine = known.claim === claimId;
-          // guard: an outdated version is refused
-          if (known.outdated || claimed < version)
-            return { state: 'conflict', reason: 'outdated', sessionId, newest: version };
-          const newest = Math.max(claimed, version) + 1;
-          if (known.claim !== null && !mine && known.claimUntil >= now)
-            return { state: 'conflict', reason: 'pending', sessionId, newest };
-          db.run(
-            'UPDATE one_refresh_version SET claim = ?, claim_until = ? WHERE session_id = ?',
-            claimId,
-            until,
-            sessionId,
-          );
-          return { state: 'claimed', sessionId, newest };
-        }),
-      ),
+      use((db): VersionClaim => {
+        const now = Date.now();
+        const until = now + claimMs;
+        const known = db.get(
+          'SELECT token.session_id AS sessionId, token.outdated, login.version, login.claim, login.claim_until AS claimUntil FROM one_refresh_token AS token JOIN one_refresh_version AS login USING (session_id) WHERE token.refresh_token = ? AND token.forget_at >= ?',
+          token,
+          now,
+        ) as VersionRow | undefined;
+        if (!known) {
+          // Version 0: nothing has come of it yet.
+          const sessionId = begin(db, token, 0, claimId, until);
+          return { state: 'claimed', sessionId, newest: claimed + 1 };
+        }
+        const { sessionId, version } = known;
+        const mine = known.claim === claimId;
+        // guard: an outdated version is refused
+        if (known.outdated || claimed < version)
+          return { state: 'conflict', reason: 'outdated', sessionId, newest: version };
+        const newest = Math.max(claimed, version) + 1;
+        if (known.claim !== null && !mine && known.claimUntil >= now)
+          return { state: 'conflict', reason: 'pending', sessionId, newest };
+        db.run(
+          'UPDATE one_refresh_version SET claim = ?, claim_until = ? WHERE session_id = ?',
+          claimId,
+          until,
+          sessionId,
+        );
+        return { state: 'claimed', sessionId, newest };
+      }),
     renew: (sessionId, claimId, claimMs) =>
       use(
         (db) =>
@@ -324,60 +287,52 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
           ),
       ),
     settle: (token, claimId, { sessionId, next, newest, outdatedMs }) =>
-      use((db) =>
-        db.transaction(() => {
-          const now = Date.now();
-          db.run(
-            'UPDATE one_refresh_version SET version = ?, claim = NULLIF(claim, ?), forget_at = ? WHERE session_id = ? AND version < ?',
-            newest,
-            claimId,
-            now + IDLE_MS,
-            sessionId,
-            newest,
-          );
-          db.run(
-            'UPDATE one_refresh_token SET outdated = 1, forget_at = ? WHERE refresh_token = ?',
-            now + outdatedMs,
-            token,
-          );
-          db.run(put, next, sessionId, now + IDLE_MS);
-          tidy();
-        }),
-      ),
+      use((db) => {
+        const now = Date.now();
+        db.run(
+          'UPDATE one_refresh_version SET version = ?, claim = NULLIF(claim, ?), forget_at = ? WHERE session_id = ? AND version < ?',
+          newest,
+          claimId,
+          now + IDLE_MS,
+          sessionId,
+          newest,
+        );
+        db.run(
+          'UPDATE one_refresh_token SET outdated = 1, forget_at = ? WHERE refresh_token = ?',
+          now + outdatedMs,
+          token,
+        );
+        db.run(put, next, sessionId, now + IDLE_MS);
+        tidy();
+      }),
     release: (token, sessionId, claimId) =>
-      use((db) =>
-        db.transaction(() => {
-          const fresh = db.get(
-            'DELETE FROM one_refresh_version WHERE session_id = ? AND claim = ? AND version = 0 RETURNING 1',
+      use((db) => {
+        const fresh = db.get(
+          'DELETE FROM one_refresh_version WHERE session_id = ? AND claim = ? AND version = 0 RETURNING 1',
+          sessionId,
+          claimId,
+        );
+        if (fresh) db.run('DELETE FROM one_refresh_token WHERE refresh_token = ?', token);
+        else
+          db.run(
+            'UPDATE one_refresh_version SET claim = NULL WHERE session_id = ? AND claim = ?',
             sessionId,
             claimId,
           );
-          if (fresh) db.run('DELETE FROM one_refresh_token WHERE refresh_token = ?', token);
-          else
-            db.run(
-              'UPDATE one_refresh_version SET claim = NULL WHERE session_id = ? AND claim = ?',
-              sessionId,
-              claimId,
-            );
-        }),
-      ),
+      }),
     begin: (token) =>
-      use((db) =>
-        db.transaction(() => {
-          if (db.get('SELECT 1 FROM one_refresh_token WHERE refresh_token = ?', token) === undefined)
-            begin(db, token, 1, null, 0);
-        }),
-      ),
+      use((db) => {
+        if (db.get('SELECT 1 FROM one_refresh_token WHERE refresh_token = ?', token) === undefined)
+          begin(db, token, 1, null, 0);
+      }),
     end: (token) =>
-      use((db) =>
-        db.transaction(() => {
-          db.run(
-            'DELETE FROM one_refresh_version WHERE session_id = (SELECT session_id FROM one_refresh_token WHERE refresh_token = ?)',
-            token,
-          );
-          db.run('DELETE FROM one_refresh_token WHERE refresh_token = ?', token);
-        }),
-      ),
+      use((db) => {
+        db.run(
+          'DELETE FROM one_refresh_version WHERE session_id = (SELECT session_id FROM one_refresh_token WHERE refresh_token = ?)',
+          token,
+        );
+        db.run('DELETE FROM one_refresh_token WHERE refresh_token = ?', token);
+      }),
   };
 }
 
@@ -389,16 +344,14 @@ interface VersionRow {
   claimUntil: number;
 }
 
-function sweepAll(db: Connection): void {
-  const now = Date.now();
-  db.transaction(() => {
-    db.run('DELETE FROM one_refresh_session WHERE last_active < ?', now - IDLE_MS);
-    db.run('DELETE FROM one_refresh_token WHERE forget_at < ?', now);
-    db.run('DELETE FROM one_refresh_version WHERE forget_at < ?', now);
-    db.run('DELETE FROM one_refresh_spent WHERE forget_at < ?', now);
+async function sweepAll(db: Connection): Promise<void> {
+  const kept = await db.transaction(({ get, run }) => {
+    const now = Date.now();
+    run('DELETE FROM one_refresh_session WHERE last_active < ?', now - IDLE_MS);
+    run('DELETE FROM one_refresh_token WHERE forget_at < ?', now);
+    run('DELETE FROM one_refresh_version WHERE forget_at < ?', now);
+    run('DELETE FROM one_refresh_spent WHERE forget_at < ?', now);
+    return get('SELECT 1 FROM one_refresh_spent LIMIT 1');
   });
-  if (!db.hadAnswers || db.get('SELECT 1 FROM one_refresh_spent LIMIT 1')) return;
-  // The write-ahead log still has the pages with the deleted answers, until it is emptied. A reader elsewhere puts that off.
-  const { busy } = db.get('PRAGMA wal_checkpoint(TRUNCATE)') as { busy: number };
-  if (busy === 0) db.hadAnswers = false;
+  if (!kept) db.emptyLog();
 }
