@@ -15,7 +15,7 @@ const server = await startDemoServer({
 const tell = (message: Address | Login): void => void process.send!(message);
 
 process.on('message', () => {
-  void server.signIn('alice').then(({ refresh_token: refreshToken = '' }) => tell({ refreshToken }));
+  void server.signIn('alice').then(({ refresh_token: refreshToken }) => tell({ refreshToken }));
 });
 process.on('disconnect', () => process.exit());
 tell(server.config);

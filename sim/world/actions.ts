@@ -102,7 +102,8 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       who.fuse = Math.floor(action.chance * 4);
       return;
     case 'freeze':
-      if (!tab.running() || tab.cached()) return;
+      // A page on its way into the cache is frozen there, and wakes when it comes back.
+      if (!tab.running() || who.left) return;
       fault();
       tab.tell('freeze');
       tab.freeze(false);
@@ -113,13 +114,13 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
       });
       return;
     case 'suspend':
-      if (!tab.running() || tab.cached()) return;
+      if (!tab.running() || who.left) return;
       fault();
       tab.freeze(action.chance < 0.3);
       later(() => tab.thaw());
       return;
     case 'cache':
-      if (!tab.running() || tab.cached()) return;
+      if (!tab.running() || who.left) return;
       fault();
       return leave(world, who, () => {
         tab.setCached(true);
@@ -138,7 +139,7 @@ export function act(world: World, checker: Checker, calls: Calls, action: Action
     case 'sleep':
       fault();
       for (const one of world.participants) {
-        if (!one.tab.running()) continue;
+        if (!one.tab.running() || one.left) continue;
         one.tab.freeze(true);
         later(() => one.tab.thaw());
       }

@@ -26,13 +26,13 @@ export interface Connection {
 }
 
 interface Call {
-  run(db: Statements): unknown;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
+  readonly run: (db: Statements) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 // The store runs on Node only, and the package is built without Node's types.
-const { setImmediate } = globalThis as unknown as { setImmediate(run: () => void): void };
+const { setImmediate } = globalThis as unknown as { setImmediate: (run: () => void) => void };
 
 export async function connect(file: string): Promise<Connection> {
   const db = await openDatabase(file);
@@ -77,10 +77,10 @@ export async function connect(file: string): Promise<Connection> {
 
   return {
     transaction: <T>(run: (db: Statements) => T) =>
-      new Promise<T>((resolve, reject) => {
-        calls.push({ run, resolve: resolve as (value: unknown) => void, reject });
+      new Promise<unknown>((resolve, reject) => {
+        calls.push({ run, resolve, reject });
         if (calls.length === 1) setImmediate(runCalls);
-      }),
+      }) as Promise<T>,
     emptyLog: () => void statements.get('PRAGMA wal_checkpoint(TRUNCATE)'),
     close() {
       runCalls();

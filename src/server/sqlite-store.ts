@@ -139,17 +139,16 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
         return { sessionId, version };
       }),
     release: (token, claimId) =>
-      use((db) => void db.run(`${drop} AND claim = ? AND version IS NULL`, token, claimId)),
+      use((db) => db.run(`${drop} AND claim = ? AND version IS NULL`, token, claimId)),
     begin: (token, userId) =>
-      use(
-        (db) =>
-          void db.run(
-            'INSERT OR IGNORE INTO one_refresh_session (session_id, user_id, refresh_token, version, last_active) VALUES (?, ?, ?, 1, ?)',
-            crypto.randomUUID(),
-            userId,
-            token,
-            Date.now(),
-          ),
+      use((db) =>
+        db.run(
+          'INSERT OR IGNORE INTO one_refresh_session (session_id, user_id, refresh_token, version, last_active) VALUES (?, ?, ?, 1, ?)',
+          crypto.randomUUID(),
+          userId,
+          token,
+          Date.now(),
+        ),
       ),
     end: (token) =>
       use((db) => {
@@ -277,14 +276,13 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
         return { state: 'claimed', sessionId, newest };
       }),
     renew: (sessionId, claimId, claimMs) =>
-      use(
-        (db) =>
-          void db.run(
-            'UPDATE one_refresh_version SET claim_until = ? WHERE session_id = ? AND claim = ?',
-            Date.now() + claimMs,
-            sessionId,
-            claimId,
-          ),
+      use((db) =>
+        db.run(
+          'UPDATE one_refresh_version SET claim_until = ? WHERE session_id = ? AND claim = ?',
+          Date.now() + claimMs,
+          sessionId,
+          claimId,
+        ),
       ),
     settle: (token, claimId, { sessionId, next, newest, outdatedMs }) =>
       use((db) => {
@@ -345,13 +343,13 @@ interface VersionRow {
 }
 
 async function sweepAll(db: Connection): Promise<void> {
-  const kept = await db.transaction(({ get, run }) => {
+  const kept = await db.transaction((statements) => {
     const now = Date.now();
-    run('DELETE FROM one_refresh_session WHERE last_active < ?', now - IDLE_MS);
-    run('DELETE FROM one_refresh_token WHERE forget_at < ?', now);
-    run('DELETE FROM one_refresh_version WHERE forget_at < ?', now);
-    run('DELETE FROM one_refresh_spent WHERE forget_at < ?', now);
-    return get('SELECT 1 FROM one_refresh_spent LIMIT 1');
+    statements.run('DELETE FROM one_refresh_session WHERE last_active < ?', now - IDLE_MS);
+    statements.run('DELETE FROM one_refresh_token WHERE forget_at < ?', now);
+    statements.run('DELETE FROM one_refresh_version WHERE forget_at < ?', now);
+    statements.run('DELETE FROM one_refresh_spent WHERE forget_at < ?', now);
+    return statements.get('SELECT 1 FROM one_refresh_spent LIMIT 1');
   });
   if (!kept) db.emptyLog();
 }
