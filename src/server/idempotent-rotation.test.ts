@@ -116,6 +116,14 @@ describe('gives an answer again to the same holder only', () => {
     expect(reasons()).toEqual(['holder', 'holder', 'request', 'request', 'request', 'holder']);
   });
 
+  test("an empty key is none under 'conflict'", async () => {
+    const handler = table({ withoutKey: 'conflict' });
+    const token = endpoint.signIn();
+    const first = await handler(refreshRequest(token, key('')));
+    const second = await handler(refreshRequest(token, key('')));
+    expect([first.status, second.status]).toEqual([200, 409]);
+  });
+
   test("gives nothing without a key under 'conflict'", async () => {
     const handler = table({ withoutKey: 'conflict' });
     const token = endpoint.signIn();
@@ -222,6 +230,33 @@ describe('confidential clients', () => {
 });
 
 describe('the endpoint behind', () => {
+  test.each([
+    ['compressed by the handler', 200, 'gzip'],
+    ['with another success', 201, undefined],
+  ])('may answer %s', async (_, status, encoding) => {
+    const json = Response.json({ access_token: 'A2', refresh_token: 'R2', expires_in: 60 });
+    const body = encoding ? json.body!.pipeThrough(new CompressionStream('gzip')) : json.body;
+    let asked = 0;
+    endpoint.instead = () => {
+      asked++;
+      return new Response(body, { status, headers: encoding ? { 'content-encoding': encoding } : {} });
+    };
+    const handler = table();
+    const first = await handler(refreshRequest('R1', key('k')));
+    expect(first.status).toBe(status);
+    expect(await read(handler(refreshRequest('R1', key('k'))))).toMatchObject({ refresh_token: 'R2' });
+    expect(asked).toBe(1);
+  });
+
+  test('may name a subject that is no text', async () => {
+    const claims = Buffer.from(JSON.stringify({ sub: true })).toString('base64url');
+    endpoint.instead = () => Response.json({ access_token: `e30.${claims}.`, refresh_token: 'R2' });
+    const failed: unknown[] = [];
+    const handler = table({ onStoreError: (error) => failed.push(error) });
+    expect((await handler(refreshRequest('R1', key('k')))).status).toBe(200);
+    expect(failed).toEqual([]);
+  });
+
   test('is asked again after a refresh that brought nothing', async () => {
     const handler = table();
     const token = endpoint.signIn();
@@ -306,6 +341,21 @@ describe('requests', () => {
     expect(endpoint.spent).toEqual([token]);
   });
 
+  test('that are compressed are refused', async () => {
+    const request = refreshRequest(endpoint.signIn(), { headers: { 'content-encoding': 'gzip' } });
+    expect((await table()(request)).status).toBe(415);
+    expect(endpoint.spent).toEqual([]);
+  });
+
+  test('that name their type twice are guarded', async () => {
+    const twice = 'application/x-www-form-urlencoded, application/x-www-form-urlencoded';
+    const request = () =>
+      refreshRequest('R1', { headers: { 'content-type': twice, 'idempotency-key': 'k' } });
+    endpoint.instead = () => Response.json({ access_token: 'A2', refresh_token: 'R2' });
+    await table()(request());
+    expect((await table()(request())).headers.get('idempotent-replayed')).toBe('true');
+  });
+
   test('that are too large are refused, whatever they declare', async () => {
     let sent = 0;
     const body = new ReadableStream<Uint8Array>({
@@ -345,6 +395,16 @@ describe('sessions', () => {
     expect((await read(handler(refreshRequest(first, key('x')))))['current_version']).toBe(2);
     expect((await handler(tokenRequest({ token: second }))).status).toBe(200);
     expect((await handler(refreshRequest(first, key('k')))).status, 'nor an answer of it').toBe(400);
+  });
+
+  test('are not ended by an introspection answered as a JWT', async () => {
+    const handler = table();
+    const first = endpoint.signIn();
+    await handler(refreshRequest(first, key('k')));
+    const headers = { 'content-type': 'application/token-introspection+jwt' };
+    endpoint.instead = () => new Response('eyJ.e30.', { headers });
+    await handler(tokenRequest({ token: first }));
+    expect((await handler(refreshRequest(first, key('k')))).headers.get('idempotent-replayed')).toBe('true');
   });
 
   test('are not ended by an introspection', async () => {
@@ -436,6 +496,31 @@ describe('a store that fails', () => {
     await sleep(700);
     expect((await handler(refreshRequest(token, key('k')))).status, 'not longer').toBe(400);
     expect(endpoint.spent).toEqual([token, token]);
+  });
+
+  test('that records late shortens the window by as much', async () => {
+    const startedAt = performance.now();
+    const given: number[] = [];
+    const settle: RotationStore['settle'] = async (token, id, settlement) => {
+      if (performance.now() - startedAt < 1_200) return down();
+      const settled = await store.rotation.settle(token, id, settlement);
+      given.push(settlement.windowMs);
+      return settled;
+    };
+    const handler = table({ store: overriding({ settle }), windowMs: 5_000, onStoreError: () => {} });
+    const token = endpoint.signIn();
+    const first = await read(handler(refreshRequest(token, key('k'))));
+    await patiently(() => expect(given).toHaveLength(1));
+    expect(given[0]).toBeLessThanOrEqual(3_900);
+    const again = await read(table()(refreshRequest(token, key('k'))));
+    expect(again['expires_in']).toBeLessThanOrEqual(Number(first['expires_in']) - 2);
+  });
+
+  test('counts whole milliseconds', async () => {
+    const handler = table({ windowMs: 10_000 / 3, claimMs: 10_000 / 3 });
+    const token = endpoint.signIn();
+    await handler(refreshRequest(token, key('k')));
+    expect((await table()(refreshRequest(token, key('k')))).headers.get('idempotent-replayed')).toBe('true');
   });
 
   test('does not repeat an answer that was moved on from', async () => {

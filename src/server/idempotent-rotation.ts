@@ -8,7 +8,14 @@ import { requesterOf } from './requester.js';
 import { seal, unseal } from './sealed-answer.js';
 import { record, withClaim, type FurtherTries } from './spending.js';
 import { callStore } from './store-call.js';
-import type { Claim, Requester, RotationStore, ServerStore, SpentToken } from './store.js';
+import {
+  LONGEST_WINDOW_MS,
+  type Claim,
+  type Requester,
+  type RotationStore,
+  type ServerStore,
+  type SpentToken,
+} from './store.js';
 import type { TokenMiddleware } from './token-request.js';
 import {
   issuedTokens,
@@ -48,7 +55,7 @@ interface Attempt extends Refresh {
   readonly key: string;
   readonly claimId: string;
   readonly me: Requester;
-  /** Epoch milliseconds. */
+  /** By `performance.now()`. */
   readonly waitsUntil: number;
 }
 
@@ -88,7 +95,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
   const { withoutKey = 'replay' } = given;
   check('withoutKey', withoutKey === 'replay' || withoutKey === 'conflict', "'replay' or 'conflict'");
   const authenticate = callback('authenticate', given.authenticate);
-  const windowMs = duration('windowMs', given.windowMs ?? 10_000, 1, 120_000);
+  const windowMs = duration('windowMs', given.windowMs ?? 10_000, 1, LONGEST_WINDOW_MS);
   const checked = checkOptions(given);
   const { claimMs } = checked;
   const store: RotationStore = given.store.rotation;
@@ -123,14 +130,14 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
       if (claim.state === 'inactive')
         return own(attempt.original, jsonAnswer(400, { error: 'invalid_grant' }));
       if (claim.state === 'spent') {
-        finding = { kind: 'spent', spent: claim.spent, foundAt: Date.now() };
+        finding = { kind: 'spent', spent: claim.spent, foundAt: performance.now() };
         return await repeat(attempt, finding);
       }
       // The login moves on from an answer that was not recorded. It is not repeated any more.
       // guard: the login has not moved on from an unrecorded answer
       unrecorded.get(attempt.key)?.stop();
       const outcome = await spend(attempt);
-      if (outcome.spent) finding = { kind: 'spent', spent: outcome.spent, foundAt: Date.now() };
+      if (outcome.spent) finding = { kind: 'spent', spent: outcome.spent, foundAt: performance.now() };
       further = outcome.further;
       return outcome.answer;
     } catch (error) {
@@ -159,7 +166,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
         throw new ClaimFailure('No claim', { cause });
       }
       if (claim.state !== 'pending') return claim;
-      if (Date.now() > waitsUntil) return undefined;
+      if (performance.now() > waitsUntil) return undefined;
       await new Promise((resolve) => setTimeout(resolve, pause * (0.75 + Math.random() / 2)));
     }
   }
@@ -180,12 +187,22 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
       // A server that does not rotate may be asked again at once: the client wants another access token then, not the same.
       if (issued?.refreshToken === undefined || issued.refreshToken === token) return { answer };
       kept = true;
+      const answeredAt = performance.now();
       const [next, sealed] = await Promise.all([
         digest('token', issued.refreshToken),
-        seal(pack(answer, issued), token),
+        seal(pack(answer, issued, 0), token),
       ]);
-      const settlement = { requester: me, next, userId: issued.userId, answer: sealed, windowMs };
-      const settle = () => store.settle(key, claimId, settlement);
+      const settle = async () => {
+        const lateMs = Math.floor(performance.now() - answeredAt);
+        return store.settle(key, claimId, {
+          requester: me,
+          next,
+          userId: issued.userId,
+          answer: lateMs < 1_000 ? sealed : await seal(pack(answer, issued, lateMs), token),
+          // guard: the window begins with the answer
+          windowMs: Math.max(1, windowMs - lateMs),
+        });
+      };
       const { said, further } = await record(settle, checked, windowMs);
       if (further) {
         unrecorded.set(next, further);
@@ -223,7 +240,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
     } catch {
       return own(original, refuse('unreadable'));
     }
-    return own(original, unpack(text, spent.ageMs + Date.now() - foundAt));
+    return own(original, unpack(text, spent.ageMs + performance.now() - foundAt));
   }
 
   async function withoutStore({ original, request, next }: Attempt): Promise<Response> {
@@ -247,7 +264,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
       if (authenticated !== true) clientId = JSON.stringify(authenticated);
     }
     const [key, me] = await Promise.all([digest('token', token), requesterOf(request, token, clientId)]);
-    const waitsUntil = Date.now() + LONGEST_WAIT_MS;
+    const waitsUntil = performance.now() + LONGEST_WAIT_MS;
     return refresh({ original, request, token, next, key, claimId: crypto.randomUUID(), me, waitsUntil });
   }
 
@@ -272,7 +289,7 @@ function invalidClient(headers: Headers): Response {
 async function within<T>(promise: Promise<T>, until: number): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, until - Date.now(), undefined);
+    timer = setTimeout(resolve, until - performance.now(), undefined);
   });
   try {
     return await Promise.race([promise, late]);

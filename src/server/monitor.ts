@@ -84,14 +84,15 @@ const LIMIT = 10_000;
  * @throws `ERR_CONFIGURATION` if an option is not usable
  */
 export function createEndpointMonitor(options: EndpointMonitorOptions = {}): EndpointMonitor {
-  const { conflictRateThreshold = 0.003 } = options;
-  const windowMs = duration('windowMs', options.windowMs ?? 300_000, 1, 2 ** 31);
+  const given: EndpointMonitorOptions = Object(options);
+  const { conflictRateThreshold = 0.003 } = given;
+  const windowMs = duration('windowMs', given.windowMs ?? 300_000, 1, 2 ** 31);
   check(
     'conflictRateThreshold',
     conflictRateThreshold > 0 && conflictRateThreshold <= 1,
     'above 0 and up to 1',
   );
-  const onAlert = callback('onAlert', options.onAlert);
+  const onAlert = callback('onAlert', given.onAlert);
   /** A ring, so that a busy endpoint costs no more memory than a quiet one. */
   const seen: Refresh[] = [];
   let count = 0;

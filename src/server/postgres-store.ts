@@ -2,7 +2,14 @@ import { check } from './check.js';
 import { digest } from './digest.js';
 import type { PostgresPool } from './postgres-pool.js';
 import { openSchema } from './postgres-schema.js';
-import { IDLE_MS, type Claim, type RotationStore, type ServerStore, type VersionStore } from './store.js';
+import {
+  IDLE_MS,
+  LONGEST_WINDOW_MS,
+  type Claim,
+  type RotationStore,
+  type ServerStore,
+  type VersionStore,
+} from './store.js';
 import { createSweeper } from './sweeper.js';
 
 /** Options of `postgresStore`. */
@@ -61,28 +68,34 @@ const SQL = {
         ELSE spent.forget_at < clock_timestamp() END
     RETURNING 1`,
   findSpent: `
-    SELECT login.active, spent.holder, spent.request, spent.session_id, spent.version, spent.answer,
+    SELECT coalesce(login.active, owner.active) AS active, spent.holder, spent.request, spent.session_id, spent.version, spent.answer,
       extract(epoch FROM clock_timestamp() - spent.spent_at)::float8 * 1000 AS age_ms,
       extract(epoch FROM spent.forget_at - clock_timestamp())::float8 * 1000 AS left_ms
     FROM (SELECT 1) AS one
     LEFT JOIN one_refresh_session AS login ON login.refresh_token = $1
-    LEFT JOIN one_refresh_spent AS spent ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()`,
+    LEFT JOIN one_refresh_spent AS spent ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()
+    LEFT JOIN one_refresh_session AS owner ON owner.session_id = spent.session_id`,
   renew: `UPDATE one_refresh_spent SET forget_at = ${after('$3')} WHERE refresh_token = $1 AND claim = $2 AND version IS NULL`,
   settle: `
     WITH settled AS (
       SELECT session_id, version FROM one_refresh_spent
       WHERE refresh_token = $1 AND version IS NOT NULL AND forget_at >= clock_timestamp()),
     login AS (
-      SELECT session_id, previous_token FROM one_refresh_session
+      SELECT session_id, previous_token, active FROM one_refresh_session
       WHERE refresh_token = $1 AND NOT EXISTS (SELECT 1 FROM settled) FOR UPDATE),
+    successor AS (SELECT 1 FROM one_refresh_session WHERE refresh_token = $5),
     moved AS (
       UPDATE one_refresh_session AS s SET refresh_token = $5, previous_token = $1, version = s.version + 1,
         last_active = clock_timestamp()
-      FROM login WHERE s.session_id = login.session_id RETURNING s.session_id, s.version),
+      FROM login WHERE s.session_id = login.session_id AND NOT EXISTS (SELECT 1 FROM successor) RETURNING s.session_id, s.version),
+    merged AS (
+      DELETE FROM one_refresh_session WHERE session_id IN (SELECT session_id FROM login) AND EXISTS (SELECT 1 FROM successor)),
     begun AS (
       INSERT INTO one_refresh_session AS s (session_id, user_id, refresh_token, previous_token, version)
-      SELECT $9, $6, $5, $1, 2 WHERE NOT EXISTS (SELECT 1 FROM login) AND NOT EXISTS (SELECT 1 FROM settled)
-      ON CONFLICT (refresh_token) DO UPDATE SET last_active = clock_timestamp()
+      SELECT $9, $6, $5, $1, 2
+      WHERE (NOT EXISTS (SELECT 1 FROM login) OR EXISTS (SELECT 1 FROM successor)) AND NOT EXISTS (SELECT 1 FROM settled)
+      ON CONFLICT (refresh_token) DO UPDATE SET last_active = clock_timestamp(),
+        active = s.active AND coalesce((SELECT active FROM login), true)
       RETURNING s.session_id, s.version),
     session AS (SELECT * FROM moved UNION ALL SELECT * FROM begun),
     outdated AS (
@@ -100,13 +113,17 @@ const SQL = {
     'INSERT INTO one_refresh_session (session_id, user_id, refresh_token, version) VALUES ($3, $2, $1, 1) ON CONFLICT DO NOTHING',
   end: `
     WITH gone AS (
-      DELETE FROM one_refresh_session WHERE refresh_token = $1
-        OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = $1)
+      DELETE FROM one_refresh_session WHERE active AND (refresh_token = $1
+        OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = $1))
       RETURNING previous_token)
-    DELETE FROM one_refresh_spent WHERE refresh_token = $1 OR refresh_token IN (SELECT previous_token FROM gone)`,
+    DELETE FROM one_refresh_spent WHERE version IS NOT NULL AND EXISTS (SELECT 1 FROM gone)
+      AND (refresh_token = $1 OR refresh_token IN (SELECT previous_token FROM gone))`,
   deactivate: `
-    WITH locked AS (UPDATE one_refresh_session SET active = false WHERE session_id = $1 RETURNING previous_token)
-    DELETE FROM one_refresh_spent WHERE refresh_token IN (SELECT previous_token FROM locked)`,
+    WITH locked AS (
+      UPDATE one_refresh_session SET active = false WHERE session_id = $1 RETURNING session_id, previous_token, version)
+    INSERT INTO one_refresh_spent AS spent (refresh_token, claim, request, forget_at, session_id, version)
+    SELECT previous_token, '', '', ${after('$2')}, session_id, version FROM locked WHERE previous_token IS NOT NULL
+    ON CONFLICT (refresh_token) DO UPDATE SET forget_at = excluded.forget_at, answer = NULL WHERE spent.version IS NOT NULL`,
   findVersion: `
     SELECT token.session_id, token.outdated, login.version FROM one_refresh_token AS token
     JOIN one_refresh_version AS login USING (session_id)
@@ -158,7 +175,7 @@ const SQL = {
  * @throws `ERR_CONFIGURATION` if the pool or an option is not usable
  */
 export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions = {}): ServerStore {
-  const { createTables = true, prepareStatements = true } = options;
+  const { createTables = true, prepareStatements = true } = Object(options) as PostgresStoreOptions;
   check('pool', typeof (Object(pool) as Partial<PostgresPool>).query === 'function', 'a pool of pg');
   check('createTables', typeof createTables === 'boolean', 'true or false');
   check('prepareStatements', typeof prepareStatements === 'boolean', 'true or false');
@@ -200,14 +217,14 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
         return { state: 'claimed' };
       }
       const row = await query<SpentRow>(SQL.findSpent, token);
+      if (row?.active === false) return { state: 'inactive' };
       if (row?.version == null) {
-        if (row?.active === false) return { state: 'inactive' };
         // Or the row has gone since the first statement: then the next claim gets it.
         sweeper.dueIn(claimMs);
         return { state: 'pending' };
       }
       // The process that wrote the row may not live as long as the row.
-      sweeper.dueIn(row.left_ms);
+      sweeper.dueIn(Math.min(row.left_ms, LONGEST_WINDOW_MS));
       const { session_id: sessionId, version, age_ms: ageMs, answer } = row;
       return {
         state: 'spent',
@@ -228,7 +245,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     release: async (token, claimId) => void (await query(SQL.release, token, claimId)),
     begin: async (token, userId) => void (await query(SQL.begin, token, userId, crypto.randomUUID())),
     end: async (token) => void (await query(SQL.end, token)),
-    deactivate: async (sessionId) => void (await query(SQL.deactivate, sessionId)),
+    deactivate: async (sessionId) => void (await query(SQL.deactivate, sessionId, IDLE_MS)),
   };
 
   const versions: VersionStore = {

@@ -48,6 +48,7 @@ const SCRIPTS = {
     local token, claim, holder, request, life = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
     local row = redis.call('HMGET', spent(token), 'claim', 'version', 'session', 'holder', 'request', 'at', 'answer')
     if row[2] then
+      if redis.call('HGET', session(row[3]), 'active') == '0' then return { 'inactive' } end
       return { 'spent', row[2], row[3], row[4], row[5], tostring(now - row[6]), row[7] or '' }
     end
     if row[1] then return { row[1] == claim and 'claimed' or 'pending' } end
@@ -67,20 +68,24 @@ const SCRIPTS = {
     if row[2] then return { row[1], row[2] } end
     local id = redis.call('GET', newest(token))
     local version = id and redis.call('HGET', session(id), 'version')
-    if version then
+    local other = redis.call('GET', newest(next_token))
+    local successor = other and other ~= id and redis.call('HGET', session(other), 'version')
+    if successor then
+      if version then
+        if redis.call('HGET', session(id), 'active') == '0' then redis.call('HSET', session(other), 'active', '0') end
+        redis.call('DEL', session(id), newest(token))
+      end
+      id, version = other, successor
+    elseif version then
       version = tostring(version + 1)
       local previous = redis.call('HGET', session(id), 'previous')
       if previous then redis.call('HDEL', spent(previous), 'answer') end
       redis.call('DEL', newest(token))
       redis.call('HSET', session(id), 'token', next_token, 'previous', token, 'version', version, 'last_active', now)
     else
-      id = redis.call('GET', newest(next_token))
-      version = id and redis.call('HGET', session(id), 'version')
-      if not version then
-        id, version = fresh, '2'
-        redis.call('HSET', session(id), 'user', user, 'active', '1', 'token', next_token, 'previous', token,
-          'version', version, 'last_active', now)
-      end
+      id, version = fresh, '2'
+      redis.call('HSET', session(id), 'user', user, 'active', '1', 'token', next_token, 'previous', token,
+        'version', version, 'last_active', now)
     end
     redis.call('PEXPIRE', session(id), idle)
     redis.call('SET', newest(next_token), id, 'PX', idle)
@@ -101,18 +106,24 @@ const SCRIPTS = {
     return {}`,
   end: `
     local id = redis.call('GET', newest(ARGV[2])) or redis.call('HGET', spent(ARGV[2]), 'session')
-    redis.call('DEL', spent(ARGV[2]))
     if not id then return {} end
-    local row = redis.call('HMGET', session(id), 'token', 'previous')
-    if row[1] then redis.call('DEL', newest(row[1])) end
-    if row[2] then redis.call('DEL', spent(row[2])) end
-    redis.call('DEL', session(id))
+    local row = redis.call('HMGET', session(id), 'token', 'previous', 'active')
+    if row[3] ~= '1' then return {} end
+    redis.call('DEL', session(id), newest(row[1]))
+    for _, token in ipairs({ ARGV[2], row[2] or ARGV[2] }) do
+      if redis.call('HEXISTS', spent(token), 'version') == 1 then redis.call('DEL', spent(token)) end
+    end
     return {}`,
   deactivate: `
     if redis.call('EXISTS', session(ARGV[2])) == 0 then return {} end
     redis.call('HSET', session(ARGV[2]), 'active', '0')
-    local previous = redis.call('HGET', session(ARGV[2]), 'previous')
-    if previous then redis.call('DEL', spent(previous)) end
+    local row = redis.call('HMGET', session(ARGV[2]), 'previous', 'version')
+    if not row[1] or (redis.call('HEXISTS', spent(row[1]), 'claim') == 1 and redis.call('HEXISTS', spent(row[1]), 'version') == 0) then
+      return {}
+    end
+    redis.call('HDEL', spent(row[1]), 'answer')
+    redis.call('HSET', spent(row[1]), 'claim', '', 'session', ARGV[2], 'version', row[2], 'at', now)
+    redis.call('PEXPIRE', spent(row[1]), ARGV[3])
     return {}`,
   claimVersion: `
     local token, claim, claimed, life, fresh, idle = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
@@ -187,7 +198,7 @@ const SCRIPTS = {
  * @throws `ERR_CONFIGURATION` if the client or an option is not usable
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): ServerStore {
-  const { prefix = '{one-refresh}:' } = options;
+  const { prefix = '{one-refresh}:' } = Object(options) as RedisStoreOptions;
   check(
     'client',
     sender(client) !== undefined,
@@ -235,7 +246,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     release: async (token, claimId) => void (await run('release', token, claimId)),
     begin: async (token, userId) => void (await run('begin', token, userId, crypto.randomUUID(), IDLE_MS)),
     end: async (token) => void (await run('end', token)),
-    deactivate: async (sessionId) => void (await run('deactivate', sessionId)),
+    deactivate: async (sessionId) => void (await run('deactivate', sessionId, IDLE_MS)),
   };
 
   const versions: VersionStore = {

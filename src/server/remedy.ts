@@ -9,7 +9,14 @@ import {
   type TokenRequest,
 } from './token-request.js';
 import { callStore } from './store-call.js';
-import { errorOf, issuedTokens, readAnswer, withBody, type IssuedTokens } from './token-response.js';
+import {
+  errorOf,
+  issuedTokens,
+  readAnswer,
+  withBody,
+  type IssuedTokens,
+  type ReadAnswer,
+} from './token-response.js';
 import { digest } from './digest.js';
 
 /** A request with a refresh token. */
@@ -63,7 +70,7 @@ async function followLogin(
   cases: RemedyCases,
 ): Promise<Response> {
   const read = await readAnswer(await next(request.forward()));
-  const { answer, body } = read;
+  const { answer } = read;
   const revoked = request.form.get('token');
   try {
     // guard: an introspection is no revocation
@@ -73,8 +80,7 @@ async function followLogin(
       const key = await digest('token', issued.refreshToken);
       await callStore(() => cases.begin(key, issued), options);
       if (cases.signedIn) return withBody(answer, { ...issued.body, ...cases.signedIn });
-    } else if (revoked && answer.status === 200 && !('active' in (body ?? {}))) {
-      // An introspection (RFC 7662) looks like a revocation, but its answer says `active`.
+    } else if (revoked && answer.status === 200 && !isIntrospection(read)) {
       const key = await digest('token', revoked);
       await callStore(() => cases.end(key), options);
     }
@@ -82,6 +88,12 @@ async function followLogin(
     // The store's owner has been told. A login that is not known begins with its first refresh.
   }
   return answer;
+}
+
+/** An introspection (RFC 7662) looks like a revocation, but its answer says `active`, or is a JWT (RFC 9701). */
+function isIntrospection({ answer, body }: ReadAnswer): boolean {
+  const type = answer.headers.get('content-type') ?? '';
+  return 'active' in (body ?? {}) || type.startsWith('application/token-introspection+jwt');
 }
 
 async function outcomeOf(answer: Response): Promise<RefreshOutcome> {

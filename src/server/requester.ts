@@ -41,7 +41,8 @@ async function keyOf(headers: Headers): Promise<string | null> {
   const proof = headers.get('dpop');
   if (proof === null) {
     const key = headers.get('idempotency-key');
-    return key && `key ${key}`;
+    // guard: an empty key proves nothing
+    return key ? `key ${key}` : null;
   }
   // A proof that does not hold matches nothing, and the authorization server will have its say on it.
   return `dpop ${(await provenKey(proof)) ?? crypto.randomUUID()}`;

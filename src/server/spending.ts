@@ -11,9 +11,9 @@ export async function withClaim<T>(
   renew: () => Promise<void>,
   { claimMs, onStoreError }: CheckedOptions,
 ): Promise<T> {
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const timer = setInterval(() => {
-    if (Date.now() - startedAt > RENEW_FOR_MS) return clearInterval(timer);
+    if (performance.now() - startedAt > RENEW_FOR_MS) return clearInterval(timer);
     // guard: a claim is renewed
     renew().catch((error: unknown) => guarded(() => onStoreError(error)));
   }, claimMs / 3);

@@ -1,5 +1,6 @@
 // One SQLite file, as the store uses it: statements are prepared once, and the calls of one turn of the event loop share a transaction.
 import {
+  BUSY_TIMEOUT,
   openDatabase,
   transaction,
   type SqliteDatabase,
@@ -17,11 +18,11 @@ export interface Statements {
 export interface Connection {
   /**
    * Nobody else writes meanwhile. A commit takes longer than the statements before it, so the calls of one turn of the event loop have one
-   * together. A call that throws is undone alone.
+   * together. If one of them throws, all are undone, and each runs again in a transaction of its own.
    */
   transaction<T>(run: (db: Statements) => T): Promise<T>;
-  /** Empties the write-ahead log, which still has deleted rows. A reader elsewhere puts that off. */
-  emptyLog(): void;
+  /** Empties the write-ahead log, which still has deleted rows. `false` if a reader elsewhere needs it. */
+  emptyLog(): boolean;
   close(): void;
 }
 
@@ -46,33 +47,27 @@ export async function connect(file: string): Promise<Connection> {
   let calls: Call[] = [];
 
   function runCalls(): void {
-    const now = calls;
+    const together = calls;
     calls = [];
-    if (now.length === 0) return;
-    try {
-      const tell = transaction(db, () => now.map((call) => runOne(call, now.length > 1)));
-      for (const told of tell) told();
-    } catch (error) {
-      for (const { reject } of now) reject(error);
-    }
+    if (together.length > 0) run(together);
   }
 
-  function runOne({ run, resolve, reject }: Call, beside: boolean): () => void {
-    if (!beside) {
-      const value = run(statements);
-      return () => resolve(value);
-    }
-    statements.run('SAVEPOINT call');
+  function run(these: readonly Call[]): void {
+    let begun = false;
+    let values: unknown[];
     try {
-      const value = run(statements);
-      statements.run('RELEASE call');
-      return () => resolve(value);
+      values = transaction(db, () => {
+        begun = true;
+        return these.map((call) => call.run(statements));
+      });
     } catch (error) {
-      // guard: a call that fails is undone alone
-      statements.run('ROLLBACK TO call');
-      statements.run('RELEASE call');
-      return () => reject(error);
+      // Where nobody could begin, one wait for the lock is enough.
+      // guard: a call that fails takes no other with it
+      if (begun && these.length > 1) for (const call of these) run([call]);
+      else for (const call of these) call.reject(error);
+      return;
     }
+    for (const [i, call] of these.entries()) call.resolve(values[i]);
   }
 
   return {
@@ -81,7 +76,15 @@ export async function connect(file: string): Promise<Connection> {
         calls.push({ run, resolve, reject });
         if (calls.length === 1) setImmediate(runCalls);
       }) as Promise<T>,
-    emptyLog: () => void statements.get('PRAGMA wal_checkpoint(TRUNCATE)'),
+    emptyLog() {
+      // The next sweep tries again: nobody has to wait for a reader.
+      db.exec('PRAGMA busy_timeout = 0');
+      try {
+        return (statements.get('PRAGMA wal_checkpoint(TRUNCATE)') as { busy: number }).busy === 0;
+      } finally {
+        db.exec(BUSY_TIMEOUT);
+      }
+    },
     close() {
       runCalls();
       db.close();

@@ -20,14 +20,25 @@ type Opener = new (file: string) => SqliteDatabase;
 export async function openDatabase(file: string): Promise<SqliteDatabase> {
   const Database = await findSqlite();
   const db = new Database(file);
-  // Another process may write just now. Its transactions take a fraction of a millisecond.
-  db.exec('PRAGMA busy_timeout = 5000');
+  try {
+    await configure(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return db;
+}
+
+/** Another process may write just now. Its transactions take a fraction of a millisecond. */
+export const BUSY_TIMEOUT = 'PRAGMA busy_timeout = 5000';
+
+async function configure(db: SqliteDatabase): Promise<void> {
+  db.exec(BUSY_TIMEOUT);
   await useWriteAheadLog(db);
   // NORMAL: a power cut may take the last transactions. Their duplicates are then the authorization server's business again.
   // secure_delete: a deleted answer is overwritten.
   // wal_autocheckpoint: a checkpoint waits for the disk while the process does nothing else, so it comes every 16 MB instead of every 4.
   db.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 4000');
-  return db;
 }
 
 async function findSqlite(): Promise<Opener> {
@@ -56,7 +67,7 @@ async function useWriteAheadLog(db: SqliteDatabase): Promise<void> {
       db.prepare('PRAGMA journal_mode = WAL').get();
       return;
     } catch (error) {
-      if (tries === 50) throw error;
+      if (tries === 50 || !/busy|locked/i.test(String(error))) throw error;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -2,19 +2,20 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Database from 'libsql';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { describeStore, type StoreUnderTest } from '../../test/server/store-conformance.js';
 import { migrate, STEPS } from './sqlite-schema.js';
 import { sqliteStore } from './sqlite-store.js';
 
 const tables = ['session', 'spent', 'version', 'token'];
 
-async function open(): Promise<StoreUnderTest> {
+async function open(): Promise<StoreUnderTest & { file: string }> {
   const folder = mkdtempSync(path.join(tmpdir(), 'sqlite-store-'));
   const file = path.join(folder, 'sessions.db');
   const store = sqliteStore(file);
   return {
     store,
+    file,
     another: async () => sqliteStore(file),
     async dump() {
       const db = new Database(file);
@@ -59,10 +60,10 @@ describe('sqliteStore', () => {
     const claim = (token: string, id: string) => under.store.rotation.claim(token, id, me, 10_000);
 
     test('one fails, and the others are kept', async () => {
-      const answer = { requester: me, next: 'R2', userId: 'alice', answer: 'sealed', windowMs: 10_000 };
+      const answer = { requester: me, next: 'R5', userId: 'alice', answer: 'sealed', windowMs: 0.5 };
       const said = await Promise.allSettled([
         claim('R3', 'first'),
-        // Another login has that token.
+        // The column takes integers only.
         under.store.rotation.settle('R1', 'first', answer),
         claim('R4', 'first'),
       ]);
@@ -84,6 +85,58 @@ describe('sqliteStore', () => {
     rmSync(folder, { recursive: true });
     await expect(store.sweep()).rejects.toThrow(/open/);
     await store.close();
+  });
+
+  test('keeps no answer longer after a clock is set back', async () => {
+    const under = await open();
+    const me = { holder: null, request: 'request' };
+    const settlement = { requester: me, next: 'R2', userId: 'alice', answer: 'sealed', windowMs: 10_000 };
+    await under.store.rotation.settle('R1', 'mine', settlement);
+    const real = Date.now;
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => real() - 3_600_000);
+    try {
+      expect(await under.store.rotation.claim('R1', 'other', me, 10_000)).toEqual({ state: 'claimed' });
+      expect(await under.dump()).not.toContain('sealed');
+    } finally {
+      clock.mockRestore();
+      await under.close();
+    }
+  });
+
+  test('adds to tables that have got more columns', async () => {
+    const under = await open();
+    try {
+      await under.store.sweep();
+      const db = new Database(under.file);
+      db.exec("ALTER TABLE one_refresh_version ADD COLUMN note TEXT DEFAULT ''");
+      db.close();
+      await under.store.versions.begin('V1');
+      expect(await under.store.versions.claim('V1', 'mine', 1, 10_000)).toMatchObject({ state: 'claimed' });
+    } finally {
+      await under.close();
+    }
+  });
+
+  test('empties the log once a reader lets go of it', async () => {
+    const under = await open();
+    const me = { holder: null, request: 'request' };
+    const settlement = { requester: me, next: 'R2', userId: 'alice', answer: 'sealed', windowMs: 1 };
+    await under.store.rotation.begin('R1', 'alice');
+    const reader = new Database(under.file);
+    try {
+      await under.store.rotation.settle('R1', 'mine', settlement);
+      reader.exec('BEGIN');
+      reader.prepare('SELECT * FROM one_refresh_session').all();
+      const startedAt = performance.now();
+      await under.store.sweep();
+      expect(performance.now() - startedAt, 'nobody waits for the reader').toBeLessThan(2_000);
+      expect(await under.bytes!()).toContain('sealed');
+      reader.exec('COMMIT');
+      await vi.waitFor(async () => expect(await under.bytes!()).not.toContain('sealed'), { timeout: 5_000 });
+    } finally {
+      reader.close();
+      await under.close();
+    }
   });
 
   describe('schema', () => {

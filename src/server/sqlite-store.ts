@@ -2,6 +2,7 @@ import { check } from './check.js';
 import { connect, type Connection, type Statements } from './sqlite-connection.js';
 import {
   IDLE_MS,
+  LONGEST_WINDOW_MS,
   type Claim,
   type RotationStore,
   type ServerStore,
@@ -38,7 +39,10 @@ export function sqliteStore(file: string): ServerStore {
     return connection();
   };
   const use: Use = async (run) => (await opened()).transaction(run);
-  const sweep = async (): Promise<void> => sweepAll(await opened());
+  const sweep = async (): Promise<void> => {
+    // guard: a log that a reader needed is emptied later
+    if (!(await sweepAll(await opened()))) sweeper.dueIn(0);
+  };
   const sweeper = createSweeper(sweep);
 
   return {
@@ -59,8 +63,13 @@ type Use = <T>(run: (db: Statements) => T) => Promise<T>;
 
 async function open(file: string): Promise<Connection> {
   const db = await connect(file);
-  // Leftovers of a process that died.
-  await sweepAll(db);
+  try {
+    // Leftovers of a process that died.
+    await sweepAll(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   return db;
 }
 
@@ -73,11 +82,10 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
         const now = Date.now();
         const claimed = db.get(
           `INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, spent_at, forget_at)
-           SELECT ?1, ?2, ?3, ?4, ?5, ?6
-           WHERE NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = ?1 AND NOT active)
+           SELECT ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = ? AND NOT active)
            ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
              spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
-             WHERE spent.forget_at < excluded.spent_at
+             WHERE ${isOver('excluded.spent_at')}
            RETURNING 1`,
           token,
           claimId,
@@ -85,20 +93,22 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
           request,
           now,
           now + claimMs,
+          token,
         );
         if (claimed) {
           dueIn(claimMs);
           return { state: 'claimed' };
         }
         const spent = db.get(
-          'SELECT claim, holder, request, spent_at, forget_at, session_id, version, answer FROM one_refresh_spent WHERE refresh_token = ? AND forget_at >= ?',
+          `SELECT spent.*, login.active FROM one_refresh_spent AS spent LEFT JOIN one_refresh_session AS login USING (session_id)
+           WHERE spent.refresh_token = ?`,
           token,
-          now,
         ) as SpentRow | undefined;
-        if (!spent) return { state: 'inactive' };
+        // guard: a login that is locked out stays so
+        if (!spent || spent.active === 0) return { state: 'inactive' };
         // The process that wrote the row may not live as long as the row.
         // guard: the rows of a dead process are swept
-        dueIn(spent.forget_at - now);
+        dueIn(Math.min(spent.forget_at - now, LONGEST_WINDOW_MS));
         return claimOf(spent, claimId, now);
       }),
     renew: (token, claimId, claimMs) =>
@@ -115,8 +125,10 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
       use((db) => {
         const now = Date.now();
         const settled = db.get(
-          'SELECT session_id AS sessionId, version FROM one_refresh_spent WHERE refresh_token = ? AND version IS NOT NULL AND forget_at >= ?',
+          `SELECT session_id AS sessionId, version FROM one_refresh_spent AS spent
+           WHERE refresh_token = ? AND version IS NOT NULL AND NOT (${isOver('?')})`,
           token,
+          now,
           now,
         ) as { sessionId: string; version: number } | undefined;
         // This call again, after its answer was lost; or another process took the claim over, and the authorization server served both.
@@ -152,32 +164,64 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
       ),
     end: (token) =>
       use((db) => {
+        // guard: a login that is locked out does not end
         const session = db.get(
-          'DELETE FROM one_refresh_session WHERE refresh_token = ? OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = ?) RETURNING previous_token',
+          'DELETE FROM one_refresh_session WHERE active AND (refresh_token = ? OR session_id = (SELECT session_id FROM one_refresh_spent WHERE refresh_token = ?)) RETURNING previous_token',
           token,
           token,
         ) as { previous_token: string | null } | undefined;
-        db.run(drop, token);
-        if (session?.previous_token) db.run(drop, session.previous_token);
+        if (!session) return;
+        for (const spent of [token, session.previous_token ?? token])
+          db.run(`${drop} AND version IS NOT NULL`, spent);
       }),
     deactivate: (sessionId) =>
       use((db) => {
         const session = db.get(
-          'UPDATE one_refresh_session SET active = 0 WHERE session_id = ? RETURNING previous_token',
+          'UPDATE one_refresh_session SET active = 0 WHERE session_id = ? RETURNING previous_token, version',
           sessionId,
-        ) as { previous_token: string | null } | undefined;
-        if (session?.previous_token) db.run(drop, session.previous_token);
+        ) as { previous_token: string | null; version: number } | undefined;
+        // An authorization server that forgives it would begin the login anew.
+        // guard: a lock-out includes the token before the newest
+        if (!session?.previous_token) return;
+        const now = Date.now();
+        db.run(
+          `INSERT INTO one_refresh_spent (refresh_token, claim, request, spent_at, forget_at, session_id, version) VALUES (?, '', '', ?, ?, ?, ?)
+           ON CONFLICT (refresh_token) DO UPDATE SET forget_at = excluded.forget_at, answer = NULL WHERE version IS NOT NULL`,
+          session.previous_token,
+          now,
+          now + IDLE_MS,
+          sessionId,
+          session.version,
+        );
       }),
   };
 }
 
+/** A row whose time is over; also an answer from a future that no window reaches, because the clock was set back. */
+const isOver = (now: string): string =>
+  `spent.forget_at < ${now} OR (spent.version IS NOT NULL AND spent.spent_at > ${now} + ${LONGEST_WINDOW_MS})`;
+
 function moveSession(db: Statements, token: string, next: string, userId: string, now: number) {
   const find = (hash: string) =>
     db.get(
-      'SELECT session_id AS sessionId, previous_token AS previous, version FROM one_refresh_session WHERE refresh_token = ?',
+      'SELECT session_id AS sessionId, previous_token AS previous, version, active FROM one_refresh_session WHERE refresh_token = ?',
       hash,
-    ) as { sessionId: string; previous: string | null; version: number } | undefined;
+    ) as { sessionId: string; previous: string | null; version: number; active: number } | undefined;
   const session = find(token);
+  const successor = find(next);
+  if (successor) {
+    // Some servers forgive a replay by themselves, and issue the same successor again.
+    // guard: two logins that come to one token are one
+    if (session && session.sessionId !== successor.sessionId) {
+      db.run('DELETE FROM one_refresh_session WHERE session_id = ?', session.sessionId);
+      db.run(
+        'UPDATE one_refresh_session SET active = min(active, ?) WHERE session_id = ?',
+        session.active,
+        successor.sessionId,
+      );
+    }
+    return { sessionId: successor.sessionId, version: successor.version };
+  }
   if (session) {
     const { sessionId, previous } = session;
     const version = session.version + 1;
@@ -193,9 +237,6 @@ function moveSession(db: Statements, token: string, next: string, userId: string
     if (previous) db.run('UPDATE one_refresh_spent SET answer = NULL WHERE refresh_token = ?', previous);
     return { sessionId, version };
   }
-  // Some servers forgive a replay by themselves, and issue the same successor again.
-  const successor = find(next);
-  if (successor) return { sessionId: successor.sessionId, version: successor.version };
   const sessionId = crypto.randomUUID();
   db.run(
     'INSERT INTO one_refresh_session (session_id, user_id, refresh_token, previous_token, version, last_active) VALUES (?, ?, ?, ?, 2, ?)',
@@ -217,6 +258,8 @@ interface SpentRow {
   session_id: string;
   version: number | null;
   answer: string | null;
+  /** Of its login. */
+  active: number | null;
 }
 
 function claimOf(row: SpentRow, claimId: string, now: number): Claim {
@@ -233,7 +276,7 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
     const sessionId = crypto.randomUUID();
     const forgetAt = Date.now() + IDLE_MS;
     db.run(
-      'INSERT INTO one_refresh_version VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO one_refresh_version (session_id, version, claim, claim_until, forget_at) VALUES (?, ?, ?, ?, ?)',
       sessionId,
       version,
       claimId,
@@ -342,14 +385,15 @@ interface VersionRow {
   claimUntil: number;
 }
 
-async function sweepAll(db: Connection): Promise<void> {
+/** Resolves to `false` if deleted answers are still in the write-ahead log. */
+async function sweepAll(db: Connection): Promise<boolean> {
   const kept = await db.transaction((statements) => {
     const now = Date.now();
     statements.run('DELETE FROM one_refresh_session WHERE last_active < ?', now - IDLE_MS);
     statements.run('DELETE FROM one_refresh_token WHERE forget_at < ?', now);
     statements.run('DELETE FROM one_refresh_version WHERE forget_at < ?', now);
-    statements.run('DELETE FROM one_refresh_spent WHERE forget_at < ?', now);
-    return statements.get('SELECT 1 FROM one_refresh_spent LIMIT 1');
+    statements.run(`DELETE FROM one_refresh_spent AS spent WHERE ${isOver('?')}`, now, now);
+    return statements.get('SELECT 1 FROM one_refresh_spent WHERE answer IS NOT NULL LIMIT 1');
   });
-  if (!kept) db.emptyLog();
+  return kept !== undefined || db.emptyLog();
 }

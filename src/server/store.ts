@@ -69,9 +69,15 @@ export interface RotationStore {
   release(token: string, claimId: string): Promise<void>;
   /** Records a sign-in. Rejects when the database cannot be reached. */
   begin(token: string, userId: string): Promise<void>;
-  /** Deletes a login and its answers, found by its newest token or by one spent within the window. Rejects when the database cannot be reached. */
+  /**
+   * Deletes a login and its answers, found by its newest token or by one spent within the window. A login that is locked out stays so, and a
+   * token that is being spent stays claimed. Rejects when the database cannot be reached.
+   */
   end(token: string): Promise<void>;
-  /** Locks a login out: its refreshes are refused, and its answers are deleted. Rejects when the database cannot be reached. */
+  /**
+   * Locks a login out: its newest token and the one before are refused, and its answers are deleted. Rejects when the database cannot be
+   * reached.
+   */
   deactivate(sessionId: string): Promise<void>;
 }
 
@@ -136,6 +142,9 @@ export interface ServerStore {
   /** Stops the timer, and closes what the store itself has opened: a file, but never a pool or client that was given to it. Never rejects. */
   close(): Promise<void>;
 }
+
+/** The longest `windowMs`. */
+export const LONGEST_WINDOW_MS: number = 120_000;
 
 /** A login without a refresh for this long is forgotten. A forgotten login that comes back is taken for a new one, and the authorization server decides. */
 export const IDLE_MS: number = 30 * 24 * 60 * 60 * 1000;

@@ -10,17 +10,23 @@ const PAUSE_MS = 1_000;
 /** @param sweep - its failure is the next sweep's work */
 export function createSweeper(sweep: () => Promise<void>): Sweeper {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires, and until when rows are due; by `performance.now()`. */
+  let firesAt = 0;
   let lastDue = 0;
+  let sweptAt = 0;
   let stopped = false;
 
   function arm(ms: number): void {
     if (stopped) return;
+    clearTimeout(timer);
+    firesAt = performance.now() + ms;
     timer = setTimeout(() => {
+      sweptAt = performance.now();
       sweep()
         .catch(() => {})
         .finally(() => {
           timer = undefined;
-          const rest = lastDue - Date.now();
+          const rest = lastDue - performance.now();
           if (rest > 0) arm(Math.min(rest, PAUSE_MS));
         });
     }, ms);
@@ -31,8 +37,12 @@ export function createSweeper(sweep: () => Promise<void>): Sweeper {
   return {
     dueIn(ms) {
       // One more, because a row that is due this very millisecond is not overdue yet.
-      lastDue = Math.max(lastDue, Date.now() + ms + 1);
-      if (timer === undefined) arm(ms + 1);
+      const due = performance.now() + ms + 1;
+      lastDue = Math.max(lastDue, due);
+      // A claim is due later than the answer that takes its place.
+      // guard: what is due first is swept first
+      const sooner = Math.max(due, sweptAt + PAUSE_MS) < firesAt;
+      if (timer === undefined || sooner) arm(Math.max(ms + 1, sweptAt + PAUSE_MS - performance.now()));
     },
     stop() {
       stopped = true;

@@ -31,9 +31,13 @@ const REPEATABLE = new Set(['resource', 'audience']);
  * @throws `ERR_CONFIGURATION` if somebody else has read the body
  */
 export async function readTokenRequest(request: Request): Promise<TokenRequest | Response | undefined> {
-  const type = (request.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
-  const encoded = (request.headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity';
-  if (request.method !== 'POST' || type !== 'application/x-www-form-urlencoded' || encoded) return undefined;
+  // A header that came twice is one with a comma.
+  const type = (request.headers.get('content-type') ?? '').split(/[;,]/)[0]?.trim().toLowerCase();
+  if (request.method !== 'POST' || type !== 'application/x-www-form-urlencoded') return undefined;
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  // The endpoint behind might read what cannot be guarded here.
+  // guard: a compressed form is refused
+  if (encoding.toLowerCase() !== 'identity') return refusal(415, 'A token request is not compressed');
   if (request.bodyUsed) {
     throw new TokenCoordinatorError(
       'ERR_CONFIGURATION',

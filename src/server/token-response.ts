@@ -32,7 +32,7 @@ const LIVES = [
 /** An answer whose body was read, and can be read again. */
 export interface ReadAnswer {
   readonly answer: Response;
-  /** The members of its JSON object; `undefined` for every other body, and for every status but 200. */
+  /** The members of its JSON object; `undefined` for every other body, and unless it is a success. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -41,13 +41,26 @@ export interface ReadAnswer {
  * refresh.
  */
 export async function readAnswer(answer: Response): Promise<ReadAnswer> {
-  if (answer.status !== 200) return { answer, body: undefined };
+  if (!answer.ok || answer.body === null) return { answer, body: undefined };
   const bytes = await answer.arrayBuffer();
   const { status, statusText, headers } = answer;
   return {
     answer: new Response(bytes, { status, statusText, headers }),
-    body: parseObject(decoder.decode(bytes)),
+    body: parseObject(decoder.decode(bytes)) ?? parseObject(await decompress(bytes, headers)),
   };
+}
+
+/** The text of a body that a handler compressed itself; empty for every other. (`fetch` decompresses, and leaves the header.) */
+async function decompress(bytes: ArrayBuffer, headers: Headers): Promise<string> {
+  const encoding = headers.get('content-encoding');
+  if (encoding !== 'gzip' && encoding !== 'deflate') return '';
+  try {
+    return await new Response(
+      new Blob([bytes]).stream().pipeThrough(new DecompressionStream(encoding)),
+    ).text();
+  } catch {
+    return '';
+  }
 }
 
 /** The tokens in an answer, or `undefined` if it brought none. */
@@ -79,28 +92,42 @@ function subjectOf(token: unknown): string | undefined {
   // An opaque token. jose would say so with an error, whose stack costs more than the digests.
   if (typeof token !== 'string' || token.split('.').length !== 3) return undefined;
   try {
-    return decodeJwt(token).sub;
+    const { sub } = decodeJwt(token) as { sub?: unknown };
+    // guard: a subject is a text
+    return typeof sub === 'string' ? sub : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** An answer as text, to be sealed. */
-export function pack(answer: Response, { body }: IssuedTokens): string {
+/**
+ * An answer as text, to be sealed.
+ *
+ * @param lateMs - how old it is already
+ */
+export function pack(answer: Response, { body }: IssuedTokens, lateMs: number): string {
   const headers = [...answer.headers].filter(([name]) => !NOT_KEPT.has(name));
-  return JSON.stringify({ headers, body });
+  return JSON.stringify({ headers, body, lateMs });
 }
 
 /** The same answer again, with the life that its tokens have left. */
 export function unpack(text: string, ageMs: number): Response {
-  const { headers, body } = JSON.parse(text) as {
+  const {
+    headers,
+    body,
+    lateMs = 0,
+  } = JSON.parse(text) as {
     headers: [string, string][];
     body: Record<string, unknown>;
+    /** Absent in what an older version kept. */
+    lateMs?: number;
   };
+  // The clock may have been set back.
+  const age = Math.max(0, ageMs) + lateMs;
   for (const name of LIVES) {
     const life = body[name];
     // (Keycloak's 0 stands for no end at all.)
-    if (typeof life === 'number' && life > 0) body[name] = Math.max(1, life - Math.ceil(ageMs / 1000));
+    if (typeof life === 'number' && life > 0) body[name] = Math.max(1, life - Math.ceil(age / 1000));
   }
   const answer = jsonAnswer(200, body, headers);
   answer.headers.set('idempotent-replayed', 'true');

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   createStrictEndpoint,
   read,
@@ -78,6 +79,23 @@ test('gives a version back after a refresh without tokens', async () => {
   endpoint.instead = () => Promise.reject(new Error('upstream'));
   await expect(handler(refreshRequest(token, at(1)))).rejects.toThrow('upstream');
   expect((await read(handler(refreshRequest(token, at(1)))))['token_version']).toBe(2);
+});
+
+test('gives a claim back that comes too late', async () => {
+  const slow: VersionStore['claim'] = async (...call) => {
+    await sleep(150);
+    return store.versions.claim(...call);
+  };
+  const token = endpoint.signIn();
+  const release = vi.fn<VersionStore['release']>(async (...call) => store.versions.release(...call));
+  const late = check({
+    store: overriding({ claim: slow, release }),
+    storeTimeoutMs: 100,
+    onStoreError: () => {},
+  });
+  expect((await late(refreshRequest(token, at(1)))).status).toBe(503);
+  await vi.waitFor(() => expect(release).toHaveBeenCalledOnce());
+  expect((await check()(refreshRequest(token, at(1)))).status).toBe(200);
 });
 
 test('follows a client that counts further', async () => {

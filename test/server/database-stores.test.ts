@@ -124,10 +124,12 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
 
   describeStore(async () => {
     await dropTables();
-    const store = postgresStore(pool);
+    // Its end waits for a sweep that is under way. The next test drops the tables.
+    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 10 });
+    const store = postgresStore(own);
     return {
       store,
-      another: async () => postgresStore(pool),
+      another: async () => postgresStore(own),
       async dump(options) {
         if (options === undefined) await store.sweep();
         const tables = ['session', 'spent', 'version', 'token'].map((table) =>
@@ -135,7 +137,10 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
         );
         return JSON.stringify((await Promise.all(tables)).map(({ rows }) => rows));
       },
-      close: () => store.close(),
+      async close() {
+        await store.close();
+        await own.end();
+      },
     };
   });
   describeRestart(

@@ -161,6 +161,51 @@ export function describeStore(open: () => Promise<StoreUnderTest>): void {
       expect(await under.dump()).not.toContain('sealed R2');
       await store.rotation.deactivate('no such session');
     });
+
+    test('locks out the token before the newest as well', async () => {
+      const kept = await store.rotation.settle('R1', 'mine', settlement('R2'));
+      await store.rotation.deactivate(kept.sessionId);
+      expect(await states('R1')).toBe('inactive');
+      const gone = await store.rotation.settle('S1', 'mine', settlement('S2', { windowMs: 1 }));
+      await until(async () => expect(await under.dump()).not.toContain('sealed S2'));
+      await store.rotation.deactivate(gone.sessionId);
+      expect(await states('S1')).toBe('inactive');
+    });
+
+    test('locks out what is being spent', async () => {
+      const { sessionId } = await store.rotation.settle('R1', 'mine', settlement('R2'));
+      await claim('R2', 'mine');
+      await store.rotation.deactivate(sessionId);
+      await store.rotation.settle('R2', 'mine', settlement('R3'));
+      for (const token of ['R2', 'R3']) expect(await states(token)).toBe('inactive');
+    });
+
+    test('ends no login that is locked out', async () => {
+      await store.rotation.settle('R1', 'mine', settlement('R2'));
+      const { sessionId } = await store.rotation.settle('R2', 'mine', settlement('R3'));
+      await store.rotation.deactivate(sessionId);
+      for (const token of ['R1', 'R2', 'R3']) await store.rotation.end(token);
+      for (const token of ['R2', 'R3']) expect(await states(token)).toBe('inactive');
+    });
+
+    test('leaves a token claimed whose login ends', async () => {
+      await store.rotation.begin('R1', 'alice');
+      await claim('R1', 'mine');
+      await store.rotation.end('R1');
+      expect(await states('R1')).toBe('pending');
+    });
+
+    test('makes one login of two with one successor', async () => {
+      await store.rotation.settle('R1', 'a', settlement('R2', { windowMs: 1 }));
+      const newest = await store.rotation.settle('R2', 'a', settlement('R3', { windowMs: 1 }));
+      await until(async () => expect(await states('R1')).toBe('claimed'));
+      const again = await store.rotation.settle('R1', 'x', settlement('R2', { windowMs: 1 }));
+      await store.rotation.deactivate(again.sessionId);
+      await until(async () =>
+        expect(await store.rotation.settle('R2', 'b', settlement('R3'))).toEqual(newest),
+      );
+      expect(await states('R3'), 'one of the two was locked out').toBe('inactive');
+    });
   });
 
   describe('versions', () => {
