@@ -863,12 +863,6 @@ export const mutants: readonly Mutant[] = [
     within: 200_000,
   },
   {
-    guard: 'of two attempts of one number the one that may be under way counts',
-    anchor: '    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||\n',
-    replacement: '',
-    within: 20_000,
-  },
-  {
     guard: 'a sign of life since a tab queued counts, also where its timer comes late',
     anchor: 'Math.max(begun, s.movedAt)',
     replacement: 'begun',

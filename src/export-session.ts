@@ -2,7 +2,7 @@ import type { fault } from './core/calls.js';
 import type { tell } from './core/commit.js';
 import type { silenceMs } from './core/limits.js';
 import type { LockOutcome } from './core/ports.js';
-import type { attemptLock, isOpen, SessionRecord, tombstone } from './core/record.js';
+import type { attemptLock, isLost, isOpen, SessionRecord, tombstone } from './core/record.js';
 import type { Change, Event, State, Turn } from './core/state.js';
 import type { StoreResult } from './core/outcome.js';
 import type { TokenResponse } from './core/types.js';
@@ -22,6 +22,7 @@ export interface ExportContext {
   readonly core: {
     readonly attemptLock: typeof attemptLock;
     readonly fault: typeof fault;
+    readonly isLost: typeof isLost;
     readonly isOpen: typeof isOpen;
     readonly silenceMs: typeof silenceMs;
     readonly tell: typeof tell;
@@ -54,7 +55,8 @@ export async function exportSession(context: ExportContext): Promise<TokenRespon
       try {
         const known = state().options.locks ? await newest(context) : await afterRequest(context);
         if (!isSameState(known, record) || !(await bury(context, record))) continue;
-        return record.ended ? undefined : responseOf(record, ports.clock.wall());
+        // guard: a session that only waits for an answer is handed over
+        return core.isLost(record) ? undefined : responseOf(record, ports.clock.wall());
       } finally {
         free();
       }

@@ -47,7 +47,11 @@ export function checkOptions(options: TokenCoordinatorOptions): CheckedOptions {
   const { timeoutMs, warnBeforeMs = 0 } = Object(given.idle) as IdleOptions;
   check(
     'idle',
-    given.idle === undefined || (timeoutMs > warnBeforeMs && warnBeforeMs >= 0 && timeoutMs < Infinity),
+    given.idle === undefined ||
+      (typeof timeoutMs === 'number' &&
+        timeoutMs > warnBeforeMs &&
+        warnBeforeMs >= 0 &&
+        timeoutMs < Infinity),
   );
   const binding = given.binding ?? client.binding;
   check('binding', binding === undefined || (typeof binding === 'string' && binding !== ''));

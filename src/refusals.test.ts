@@ -2,6 +2,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Origin, pass, watch, type Tab } from '../test/support/tabs.js';
 import { RefreshRejectedError, RefreshUnavailableError } from './core/errors.js';
+// Loaded before the clock stands still; the coordinator loads it by itself.
+import './export-session.js';
 import type { TokenClient } from './types.js';
 
 beforeEach(() => {
@@ -43,6 +45,17 @@ const losses = (tabs: readonly Tab[]): (string | undefined)[] =>
 function wantIn(tab: Tab, timeoutMs = 100_000): { readonly outcome: () => string } {
   return watch(tab.getAccessToken({ forceRefresh: true, timeoutMs }));
 }
+
+test('a session lost without a word is handed over', async () => {
+  const { server, tabs } = await signedIn();
+  server.answer = empty(400);
+  wantIn(tabs[0]);
+  await pass(25_000);
+  expect(tabs[0].getSnapshot().error).toMatchObject({ reason: 'refresh_unanswered' });
+  const exported = watch(tabs[0].exportSession() as Promise<never>);
+  await pass(1_000);
+  expect(exported.outcome()).toMatchObject({ refresh_token: 'refresh-1' });
+});
 
 test.each([400, 401])('%d without a word, three times: lost, and said once', async (status) => {
   const { server, tabs } = await signedIn();

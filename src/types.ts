@@ -186,8 +186,9 @@ export interface SessionOptions {
   /** Only the first of several tabs wins; the others adopt its session. Default `false`: replaces any other session. */
   readonly ifSignedOut?: boolean | undefined;
   /**
-   * `false`: the tokens came without a refresh token, and that is as it should be. The session ends with its access token (reason
-   * `no_refresh_token`), and the server is not asked. Default `true`.
+   * `false`: the tokens came without a refresh token, and that is as it should be. With a client that needs one, as `refreshTokenGrant` does,
+   * the session ends with its access token (reason `no_refresh_token`), and the server is not asked; any other client is asked as ever.
+   * Default `true`.
    */
   readonly refreshable?: boolean | undefined;
   /** The DPoP key that the tokens are bound to (RFC 9449); default: the key of `getDPoPKeyPair(name)`, where `dpop` is used. */

@@ -74,6 +74,19 @@ describe('a monitor in one tab', () => {
     expect(getMetrics(), 'the same object until something changes').toBe(getMetrics());
   });
 
+  test('without a channel counts a lost session all the same', async () => {
+    vi.stubGlobal('BroadcastChannel', undefined);
+    try {
+      const alone = participant(script(new RefreshRejectedError({ error: 'invalid_grant' })));
+      const { getMetrics } = monitor(alone);
+      await alone.setSession(tokens(1));
+      await refreshed(alone);
+      expect(getMetrics()).toMatchObject({ conflicts: 1, sessionsLost: 1 });
+    } finally {
+      vi.stubGlobal('BroadcastChannel', NodeBroadcastChannel);
+    }
+  });
+
   test('one in another tab counts the same', async () => {
     const one = participant(script());
     const other = participant(script(new RefreshConflictError({ currentVersion: 2 })));

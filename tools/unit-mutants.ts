@@ -23,6 +23,24 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: 'src/core/progress.test.ts',
   },
   {
+    guard: 'of two attempts of one moment the one that may be under way counts',
+    anchor: '    Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||\n',
+    replacement: '',
+    tests: record,
+  },
+  {
+    guard: 'a session that only waits for an answer is handed over',
+    anchor: 'core.isLost(record) ? undefined',
+    replacement: 'record.ended ? undefined',
+    tests: 'src/refusals.test.ts',
+  },
+  {
+    guard: 'processes: a session of another binding serves nobody',
+    anchor: 'asSeenBy(this.#context.options.binding, record)',
+    replacement: 'record',
+    tests: 'src/node/create-sessions.test.ts',
+  },
+  {
     guard: 'a tab without the refresh token leads nobody',
     anchor: ' && !record!.withheld;',
     replacement: ';',

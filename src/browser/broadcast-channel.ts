@@ -19,7 +19,13 @@ export function nativeChannel(name: string): ChannelPort | undefined {
       // In Node (tests of the app) a channel must not keep the process alive.
       (channel as { unref?(): void }).unref?.();
     },
-    post: (message) => channel?.postMessage(message),
+    post(message) {
+      try {
+        channel?.postMessage(message);
+      } catch {
+        // Lost, which is allowed.
+      }
+    },
     close() {
       channel?.close();
       channel = undefined;

@@ -5,6 +5,7 @@ import { lazyIdle } from './lazy-idle.js';
 import '../export-session.js';
 import { guardIdle, type Activity, type IdlePorts } from './idle.js';
 import type { CoordinatorEvent } from '../core/types.js';
+import { checkOptions } from '../options.js';
 import type { IdleOptions, TokenCoordinator } from '../types.js';
 
 const MINUTE = 60_000;
@@ -256,6 +257,13 @@ test('a sign-in after the end counts as activity', async () => {
   const call = watch(tabs[0]!.getAccessToken());
   await pass(100);
   expect(call.outcome()).toBe('next');
+});
+
+test.each(['60000', NaN, Infinity, 0, null])('a time-out of %j is refused', (timeoutMs) => {
+  const options = { name: 'test', refresh: async () => ({ access_token: 'a' }), idle: { timeoutMs } };
+  expect(() => checkOptions(options as never)).toThrow(
+    expect.objectContaining({ code: 'ERR_CONFIGURATION' }) as Error,
+  );
 });
 
 test('where its module cannot load, no token is handed out', async () => {

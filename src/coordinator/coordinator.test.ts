@@ -4,7 +4,7 @@ import { jwt } from '../../test/support/jwt.js';
 import { Origin, pass, watch } from '../../test/support/tabs.js';
 import { RefreshConflictError, RefreshRejectedError, RefreshUnavailableError } from '../core/errors.js';
 import type { TokenResponse } from '../core/types.js';
-import type { RefreshFunction, RefreshRequest, TokenCoordinatorOptions } from '../types.js';
+import type { RefreshFunction, RefreshRequest, TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'] });
@@ -610,6 +610,37 @@ describe('errors of the server', () => {
     await pass(1);
     expect(given.outcome()).toBe('ERR_CONFIGURATION');
   });
+
+  test('null for a subject is none', async () => {
+    const { tab, origin } = await signedIn();
+    const given = watch(tab.setSession({ access_token: 'a' }, { subject: null as never }));
+    await pass(1);
+    expect(given.outcome()).toBeUndefined();
+    expect(origin.open({ refresh: async () => ({ access_token: 'b' }) }).getSnapshot().status).toBe(
+      'loading',
+    );
+    await pass(1_000);
+    expect(origin.record).toMatchObject({ accessTokens: { '': { token: 'a' } } });
+    expect(origin.record).not.toHaveProperty('subject', null);
+  });
+
+  test.each([
+    ['setSession', (tab) => tab.setSession({ access_token: 'a' }, null as never), undefined],
+    ['signOut', (tab) => tab.signOut(null as never), undefined],
+    ['getAuthorizationHeaders', (tab) => tab.getAuthorizationHeaders(null as never), expect.any(Object)],
+    ['getAccessToken', (tab) => tab.getAccessToken({ resource: null as never }), 'ERR_CONFIGURATION'],
+  ] satisfies [string, (tab: TokenCoordinator) => Promise<unknown>, unknown][])(
+    'null given to %s loses nothing',
+    async (_, call, outcome) => {
+      const { tab, origin } = await signedIn();
+      const called = watch<unknown>(call(tab));
+      await pass(1_000);
+      expect(called.outcome()).toEqual(outcome);
+      const other = origin.open({ refresh: async () => ({ access_token: 'b' }) });
+      await pass(1_000);
+      expect(other.getSnapshot().status).toBe(tab.getSnapshot().status);
+    },
+  );
 
   test.each([undefined, null, {}, { access_token: '' }, '<html>'])(
     'an unusable answer (%j) is in doubt, not a version',

@@ -3,7 +3,7 @@ import { tell } from '../core/commit.js';
 import { lifeLeft, tokenOf } from '../core/knowledge.js';
 import { patienceMs, silenceMs } from '../core/limits.js';
 import { isText } from '../core/parse.js';
-import { attemptLock, audienceKey, isOpen, SCHEMA, tombstone } from '../core/record.js';
+import { attemptLock, audienceKey, isLost, isOpen, SCHEMA, tombstone } from '../core/record.js';
 import type { State } from '../core/state.js';
 import type { CoordinatorEvent, EventType, Snapshot } from '../core/types.js';
 import type { lazyExport } from '../lazy-export.js';
@@ -11,7 +11,7 @@ import type { CheckedOptions } from '../options.js';
 import { withRevocations } from '../revocations.js';
 import { createRuntime, type Ports, type Runtime } from '../runtime.js';
 import { areTokens, isKnownType, tokensWithLife } from '../token-response.js';
-import type { AccessTokenOptions, TokenCoordinator, TokenSelector } from '../types.js';
+import type { AccessTokenOptions, SessionOptions, TokenCoordinator, TokenSelector } from '../types.js';
 import { createCalls, type Calls } from './calls.js';
 import { createListeners } from './listeners.js';
 import { createSender, type Sender } from './sender.js';
@@ -153,10 +153,14 @@ export function createCoordinator(
     name,
     ready,
 
-    async setSession(
-      given,
-      { subject, sessionExpiresAt: endsAt, ifSignedOut = false, dpopKeyPair, refreshable = true } = {},
-    ) {
+    async setSession(given, about) {
+      const {
+        subject,
+        sessionExpiresAt: endsAt,
+        ifSignedOut = false,
+        dpopKeyPair,
+        refreshable = true,
+      } = Object(about) as SessionOptions;
       // At once: the caller may change the arguments later.
       const at = clock.wall();
       const tokens = tokensWithLife(given, at);
@@ -184,7 +188,17 @@ export function createCoordinator(
         await client.bind?.({ name, sessionId, tokens, dpopKeyPair });
         await ask((id) => {
           written = true;
-          dispatch({ type: 'session', id, sessionId, tokens, subject, endsAt, ifSignedOut, at });
+          // (An app without a name for its user says null.)
+          dispatch({
+            type: 'session',
+            id,
+            sessionId,
+            tokens,
+            subject: subject ?? undefined,
+            endsAt,
+            ifSignedOut,
+            at,
+          });
         });
       };
       const failed = (error: unknown): never => {
@@ -220,7 +234,8 @@ export function createCoordinator(
       return isOpen(record) ? record.idToken : undefined;
     },
 
-    async getAuthorizationHeaders({ url, method = 'GET', resource, scope, previous }) {
+    async getAuthorizationHeaders(request) {
+      const { url, method = 'GET', resource, scope, previous } = Object(request) as typeof request;
       const accessToken = await getAccessToken({ resource, scope });
       const { sessionId } = snapshot;
       return (
@@ -236,7 +251,8 @@ export function createCoordinator(
 
     on: listen,
 
-    async signOut({ revoke = true } = {}) {
+    async signOut(how) {
+      const { revoke = true } = Object(how) as { revoke?: boolean };
       // guard: a sign-out in a tab that has only just been opened waits for the first read
       if (!state().loaded) await ready;
       const signOut = (): Promise<unknown> => ask((id) => dispatch({ type: 'sign-out', id, revoke }));
@@ -251,7 +267,7 @@ export function createCoordinator(
     async exportSession() {
       await ready;
       const { exportSession } = await loadExport!();
-      const core = { attemptLock, fault, isOpen, silenceMs, tell, tombstone, SCHEMA };
+      const core = { attemptLock, fault, isLost, isOpen, silenceMs, tell, tombstone, SCHEMA };
       return exportSession({ ports, state, dispatch, core });
     },
 
@@ -270,7 +286,8 @@ function areTexts(...members: unknown[]): boolean {
 }
 
 function isAudience(audience: TokenSelector): boolean {
-  return areTexts(audience.resource, audience.scope) && isText(audienceKey(audience));
+  const { resource = '', scope = '' } = audience;
+  return isText(resource) && isText(scope) && isText(audienceKey(audience));
 }
 
 /** The user's code, best effort: however it fails, nobody is told. */

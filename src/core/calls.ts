@@ -4,6 +4,7 @@ import { TokenCoordinatorError } from './errors.js';
 import { lifeOf, minValidity } from './expiry.js';
 import type { Now } from './expiry.js';
 import { access, endPause, isRefreshable, lifeLeft, tokenOf } from './knowledge.js';
+import type { CoreOptions } from './options.js';
 import type { AccessToken } from './record.js';
 import { audienceKey, isForeign, isOpen } from './record.js';
 import type { Cause } from './sanitise.js';
@@ -43,7 +44,7 @@ function readable(binding: string): string {
 
 /** The error that a snapshot shows, and that callers get who cannot be served. */
 export function standingError(
-  { record, pause, options }: State,
+  { record, pause, options }: Pick<State, 'record' | 'pause'> & { options: Pick<CoreOptions, 'binding'> },
   retryAfterMs?: number,
 ): TokenCoordinatorError | undefined {
   if (isForeign(record)) {

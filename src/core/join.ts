@@ -58,12 +58,8 @@ export function newer(
     // guard: of two attempts of one number the later one counts, not the term
     (mine.journal?.at ?? 0) - (stored.journal?.at ?? 0) ||
     mine.term - stored.term ||
-    // Two attempts of one number, since a store was wiped in between: the one that may be under way counts.
-    //
-    //     store  {attempt 1} ─ wiped ─ {} ─────────── {attempt 2 of B}
-    //     A      has heard that attempt 2 of C failed                  reads: B may be answered yet
-    //     B      has missed that          claims ─ sends attempt 2 ───────────────────────────────▶
-    // guard: of two attempts of one number the one that may be under way counts
+    // Two of the same millisecond: one that has failed is not under way.
+    // guard: of two attempts of one moment the one that may be under way counts
     Number(!!stored.journal?.failure) - Number(!!mine.journal?.failure) ||
     later(mine.leader, stored.leader) ||
     later(mine.refreshToken, stored.refreshToken);

@@ -36,6 +36,13 @@ describe('of two records of one version', () => {
     expect(join(before, later)).toEqual([later, later]);
   });
 
+  test('of two attempts of one moment the unfailed one counts', () => {
+    const failure = { at: 1, retryInMs: 1, unspent: false };
+    const failed = record({ leader: 'z', journal: { ...journal, by: 'z', failure } });
+    const underWay = record({ leader: 'a', journal });
+    expect(join(failed, underWay)).toEqual([underWay, underWay]);
+  });
+
   test('of one attempt the higher term counts', () => {
     const failed = record({ term: 6, journal });
     expect(join(record({ journal }), failed)).toEqual([failed, failed]);

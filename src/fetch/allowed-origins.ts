@@ -47,7 +47,12 @@ function readOrigin(value: unknown): string {
   } catch {
     // Said below.
   }
-  if (!url || !/^https?:$/.test(url.protocol) || (url.href !== `${url.origin}/` && url.href !== url.origin)) {
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.host.includes('*') ||
+    (url.href !== `${url.origin}/` && url.href !== url.origin)
+  ) {
     throw configurationError(
       `allowedOrigins must list origins such as https://api.example.com, without a path or a wildcard; ${JSON.stringify(value)} is none.`,
     );

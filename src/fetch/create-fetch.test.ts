@@ -344,6 +344,7 @@ test.each([
   { waitMs: NaN },
   { waitMs: '5' },
   { allowedOrigins: 'https://api.example' },
+  { allowedOrigins: ['https://*.example'] },
 ])('refuses %j', (options) => {
   const create = (): unknown => createFetch(session, options as never);
   expect(create).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }) as Error);

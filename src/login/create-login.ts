@@ -199,6 +199,9 @@ export function createLogin(options: LoginOptions): Login {
     },
 
     async popup(request = {}) {
+      if (typeof window === 'undefined' || typeof BroadcastChannel === 'undefined') {
+        throw new LoginError('popup_blocked', 'No window opens here; use start()');
+      }
       // Before anything else: browsers open windows only while a click is handled.
       const opened = window.open('', '_blank', 'popup,width=500,height=700');
       const { waitForPopup } = await import('./popup.js');

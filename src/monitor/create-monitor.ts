@@ -1,9 +1,9 @@
-import type { EventType } from '../core/types.js';
+import type { CoordinatorEvent, EventType } from '../core/types.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import type { TokenCoordinator } from '../types.js';
 import { conflictLog, type LogEntry } from './conflict-log.js';
 import { addUp, type MonitorMetrics } from './metrics.js';
-import { createReader, readEvents, type Observation } from './observation.js';
+import { createReader, readEvents, sessionLost, type Observation } from './observation.js';
 
 /** Options of `createMonitor`. */
 export interface MonitorOptions {
@@ -136,7 +136,7 @@ function listen(
   };
 }
 
-/** This tab's own token requests. */
+/** This tab's own token requests, and the loss of its session. */
 function listenToOwn(
   on: TokenCoordinator['on'],
   take: (observations: readonly Observation[]) => void,
@@ -149,6 +149,9 @@ function listenToOwn(
     'in-doubt',
   ];
   const stops = types.map((type) => on(type, (event) => take(readEvents([event]))));
+  const lost = ({ at, sessionId = '', version = 0, reason }: CoordinatorEvent): void =>
+    take([sessionLost({ at, sessionId, version }, reason)]);
+  stops.push(on('reauth-required', lost));
   return () => stops.forEach((stop) => stop());
 }
 

@@ -52,8 +52,7 @@ export function createReader(): (data: unknown, now: number) => Observation[] {
     const about = { at: now, sessionId, version };
 
     if (type === 'reauth-required') {
-      const id = `session-lost:${sessionId}.${version}`;
-      seen.push({ ...about, id, type: 'session-lost', reason: short(ended?.reason) });
+      seen.push(sessionLost(about, ended?.reason));
     }
     if (sessionId !== '' && (leader?.sessionId !== sessionId || term > leader.term)) {
       const before = leader?.sessionId === sessionId ? leader.id : undefined;
@@ -65,6 +64,14 @@ export function createReader(): (data: unknown, now: number) => Observation[] {
     }
     return seen;
   };
+}
+
+export function sessionLost(
+  { at, sessionId, version }: Pick<Observation, 'at' | 'sessionId' | 'version'>,
+  reason: unknown,
+): Observation {
+  const id = `session-lost:${sessionId}.${version}`;
+  return { id, at, sessionId, version, type: 'session-lost', reason: short(reason) };
 }
 
 /** The events that came with a message, or from the tab's own coordinator; unsound members are left out. */

@@ -65,6 +65,37 @@ test('a session of one process is found by another', async () => {
   expect(server.requests).toHaveLength(0);
 });
 
+test('a session of another binding serves nobody', async () => {
+  await start({ binding: 'one' }).open('a').setSession(server.pair(), { subject: 'alice' });
+  const session = start({ binding: 'two' }).open('a');
+  expect(await failed(session.getAccessToken())).toMatchObject({ code: 'ERR_CONFIGURATION' });
+  const another = start({ binding: 'two' }).open('a');
+  await another.ready;
+  expect([another.peekAccessToken(), another.getSnapshot()]).toMatchObject([
+    undefined,
+    { status: 'signed-out', subject: undefined, error: { code: 'ERR_CONFIGURATION' } },
+  ]);
+});
+
+test('a known end is shown before and after', async () => {
+  const sessionExpiresAt = Date.now() + 400;
+  await start().open('a').setSession(server.pair(), { sessionExpiresAt });
+  const session = start().open('a');
+  await session.ready;
+  expect(session.getSnapshot()).toMatchObject({ status: 'signed-in', sessionExpiresAt });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(session.getSnapshot()).toMatchObject({
+    status: 'reauth-required',
+    error: { reason: 'no_refresh_token' },
+  });
+});
+
+test('nobody has signed in: the first read says so', async () => {
+  const session = start().open('nobody');
+  await session.ready;
+  expect(session.getSnapshot().status).toBe('signed-out');
+});
+
 test('ten processes find the token expired: one request', async () => {
   await start().open('a').setSession(expired());
   const all = Array.from({ length: 10 }, () => start().open('a'));

@@ -1,8 +1,9 @@
-import { fault } from '../core/calls.js';
+import { fault, standingError } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
 import { patienceMs } from '../core/limits.js';
-import { audienceKey, isOpen } from '../core/record.js';
+import { asSeenBy, audienceKey, isForeign, isOpen, type SessionRecord } from '../core/record.js';
+import { asOf } from '../core/session-end.js';
 import { newer } from '../core/join.js';
 import { tokensIn } from '../core/pair.js';
 import { messageOf, type Secrets } from '../core/sanitise.js';
@@ -50,8 +51,8 @@ export class Session {
   #memory: Memory | undefined;
   #reading: Promise<Memory> | undefined;
   #snapshot = loading;
-  /** Whose snapshot that is. */
-  #shown: Memory | undefined;
+  /** Whose snapshot that is: a known end comes without a write. */
+  #shown: { readonly mark: string | undefined; readonly ended: unknown } | undefined;
   #stopHearing: (() => void) | undefined;
   /** Calls that the core has not answered. They end when the core loses its store. */
   #calls: Set<AbortController> | undefined;
@@ -65,7 +66,8 @@ export class Session {
     this.#name = name;
   }
 
-  async getAccessToken(asked: AccessTokenOptions = {}): Promise<string> {
+  async getAccessToken(given?: AccessTokenOptions): Promise<string> {
+    const asked = Object(given) as AccessTokenOptions;
     this.#use();
     if (this.#isTrusted()) {
       const token = this.#freshToken(this.#memory!, asked);
@@ -103,13 +105,10 @@ export class Session {
     });
   }
 
-  async getAuthorizationHeaders({
-    url,
-    method = 'GET',
-    resource,
-    scope,
-    previous,
-  }: Parameters<TokenCoordinator['getAuthorizationHeaders']>[0]): Promise<Record<string, string>> {
+  async getAuthorizationHeaders(
+    request: Parameters<TokenCoordinator['getAuthorizationHeaders']>[0],
+  ): Promise<Record<string, string>> {
+    const { url, method = 'GET', resource, scope, previous } = Object(request) as typeof request;
     const accessToken = await this.getAccessToken({ resource, scope });
     const { sessionId } = this.snapshot();
     const { authorize } = this.#context.options.client;
@@ -137,16 +136,20 @@ export class Session {
 
   peekIdToken(): string | undefined {
     if (this.#core) return this.#core.coordinator.peekIdToken();
-    const record = this.#memory?.record;
+    const record = this.#memory && this.#seen(this.#memory);
     return isOpen(record) ? record.idToken : undefined;
   }
 
   snapshot(): Snapshot {
     if (this.#core) return this.#core.coordinator.getSnapshot();
     const memory = this.#memory;
-    if (!memory || this.#shown?.mark === memory.mark) return this.#snapshot;
-    this.#shown = memory;
-    const open = isOpen(memory.record) ? memory.record : undefined;
+    if (!memory) return this.#snapshot;
+    const record = this.#seen(memory);
+    const ended = record?.ended?.kind;
+    const shown = this.#shown;
+    if (shown && shown.mark === memory.mark && shown.ended === ended) return this.#snapshot;
+    this.#shown = { mark: memory.mark, ended };
+    const open = isOpen(record) ? record : undefined;
     return (this.#snapshot = Object.freeze<Snapshot>({
       status: !open ? 'signed-out' : open.ended ? 'reauth-required' : 'signed-in',
       refreshStatus: 'idle',
@@ -156,7 +159,11 @@ export class Session {
       sessionId: open?.sessionId,
       subject: open?.subject,
       expiresAt: open?.accessTokens['']?.expiresAt,
-      error: open?.ended && fault('ERR_REAUTH_REQUIRED', { reason: open.ended.reason }),
+      sessionExpiresAt: open?.end?.at,
+      error:
+        open || isForeign(record)
+          ? standingError({ record, pause: undefined, options: this.#context.options })
+          : undefined,
     }));
   }
 
@@ -256,19 +263,26 @@ export class Session {
     return this.#memory !== undefined && performance.now() - this.#memory.readAt < trustMemoryMs;
   }
 
+  /** The record as this process may know it now. */
+  #seen({ record }: Memory): SessionRecord | undefined {
+    // guard: processes: a session of another binding serves nobody
+    return asOf(asSeenBy(this.#context.options.binding, record), Date.now());
+  }
+
   /** The token in a record, if this call can be served with it. Calls with other wishes are for the core. */
   #freshToken(
-    { record, seenAt }: Memory,
+    memory: Memory,
     { minValidityMs, forceRefresh, timeoutMs, signal, resource, scope }: AccessTokenOptions,
   ): string | undefined {
     const isSimple = !forceRefresh && !signal?.aborted && isText(resource) && isText(scope);
     if (!isSimple || !isDuration(minValidityMs) || !isDuration(timeoutMs)) return undefined;
+    const record = this.#seen(memory);
     if (!isOpen(record) || record.ended) return undefined;
     const token = record.accessTokens[audienceKey({ resource, scope })];
     if (!token) return undefined;
     const least = minValidityMs ?? minValidity(lifeOf(token), this.#context.options.minValidityMs);
     const now = { wall: Date.now(), mono: performance.now(), random: 0 };
-    return remainingLife(token, seenAt, now) > least ? token.token : undefined;
+    return remainingLife(token, memory.seenAt, now) > least ? token.token : undefined;
   }
 
   #wake(): Participant {
@@ -284,7 +298,8 @@ export class Session {
   #drop(): void {
     if (!this.#core) return;
     this.#snapshot = this.#core.coordinator.getSnapshot();
-    this.#shown = this.#memory;
+    const record = this.#memory && this.#seen(this.#memory);
+    this.#shown = this.#memory && { mark: this.#memory.mark, ended: record?.ended?.kind };
     this.#core.close();
     this.#core = undefined;
     // A broken core is replaced at once.

@@ -17,13 +17,26 @@ export function dpopOf({ dpop }: RefreshTokenGrantOptions): (() => Promise<DPoPS
   return loadDPoP;
 }
 
+function absolute(url: unknown): string {
+  try {
+    return new URL(String(url), globalThis.location?.href).href;
+  } catch {
+    throw configurationError('DPoP needs the URL of the request.');
+  }
+}
+
+/** As `fetch` sends a method (https://fetch.spec.whatwg.org/#concept-method-normalize). */
+function asSent(method: string): string {
+  return /^(delete|get|head|options|post|put)$/i.test(method) ? method.toUpperCase() : method;
+}
+
 export function boundClient(dpop: () => Promise<DPoPSupport>): BoundClient {
   return {
     bind: async (session) => (await dpop()).bind(session),
     unbind: async (session) => (await dpop()).unbind(session),
-    async authorize({ previous, sessionId = '', ...rest }) {
+    async authorize({ previous, sessionId = '', url, method, ...rest }) {
+      const request = { ...rest, sessionId, url: absolute(url), method: asSent(method) };
       const support = await dpop();
-      const request = { ...rest, sessionId };
       if (previous) await support.hear(request, previous.headers);
       const proof = await support.prove(request);
       if (proof === undefined)

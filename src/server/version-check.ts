@@ -22,6 +22,18 @@ export interface VersionCheckOptions extends RemedyOptions {
   readonly detectTheftAfterMs?: number | undefined;
 }
 
+/** Parameters that the authorization server has to get. */
+const TAKEN = new Set([
+  'grant_type',
+  'refresh_token',
+  'scope',
+  'resource',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+]);
+
 /**
  * Token versions in front of a token endpoint. Each refresh makes the version of a login one higher. A request says which version it holds,
  * and a request that does not hold the newest is refused before anything is spent:
@@ -41,7 +53,11 @@ export function createVersionCheck(options: VersionCheckOptions): TokenMiddlewar
   const given: VersionCheckOptions = Object(options);
   checkStore(given.store, 'versions');
   const { parameter = 'token_version' } = given;
-  check('parameter', typeof parameter === 'string' && parameter !== '', 'a non-empty string');
+  check(
+    'parameter',
+    typeof parameter === 'string' && parameter !== '' && !TAKEN.has(parameter),
+    'a non-empty string that OAuth does not use itself',
+  );
   const outdatedMs = duration('detectTheftAfterMs', given.detectTheftAfterMs ?? 600_000, 0, 30 * 86_400_000);
   const checked = checkOptions(given);
   const { claimMs } = checked;

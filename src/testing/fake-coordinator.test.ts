@@ -117,6 +117,42 @@ describe('a refresh', () => {
   });
 });
 
+describe('a refresh that does not end', () => {
+  const never = () => new Promise<never>(() => {});
+
+  test.each([
+    ['an abort', 'ERR_ABORTED'],
+    ['close', 'ERR_CLOSED'],
+    ['signOut', 'ERR_SIGNED_OUT'],
+    ['setSession', 'ERR_SIGNED_OUT'],
+  ])('keeps no caller after %s', async (what, code) => {
+    const coordinator = createFakeCoordinator({ refresh: never });
+    const controller = new AbortController();
+    const call = codeOf(coordinator.getAccessToken({ forceRefresh: true, signal: controller.signal }));
+    if (what === 'an abort') controller.abort();
+    else if (what === 'setSession') await coordinator.setSession({ access_token: 'next' });
+    else await coordinator[what as 'close' | 'signOut']();
+    expect(await call).toBe(code);
+  });
+});
+
+test('a listener that throws stops nobody', async () => {
+  const uncaught = vi.fn<(error: unknown) => void>();
+  vi.stubGlobal('reportError', uncaught);
+  const { on, subscribe, setSession, exportSession, getSnapshot } = createFakeCoordinator();
+  const fail = () => {
+    throw new Error('mine');
+  };
+  on('*', fail);
+  subscribe(fail);
+  await setSession({ access_token: 'next' });
+  expect(await exportSession()).toMatchObject({ access_token: 'next' });
+  expect(getSnapshot().status).toBe('signed-out');
+  expect(uncaught).toHaveBeenCalled();
+  expect(await codeOf(setSession(null as never))).toBe('ERR_CONFIGURATION');
+  vi.unstubAllGlobals();
+});
+
 test('setSession, signOut and close look like the real ones', async () => {
   const coordinator = createFakeCoordinator({ status: 'signed-out' });
   const events: string[] = [];

@@ -4,9 +4,10 @@ import {
   type ErrorCode,
   type ErrorDetails,
 } from '../core/errors.js';
+import { report } from '../coordinator/listeners.js';
 import { causeOf } from '../core/sanitise.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from '../core/types.js';
-import type { AccessTokenOptions, TokenCoordinator } from '../types.js';
+import type { AccessTokenOptions, SessionOptions, TokenCoordinator } from '../types.js';
 
 /** A fake coordinator's state: the snapshot and the tokens. */
 export interface FakeState extends Given<Snapshot> {
@@ -85,13 +86,14 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     const { accessToken: newAccessToken, idToken: newIdToken, ...rest } = next;
     tokens = { accessToken: newAccessToken, idToken: newIdToken };
     snapshot = Object.freeze(rest as Snapshot);
-    subscribers.forEach((subscriber) => subscriber());
+    subscribers.forEach((subscriber) => tell(subscriber));
   }
 
   function emit(type: EventType, details: Partial<CoordinatorEvent> = {}): void {
     const { sessionId, version } = snapshot;
     const event: CoordinatorEvent = { at: Date.now(), sessionId, version, ...details, type };
-    for (const heard of [type, '*'] as const) listeners.get(heard)?.forEach((listener) => listener(event));
+    for (const heard of [type, '*'] as const)
+      listeners.get(heard)?.forEach((listener) => tell(() => listener(event)));
   }
 
   function peekAccessToken(): string | undefined {
@@ -145,8 +147,19 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     if (snapshot.status === 'reauth-required') {
       throw snapshot.error ?? fault('ERR_REAUTH_REQUIRED', { reason: 'refresh_rejected' });
     }
-    refreshing ??= runRefresh(asked).finally(() => (refreshing = undefined));
-    return refreshing;
+    const { sessionId } = snapshot;
+    const current = (refreshing ??= runRefresh(asked).finally(() => (refreshing = undefined)));
+    // A refresh that takes long keeps nobody who has gone, or whose session has.
+    const answered = current.then(
+      () => true,
+      () => true,
+    );
+    while (!(await Promise.race([answered, nextChange(signal)]))) {
+      if (signal?.aborted) throw fault('ERR_ABORTED', { cause: signal.reason });
+      if (closed) throw fault('ERR_CLOSED');
+      if (snapshot.sessionId !== sessionId || !isOpen(snapshot.status)) throw fault('ERR_SIGNED_OUT');
+    }
+    return current;
   }
 
   function nextChange(signal: AbortSignal | undefined): Promise<void> {
@@ -161,6 +174,22 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     });
   }
 
+  async function signOut(): Promise<void> {
+    if (closed) throw fault('ERR_CLOSED');
+    if (!isOpen(snapshot.status)) return;
+    const nothing = {
+      accessToken: undefined,
+      idToken: undefined,
+      sessionId: undefined,
+      subject: undefined,
+      sessionExpiresAt: undefined,
+    };
+    const idle = { refreshStatus: 'idle', expiresAt: undefined, error: undefined } as const;
+    const { sessionId } = snapshot;
+    set({ ...nothing, ...idle, status: 'signed-out', role: 'none', version: 0 });
+    emit('signed-out', { sessionId });
+  }
+
   return {
     name: '',
     ready: Promise.resolve(),
@@ -170,8 +199,11 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     peekAccessToken,
     peekIdToken: () => (isOpen(snapshot.status) ? tokens.idToken : undefined),
     getSnapshot: () => snapshot,
-    async setSession(response, { subject, sessionExpiresAt, ifSignedOut = false } = {}) {
+    async setSession(response, about) {
+      const { subject, sessionExpiresAt, ifSignedOut = false } = Object(about) as SessionOptions;
       if (closed) throw fault('ERR_CLOSED');
+      const { access_token } = Object(response) as Partial<TokenResponse>;
+      if (typeof access_token !== 'string' || access_token === '') throw fault('ERR_CONFIGURATION');
       if (ifSignedOut && snapshot.status === 'signed-in') return;
       const sessionId = `fake-session-${++sessions}`;
       const fresh = { version: 1, refreshStatus: 'idle', error: undefined, idToken: undefined } as const;
@@ -181,7 +213,7 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
         status: 'signed-in',
         role: 'leader',
         sessionId,
-        subject,
+        subject: subject ?? undefined,
         sessionExpiresAt,
       });
       emit('session-started');
@@ -200,25 +232,11 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
       listeners.set(type, all.add(wrapped));
       return () => void all.delete(wrapped);
     },
-    async signOut() {
-      if (closed) throw fault('ERR_CLOSED');
-      if (!isOpen(snapshot.status)) return;
-      const nothing = {
-        accessToken: undefined,
-        idToken: undefined,
-        sessionId: undefined,
-        subject: undefined,
-        sessionExpiresAt: undefined,
-      };
-      const idle = { refreshStatus: 'idle', expiresAt: undefined, error: undefined } as const;
-      const { sessionId } = snapshot;
-      set({ ...nothing, ...idle, status: 'signed-out', role: 'none', version: 0 });
-      emit('signed-out', { sessionId });
-    },
+    signOut,
     async exportSession() {
       const { accessToken = '', idToken: given } = tokens;
       const isHere = isOpen(snapshot.status);
-      await this.signOut();
+      await signOut();
       return isHere ? { access_token: accessToken, id_token: given, token_type: 'Bearer' } : undefined;
     },
     async close() {
@@ -229,6 +247,15 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
       subscribers.clear();
     },
   };
+}
+
+/** A listener's fault is its own: reported as uncaught, it stops nobody else. */
+function tell(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    report(error);
+  }
 }
 
 function isOpen(status: Snapshot['status']): boolean {

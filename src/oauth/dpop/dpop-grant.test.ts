@@ -248,6 +248,18 @@ describe('a request to an API', () => {
     });
   });
 
+  test('may name its URL as the page does, and its method', async () => {
+    const { client } = await signIn();
+    vi.stubGlobal('location', { href: 'https://app.example/page' });
+    const headers = await client.authorize({ ...authorized, url: '/items', method: 'post' });
+    const { claims } = await readProof(headers['DPoP']);
+    expect(claims).toMatchObject({ htm: 'POST', htu: 'https://app.example/items' });
+    vi.stubGlobal('location', undefined);
+    await expect(client.authorize({ ...authorized, url: '/items' })).rejects.toMatchObject({
+      code: 'ERR_CONFIGURATION',
+    });
+  });
+
   test('is signed with one key in every tab', async () => {
     const jkts = new Set<string>();
     await signIn();
