@@ -248,7 +248,7 @@ describe('a request to an API', () => {
     });
   });
 
-  test('may name its URL as the page does, and its method', async () => {
+  test('names URL and method as fetch sends them', async () => {
     const { client } = await signIn();
     vi.stubGlobal('location', { href: 'https://app.example/page' });
     const headers = await client.authorize({ ...authorized, url: '/items', method: 'post' });
