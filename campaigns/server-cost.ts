@@ -8,7 +8,7 @@
  */
 import Database from 'libsql';
 import { Redis } from 'ioredis';
-import { Pool } from 'pg';
+import { Pool, type PoolConfig } from 'pg';
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -61,7 +61,13 @@ grow.set('SQLite', async (rows) => {
 try {
   const server = await startPostgres();
   servers.push(server);
-  const pool = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: POOL });
+  const pool = new Pool({
+    host: '127.0.0.1',
+    port: server.port,
+    user: 'postgres',
+    max: POOL,
+    pipeline: true,
+  } as PoolConfig);
   pool.on('error', () => {});
   endings.push(() => pool.end());
   stores.set('PostgreSQL', postgresStore(pool));

@@ -1,6 +1,7 @@
 import { check } from './check.js';
 import { digest } from './digest.js';
 import type { PostgresPool } from './postgres-pool.js';
+import { inLanes } from './postgres-lanes.js';
 import { openSchema } from './postgres-schema.js';
 import {
   IDLE_MS,
@@ -179,6 +180,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   check('pool', typeof (Object(pool) as Partial<PostgresPool>).query === 'function', 'a pool of pg');
   check('createTables', typeof createTables === 'boolean', 'true or false');
   check('prepareStatements', typeof prepareStatements === 'boolean', 'true or false');
+  const lanes = inLanes(pool);
   const names = new Map<string, string>();
   let closed = false;
   let opening: Promise<void> | undefined;
@@ -199,7 +201,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   async function query<Row>(text: string, ...values: unknown[]): Promise<Row | undefined> {
     if (closed) throw new Error('The store was closed');
     await open();
-    const { rows } = await pool.query(
+    const { rows } = await lanes.query(
       prepareStatements ? { name: await nameOf(text), text, values } : { text, values },
     );
     return rows[0] as Row | undefined;

@@ -16,7 +16,7 @@ import { digest } from '../../src/server/digest.js';
 import { openSchema, STEPS } from '../../src/server/postgres-schema.js';
 import { startCuttingProxy } from '../support/cutting-proxy.js';
 import { startPostgres, startRedis, type DatabaseServer } from '../support/database-servers.js';
-import { describeStore } from './store-conformance.js';
+import { describeStore, type StoreUnderTest } from './store-conformance.js';
 import { createStrictEndpoint, read, refreshRequest, times } from './strict-endpoint.js';
 
 async function tryToStart(start: () => Promise<DatabaseServer>): Promise<DatabaseServer | string> {
@@ -122,10 +122,10 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
       'DROP TABLE IF EXISTS one_refresh_schema, one_refresh_session, one_refresh_spent, one_refresh_version, one_refresh_token',
     );
 
-  describeStore(async () => {
+  const openIn = (options: { pipeline: boolean }) => async (): Promise<StoreUnderTest> => {
     await dropTables();
     // Its end waits for a sweep that is under way. The next test drops the tables.
-    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 10 });
+    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 10, ...options });
     const store = postgresStore(own);
     return {
       store,
@@ -142,6 +142,29 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
         await own.end();
       },
     };
+  };
+  describe('each connection answers before it is asked again', () =>
+    describeStore(openIn({ pipeline: false })));
+  describe('statements follow each other at once', () => describeStore(openIn({ pipeline: true })));
+
+  test('a pipelined pool lends two connections, and only while needed', async () => {
+    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', ...{ pipeline: true } });
+    own.on('error', () => {});
+    const store = postgresStore(own);
+    const claim = (n: number) =>
+      store.rotation.claim(`P${n}`, 'mine', { holder: null, request: 'r' }, 10_000);
+    try {
+      await Promise.all(times(40, claim));
+      expect([own.totalCount, own.idleCount]).toEqual([2, 2]);
+      await own.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = $1',
+        ['client backend'],
+      );
+      await Promise.all(times(40, (n) => claim(n + 40).catch(() => claim(n + 40))));
+    } finally {
+      await store.close();
+      await own.end();
+    }
   });
   describeRestart(
     () => server,
