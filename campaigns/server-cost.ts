@@ -8,7 +8,7 @@
  */
 import Database from 'libsql';
 import { Redis } from 'ioredis';
-import { Pool, type PoolConfig } from 'pg';
+import { Pool } from 'pg';
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -67,7 +67,7 @@ try {
     user: 'postgres',
     max: POOL,
     pipeline: true,
-  } as PoolConfig);
+  });
   pool.on('error', () => {});
   endings.push(() => pool.end());
   stores.set('PostgreSQL', postgresStore(pool));

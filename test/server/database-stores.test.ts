@@ -143,12 +143,15 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
       },
     };
   };
-  describe('each connection answers before it is asked again', () =>
-    describeStore(openIn({ pipeline: false })));
-  describe('statements follow each other at once', () => describeStore(openIn({ pipeline: true })));
+  describe('each connection answers before it is asked again', () => {
+    describeStore(openIn({ pipeline: false }));
+  });
+  describe('statements follow each other at once', () => {
+    describeStore(openIn({ pipeline: true }));
+  });
 
   test('a pipelined pool lends two connections, and only while needed', async () => {
-    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', ...{ pipeline: true } });
+    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', pipeline: true });
     own.on('error', () => {});
     const store = postgresStore(own);
     const claim = (n: number) =>
