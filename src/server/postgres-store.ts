@@ -77,6 +77,24 @@ const SQL = {
     LEFT JOIN one_refresh_spent AS spent ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()
     LEFT JOIN one_refresh_session AS owner ON owner.session_id = spent.session_id`,
   renew: `UPDATE one_refresh_spent SET forget_at = ${after('$3')} WHERE refresh_token = $1 AND claim = $2 AND version IS NULL`,
+  /** The usual case of `settle`: the login is known by the spent token, and nobody has the successor yet. */
+  move: `
+    WITH login AS (
+      SELECT session_id, previous_token FROM one_refresh_session
+      WHERE refresh_token = $1 AND NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = $5) FOR UPDATE),
+    outdated AS (
+      UPDATE one_refresh_spent AS spent SET answer = NULL FROM login
+      WHERE spent.refresh_token = login.previous_token AND spent.refresh_token <> $1),
+    moved AS (
+      UPDATE one_refresh_session AS s SET refresh_token = $5, previous_token = $1, version = s.version + 1,
+        last_active = clock_timestamp()
+      FROM login WHERE s.session_id = login.session_id RETURNING s.session_id, s.version)
+    INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at, session_id, version, answer)
+    SELECT $1, $2, $3, $4, ${after('$7')}, session_id, version, $6 FROM moved
+    ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
+      spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = excluded.session_id,
+      version = excluded.version, answer = excluded.answer
+    RETURNING spent.session_id, spent.version`,
   settle: `
     WITH settled AS (
       SELECT session_id, version FROM one_refresh_spent
@@ -239,9 +257,10 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
       sweeper.dueIn(claimMs);
     },
     async settle(token, claimId, { requester: { holder, request }, next, userId, answer, windowMs }) {
-      const fresh = crypto.randomUUID();
-      const values = [token, claimId, holder, request, next, userId, answer, windowMs, fresh];
-      const row = await query<{ session_id: string; version: number }>(SQL.settle, ...values);
+      const asked = [token, claimId, holder, request, next];
+      const row =
+        (await query<SettledRow>(SQL.move, ...asked, answer, windowMs)) ??
+        (await query<SettledRow>(SQL.settle, ...asked, userId, answer, windowMs, crypto.randomUUID()));
       sweeper.dueIn(windowMs);
       return { sessionId: row?.session_id ?? '', version: row?.version ?? 0 };
     },
@@ -305,6 +324,11 @@ interface SpentRow {
   answer: string | null;
   age_ms: number;
   left_ms: number;
+}
+
+interface SettledRow {
+  session_id: string;
+  version: number;
 }
 
 interface VersionRow {
