@@ -170,12 +170,12 @@ export const unitMutants: readonly UnitMutant[] = [
   },
   {
     guard: 'a call of the store is sent once more',
-    anchor: 'return call();',
+    anchor: 'return once();',
     replacement: 'throw new Error();',
   },
   {
     guard: 'a call of the store has a limit',
-    anchor: 'Promise.race([twice(), late])',
+    anchor: 'Promise.race([twice(), limit])',
     replacement: 'twice()',
   },
   {
@@ -216,8 +216,8 @@ export const unitMutants: readonly UnitMutant[] = [
   },
   {
     guard: 'a claim that comes too late is given back',
-    anchor: "gaveUp && late.state === 'claimed'",
-    replacement: 'false',
+    anchor: 'if (gaveUp) late(value);',
+    replacement: '',
     tests: 'version-check',
   },
   {
@@ -228,7 +228,7 @@ export const unitMutants: readonly UnitMutant[] = [
   },
   {
     guard: 'a log that a reader needed is emptied later',
-    anchor: 'if (!(await sweepAll(await opened()))) sweeper.dueIn(0);',
+    anchor: 'if (!(await sweepAll(await opened()))) sweeper.dueIn(EMPTY_AGAIN_MS);',
     replacement: 'await sweepAll(await opened());',
     tests: 'sqlite-store',
   },

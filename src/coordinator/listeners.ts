@@ -31,7 +31,7 @@ export function createListeners(): Listeners {
 }
 
 /** A listener's fault is its own: reported as uncaught, it stops nobody else. */
-function guarded(run: () => void): void {
+export function guarded(run: () => void): void {
   try {
     run();
   } catch (error) {

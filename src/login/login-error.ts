@@ -65,13 +65,10 @@ export class LoginError extends Error {
 
 /** A text from outside: cut to the characters of RFC 6749 §5.2, without what is secret in this sign-in. */
 function clean(text: string, length: number, secrets: readonly string[]): string {
-  return (
-    secrets
-      // (A shorter one is part of many words.)
-      .reduce((rest, secret) => (secret.length > 3 ? rest.replaceAll(secret, '…') : rest), text)
-      .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e…]/g, '')
-      .slice(0, length)
-  );
+  return secrets
+    .reduce((rest, secret) => (secret ? rest.replaceAll(secret, '…') : rest), text)
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e…]/g, '')
+    .slice(0, length);
 }
 
 /**

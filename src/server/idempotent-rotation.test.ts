@@ -449,6 +449,19 @@ describe('a store that fails', () => {
     expect(endpoint.spent, 'the war, as without the table').toHaveLength(3);
   });
 
+  test('gets a claim back that comes too late', async () => {
+    const claim: RotationStore['claim'] = async (...call) => {
+      await sleep(150);
+      return store.rotation.claim(...call);
+    };
+    const token = endpoint.signIn();
+    const late = table({ store: overriding({ claim }), storeTimeoutMs: 100, onStoreError: () => {} });
+    expect((await late(refreshRequest(token, key('k')))).status).toBe(503);
+    await sleep(150);
+    expect((await table()(refreshRequest(token, key('k')))).status).toBe(200);
+    expect(endpoint.spent).toEqual([token]);
+  });
+
   test('that hangs is not waited for', async () => {
     const handler = table({ store: overriding({ claim: () => new Promise(() => {}) }), storeTimeoutMs: 30 });
     expect((await handler(refreshRequest('R1'))).status).toBe(503);

@@ -156,13 +156,14 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
   /** Resolves to `undefined` if another process still holds the claim when this request can wait no longer. */
   async function waitForClaim(attempt: Attempt): Promise<Exclude<Claim, { state: 'pending' }> | undefined> {
     const { key, claimId, me, waitsUntil } = attempt;
+    const giveBack = (): void => void store.release(key, claimId).catch(() => {});
     for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 1.5, LATER_LOOK_MS)) {
       let claim: Claim;
       try {
-        claim = await callStore(() => store.claim(key, claimId, me, claimMs), checked);
+        claim = await callStore(() => store.claim(key, claimId, me, claimMs), checked, giveBack);
       } catch (cause) {
-        // A call that was given up may still succeed.
-        store.release(key, claimId).catch(() => {});
+        // A call whose answer was lost may have succeeded.
+        giveBack();
         throw new ClaimFailure('No claim', { cause });
       }
       if (claim.state !== 'pending') return claim;

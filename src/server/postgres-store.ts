@@ -58,6 +58,11 @@ const ORPHAN = `
   SELECT token.session_id FROM one_refresh_token AS token LEFT JOIN one_refresh_version AS login USING (session_id)
   WHERE token.refresh_token = $1 AND login.session_id IS NULL`;
 
+/** A settlement takes the place of the claim before it. */
+const OVER_THE_CLAIM = `ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
+      spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = excluded.session_id,
+      version = excluded.version, answer = excluded.answer`;
+
 const SQL = {
   claim: `
     INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at)
@@ -91,9 +96,7 @@ const SQL = {
       FROM login WHERE s.session_id = login.session_id RETURNING s.session_id, s.version)
     INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at, session_id, version, answer)
     SELECT $1, $2, $3, $4, ${after('$7')}, session_id, version, $6 FROM moved
-    ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
-      spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = excluded.session_id,
-      version = excluded.version, answer = excluded.answer
+    ${OVER_THE_CLAIM}
     RETURNING spent.session_id, spent.version`,
   settle: `
     WITH settled AS (
@@ -123,9 +126,7 @@ const SQL = {
     kept AS (
       INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at, session_id, version, answer)
       SELECT $1, $2, $3, $4, ${after('$8')}, session_id, version, $7 FROM session
-      ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
-        spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = excluded.session_id,
-        version = excluded.version, answer = excluded.answer)
+      ${OVER_THE_CLAIM})
     SELECT session_id, version FROM settled UNION ALL SELECT session_id, version FROM session`,
   release: 'DELETE FROM one_refresh_spent WHERE refresh_token = $1 AND claim = $2 AND version IS NULL',
   begin:

@@ -51,9 +51,9 @@ const SCRIPTS = {
       if redis.call('HGET', session(row[3]), 'active') == '0' then return { 'inactive' } end
       return { 'spent', row[2], row[3], row[4], row[5], tostring(now - row[6]), row[7] or '' }
     end
-    if row[1] then return { row[1] == claim and 'claimed' or 'pending' } end
     local id = redis.call('GET', newest(token))
     if id and redis.call('HGET', session(id), 'active') == '0' then return { 'inactive' } end
+    if row[1] then return { row[1] == claim and 'claimed' or 'pending' } end
     redis.call('HSET', spent(token), 'claim', claim, 'holder', holder, 'request', request)
     redis.call('PEXPIRE', spent(token), life)
     return { 'claimed' }`,

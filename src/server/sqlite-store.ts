@@ -11,6 +11,8 @@ import {
 } from './store.js';
 import { createSweeper } from './sweeper.js';
 
+/** How soon a log that a reader needs is looked at again, milliseconds. */
+const EMPTY_AGAIN_MS = 1_000;
 /** How soon after a refresh outdated tokens are looked through, milliseconds. */
 const TIDY_MS = 60_000;
 
@@ -41,7 +43,7 @@ export function sqliteStore(file: string): ServerStore {
   const use: Use = async (run) => (await opened()).transaction(run);
   const sweep = async (): Promise<void> => {
     // guard: a log that a reader needed is emptied later
-    if (!(await sweepAll(await opened()))) sweeper.dueIn(0);
+    if (!(await sweepAll(await opened()))) sweeper.dueIn(EMPTY_AGAIN_MS);
   };
   const sweeper = createSweeper(sweep);
 
@@ -100,8 +102,9 @@ function rotationIn(use: Use, dueIn: (ms: number) => void): RotationStore {
           return { state: 'claimed' };
         }
         const spent = db.get(
-          `SELECT spent.*, login.active FROM one_refresh_spent AS spent LEFT JOIN one_refresh_session AS login USING (session_id)
-           WHERE spent.refresh_token = ?`,
+          `SELECT *, (SELECT min(active) FROM one_refresh_session AS login
+             WHERE login.session_id = spent.session_id OR login.refresh_token = spent.refresh_token) AS active
+           FROM one_refresh_spent AS spent WHERE refresh_token = ?`,
           token,
         ) as SpentRow | undefined;
         // guard: a login that is locked out stays so

@@ -8,28 +8,38 @@ class StoreFailure extends Error {
 
 /**
  * @param call - may run twice, so it must be harmless to repeat
+ * @param late - gets the result of a call that succeeds after it was given up
  * @throws StoreFailure if both fail, or the time is over
  */
 export async function callStore<T>(
   call: () => Promise<T>,
   { storeTimeoutMs, onStoreError }: { storeTimeoutMs: number; onStoreError: (error: unknown) => void },
+  late: (value: T) => void = () => {},
 ): Promise<T> {
+  let gaveUp = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new StoreFailure('The store did not answer in time')), storeTimeoutMs);
   });
+  const once = async (): Promise<T> => {
+    const value = await call();
+    // guard: a claim that comes too late is given back
+    if (gaveUp) late(value);
+    return value;
+  };
   const twice = async (): Promise<T> => {
     try {
-      return await call();
+      return await once();
     } catch {
       // guard: a call of the store is sent once more
-      return call();
+      return once();
     }
   };
   try {
     // guard: a call of the store has a limit
-    return await Promise.race([twice(), late]);
+    return await Promise.race([twice(), limit]);
   } catch (error) {
+    gaveUp = true;
     guarded(() => onStoreError(error));
     throw new StoreFailure('The store cannot be reached', { cause: error });
   } finally {

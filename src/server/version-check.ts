@@ -74,17 +74,12 @@ export function createVersionCheck(options: VersionCheckOptions): TokenMiddlewar
     const key = await digest('token', token);
     const claimId = crypto.randomUUID();
     let claim: VersionClaim;
-    let gaveUp = false;
-    const tryToClaim = async (): Promise<VersionClaim> => {
-      const late = await store.claim(key, claimId, Number(said), claimMs);
-      // guard: a claim that comes too late is given back
-      if (gaveUp && late.state === 'claimed') await store.release(key, late.sessionId, claimId);
-      return late;
+    const giveBack = (late: VersionClaim): void => {
+      if (late.state === 'claimed') store.release(key, late.sessionId, claimId).catch(() => {});
     };
     try {
-      claim = await callStore(tryToClaim, checked);
+      claim = await callStore(() => store.claim(key, claimId, Number(said), claimMs), checked, giveBack);
     } catch {
-      gaveUp = true;
       if (checked.whenStoreFails === 'pass') return next(forwarded);
       return withOwnHeaders(notNow('The versions cannot be reached'), original, checked);
     }

@@ -4,7 +4,7 @@ import {
   type ErrorCode,
   type ErrorDetails,
 } from '../core/errors.js';
-import { report } from '../coordinator/listeners.js';
+import { guarded } from '../coordinator/listeners.js';
 import { causeOf } from '../core/sanitise.js';
 import type { CoordinatorEvent, EventType, Snapshot, TokenResponse } from '../core/types.js';
 import type { AccessTokenOptions, SessionOptions, TokenCoordinator } from '../types.js';
@@ -86,14 +86,14 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
     const { accessToken: newAccessToken, idToken: newIdToken, ...rest } = next;
     tokens = { accessToken: newAccessToken, idToken: newIdToken };
     snapshot = Object.freeze(rest as Snapshot);
-    subscribers.forEach((subscriber) => tell(subscriber));
+    subscribers.forEach((subscriber) => guarded(subscriber));
   }
 
   function emit(type: EventType, details: Partial<CoordinatorEvent> = {}): void {
     const { sessionId, version } = snapshot;
     const event: CoordinatorEvent = { at: Date.now(), sessionId, version, ...details, type };
     for (const heard of [type, '*'] as const)
-      listeners.get(heard)?.forEach((listener) => tell(() => listener(event)));
+      listeners.get(heard)?.forEach((listener) => guarded(() => listener(event)));
   }
 
   function peekAccessToken(): string | undefined {
@@ -247,15 +247,6 @@ export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): Fak
       subscribers.clear();
     },
   };
-}
-
-/** A listener's fault is its own: reported as uncaught, it stops nobody else. */
-function tell(listener: () => void): void {
-  try {
-    listener();
-  } catch (error) {
-    report(error);
-  }
 }
 
 function isOpen(status: Snapshot['status']): boolean {

@@ -176,6 +176,7 @@ export function describeStore(open: () => Promise<StoreUnderTest>): void {
       const { sessionId } = await store.rotation.settle('R1', 'mine', settlement('R2'));
       await claim('R2', 'mine');
       await store.rotation.deactivate(sessionId);
+      expect(await states('R2')).toBe('inactive');
       await store.rotation.settle('R2', 'mine', settlement('R3'));
       for (const token of ['R2', 'R3']) expect(await states(token)).toBe('inactive');
     });
