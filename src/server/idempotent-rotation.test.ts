@@ -248,8 +248,8 @@ describe('the endpoint behind', () => {
     expect(asked).toBe(1);
   });
 
-  test('may name a subject that is no text', async () => {
-    const claims = Buffer.from(JSON.stringify({ sub: true })).toString('base64url');
+  test.each([[1], { name: 'alice' }])('may name a subject that is no text: %j', async (sub) => {
+    const claims = Buffer.from(JSON.stringify({ sub })).toString('base64url');
     endpoint.instead = () => Response.json({ access_token: `e30.${claims}.`, refresh_token: 'R2' });
     const failed: unknown[] = [];
     const handler = table({ onStoreError: (error) => failed.push(error) });
