@@ -61,13 +61,7 @@ grow.set('SQLite', async (rows) => {
 try {
   const server = await startPostgres();
   servers.push(server);
-  const pool = new Pool({
-    host: '127.0.0.1',
-    port: server.port,
-    user: 'postgres',
-    max: POOL,
-    pipeline: true,
-  });
+  const pool = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: POOL });
   pool.on('error', () => {});
   endings.push(() => pool.end());
   stores.set('PostgreSQL', postgresStore(pool));

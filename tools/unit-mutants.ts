@@ -257,6 +257,24 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: 'sqlite-store',
   },
   {
+    guard: 'a call that is refused takes no other with it',
+    anchor: 'these.length > 1',
+    replacement: 'false',
+    tests: 'together',
+  },
+  {
+    guard: 'one statement has one call for each token',
+    anchor: '|| these.has(key)',
+    replacement: '',
+    tests: 'together',
+  },
+  {
+    guard: 'a slow statement holds nobody up for long',
+    anchor: 'setTimeout(goOn, PATIENCE_MS)',
+    replacement: '0',
+    tests: 'together',
+  },
+  {
     guard: 'a newer schema is refused',
     anchor: 'if (found <= known) return;',
     replacement: 'return;',

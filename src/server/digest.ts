@@ -5,7 +5,7 @@ const encoder = new TextEncoder();
 /** SHA-256 of several texts, base64url. The first one names the purpose, so that no digest can stand for another. */
 export async function digest(...parts: (string | null)[]): Promise<string> {
   const text = JSON.stringify(parts);
-  if (node) return node.createHash('sha256').update(text).digest('base64url');
+  if (node?.hash) return node.hash('sha256', text, 'base64url');
   return base64url(new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text))));
 }
 

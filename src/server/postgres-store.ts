@@ -1,7 +1,6 @@
 import { check } from './check.js';
 import { digest } from './digest.js';
 import type { PostgresPool } from './postgres-pool.js';
-import { inLanes } from './postgres-lanes.js';
 import { openSchema } from './postgres-schema.js';
 import {
   IDLE_MS,
@@ -12,6 +11,7 @@ import {
   type VersionStore,
 } from './store.js';
 import { createSweeper } from './sweeper.js';
+import { together } from './together.js';
 
 /** Options of `postgresStore`. */
 export interface PostgresStoreOptions {
@@ -34,18 +34,24 @@ const NOTICE_MS = 5_000;
 /** The most that `claimMs` allows. */
 const LONGEST_CLAIM_MS = 300_000;
 
+const ms = (value: string): string => `${value}::float8 * interval '1 ms'`;
 /** From now on, by the database's clock. */
-const after = (parameter: string): string => `clock_timestamp() + ${parameter}::float8 * interval '1 ms'`;
+const after = (value: string): string => `clock_timestamp() + ${ms(value)}`;
+
+/** Lists as a table. A planner that saw how long they are would plan anew for each statement, which takes longer than the statement. */
+const lists = (...types: string[]): string =>
+  `unnest(${types.map((type, i) => `(SELECT $${i + 1}::${type}[])`).join(', ')})`;
 
 /**
  * A claim whose time is over. While the database was away, no process could renew its claim or record an answer. So after a start each earlier
  * claim counts for its time once more, and for the time in which a process notices that its connection is dead.
  *
+ * @param life - how long a claim lasts, an interval
  * @param earlier - whether the claim is older than the start of the database
  */
-const abandoned = (until: string, claimMs: string, earlier: string): string =>
+const abandoned = (until: string, life: string, earlier: string): string =>
   `${until} < clock_timestamp() AND NOT (${earlier} < pg_postmaster_start_time() AND
-    clock_timestamp() < pg_postmaster_start_time() + (${claimMs}::float8 + ${NOTICE_MS}) * interval '1 ms')`;
+    clock_timestamp() < pg_postmaster_start_time() + ${life} + interval '${NOTICE_MS} ms')`;
 
 /**
  * The session of a token whose version is gone. The row in conflict is read anew, and everything else as it was when the statement began. So the
@@ -64,15 +70,19 @@ const OVER_THE_CLAIM = `ON CONFLICT (refresh_token) DO UPDATE SET claim = exclud
       version = excluded.version, answer = excluded.answer`;
 
 const SQL = {
+  /** Each parameter has a list, with a member for each call. */
   claim: `
     INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at)
-    SELECT $1, $2, $3, $4, ${after('$5')}
-    WHERE NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = $1 AND NOT active)
+    SELECT token, claim, holder, request, ${after('claim_ms')}
+    FROM ${lists('text', 'text', 'text', 'text', 'float8')} AS asked (token, claim, holder, request, claim_ms)
+    WHERE (SELECT active FROM one_refresh_session WHERE refresh_token = token) IS NOT false
+    ORDER BY token
     ON CONFLICT (refresh_token) DO UPDATE SET claim = excluded.claim, holder = excluded.holder, request = excluded.request,
       spent_at = excluded.spent_at, forget_at = excluded.forget_at, session_id = NULL, version = NULL, answer = NULL
-      WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim OR (${abandoned('spent.forget_at', '$5', 'spent.spent_at')})
+      WHERE CASE WHEN spent.version IS NULL THEN spent.claim = excluded.claim
+          OR (${abandoned('spent.forget_at', '(excluded.forget_at - clock_timestamp())', 'spent.spent_at')})
         ELSE spent.forget_at < clock_timestamp() END
-    RETURNING 1`,
+    RETURNING refresh_token AS token`,
   findSpent: `
     SELECT coalesce(login.active, owner.active) AS active, spent.holder, spent.request, spent.session_id, spent.version, spent.answer,
       extract(epoch FROM clock_timestamp() - spent.spent_at)::float8 * 1000 AS age_ms,
@@ -82,22 +92,29 @@ const SQL = {
     LEFT JOIN one_refresh_spent AS spent ON spent.refresh_token = $1 AND spent.forget_at >= clock_timestamp()
     LEFT JOIN one_refresh_session AS owner ON owner.session_id = spent.session_id`,
   renew: `UPDATE one_refresh_spent SET forget_at = ${after('$3')} WHERE refresh_token = $1 AND claim = $2 AND version IS NULL`,
-  /** The usual case of `settle`: the login is known by the spent token, and nobody has the successor yet. */
+  /**
+   * The usual case of `settle`: the login is known by the spent token, and nobody has the successor yet. Each parameter has a list, with a
+   * member for each call.
+   */
   move: `
     WITH login AS (
-      SELECT session_id, previous_token FROM one_refresh_session
-      WHERE refresh_token = $1 AND NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = $5) FOR UPDATE),
+      SELECT asked.*, s.session_id, s.previous_token
+      FROM ${lists('text', 'text', 'text', 'text', 'text', 'text', 'float8')}
+        AS asked (token, claim, holder, request, next, answer, window_ms)
+      JOIN one_refresh_session AS s ON s.refresh_token = token
+      WHERE NOT EXISTS (SELECT 1 FROM one_refresh_session WHERE refresh_token = next)
+      ORDER BY token FOR UPDATE OF s),
     outdated AS (
       UPDATE one_refresh_spent AS spent SET answer = NULL FROM login
-      WHERE spent.refresh_token = login.previous_token AND spent.refresh_token <> $1),
+      WHERE spent.refresh_token = previous_token AND spent.refresh_token <> token),
     moved AS (
-      UPDATE one_refresh_session AS s SET refresh_token = $5, previous_token = $1, version = s.version + 1,
+      UPDATE one_refresh_session AS s SET refresh_token = next, previous_token = token, version = s.version + 1,
         last_active = clock_timestamp()
-      FROM login WHERE s.session_id = login.session_id RETURNING s.session_id, s.version)
+      FROM login WHERE s.session_id = login.session_id RETURNING login.*, s.version)
     INSERT INTO one_refresh_spent AS spent (refresh_token, claim, holder, request, forget_at, session_id, version, answer)
-    SELECT $1, $2, $3, $4, ${after('$7')}, session_id, version, $6 FROM moved
+    SELECT token, claim, holder, request, ${after('window_ms')}, session_id, version, answer FROM moved
     ${OVER_THE_CLAIM}
-    RETURNING spent.session_id, spent.version`,
+    RETURNING spent.refresh_token AS token, spent.session_id, spent.version`,
   settle: `
     WITH settled AS (
       SELECT session_id, version FROM one_refresh_spent
@@ -150,7 +167,7 @@ const SQL = {
     WHERE token.refresh_token = $1 AND token.forget_at >= clock_timestamp()`,
   claimVersion: `
     UPDATE one_refresh_version SET claim = $2, claim_until = ${after('$4')}
-    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR (${abandoned('claim_until', '$4', 'claim_until')}))
+    WHERE session_id = $1 AND version = $3 AND (claim IS NULL OR claim = $2 OR (${abandoned('claim_until', ms('$4'), 'claim_until')}))
     RETURNING 1`,
   beginVersion: `
     WITH token AS (
@@ -179,19 +196,18 @@ const SQL = {
     DELETE FROM one_refresh_version WHERE session_id IN (SELECT session_id FROM gone)`,
   sweep: `
     WITH spent AS (
-      DELETE FROM one_refresh_spent WHERE CASE WHEN version IS NULL THEN ${abandoned('forget_at', '$2', 'spent_at')}
+      DELETE FROM one_refresh_spent WHERE CASE WHEN version IS NULL THEN ${abandoned('forget_at', ms('$2'), 'spent_at')}
         ELSE forget_at < clock_timestamp() END),
     token AS (DELETE FROM one_refresh_token WHERE forget_at < clock_timestamp()),
     login AS (DELETE FROM one_refresh_version WHERE forget_at < clock_timestamp())
-    DELETE FROM one_refresh_session WHERE last_active < clock_timestamp() - $1::float8 * interval '1 ms'`,
+    DELETE FROM one_refresh_session WHERE last_active < clock_timestamp() - ${ms('$1')}`,
 } as const;
 
 /**
- * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. Every call is a statement in its own transaction, and
- * the database's clock counts.
+ * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. A statement is a
+ * transaction of its own, refreshes that come while one is under way share the next, and the database's clock counts.
  *
- * @param pool - a pool of `pg`; the store does not close it. Listen to its `error` event, as for every use of `pg`. With `pipeline: true` in the
- *   pool's options (pg 8.23), two connections carry all statements, which takes less of both sides' time
+ * @param pool - a pool of `pg`; the store does not close it. Listen to its `error` event, as for every use of `pg`
  * @param options - whether the tables are created
  * @throws `ERR_CONFIGURATION` if the pool or an option is not usable
  */
@@ -200,7 +216,6 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   check('pool', typeof (Object(pool) as Partial<PostgresPool>).query === 'function', 'a pool of pg');
   check('createTables', typeof createTables === 'boolean', 'true or false');
   check('prepareStatements', typeof prepareStatements === 'boolean', 'true or false');
-  const lanes = inLanes(pool);
   const names = new Map<string, string>();
   let closed = false;
   let opening: Promise<void> | undefined;
@@ -218,14 +233,30 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     return name;
   }
 
-  async function query<Row>(text: string, ...values: unknown[]): Promise<Row | undefined> {
+  async function queryAll<Row>(text: string, values: unknown[]): Promise<readonly Row[]> {
     if (closed) throw new Error('The store was closed');
     await open();
-    const { rows } = await lanes.query(
+    const { rows } = await pool.query(
       prepareStatements ? { name: await nameOf(text), text, values } : { text, values },
     );
-    return rows[0] as Row | undefined;
+    return rows as Row[];
   }
+
+  const query = async <Row>(text: string, ...values: unknown[]): Promise<Row | undefined> =>
+    (await queryAll<Row>(text, values))[0];
+
+  /** One statement for several tokens: a call is the values for one of them, its token first, and is answered by the row of this token. */
+  const queryTogether = <Row extends { token: string }>(text: string) =>
+    together<readonly unknown[], Row | undefined>(
+      async (calls) => {
+        const values = calls[0]!.map((_, i) => calls.map((call) => call[i]));
+        const rows = new Map((await queryAll<Row>(text, values)).map((row) => [row.token, row]));
+        return calls.map(([token]) => rows.get(String(token)));
+      },
+      ([token]) => String(token),
+    );
+  const claim = queryTogether(SQL.claim);
+  const move = queryTogether<SettledRow>(SQL.move);
 
   const sweep = async (): Promise<void> => void (await query(SQL.sweep, IDLE_MS, LONGEST_CLAIM_MS));
   const sweeper = createSweeper(sweep);
@@ -234,7 +265,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
 
   const rotation: RotationStore = {
     async claim(token, claimId, { holder, request }, claimMs): Promise<Claim> {
-      if (await query(SQL.claim, token, claimId, holder, request, claimMs)) {
+      if (await claim([token, claimId, holder, request, claimMs])) {
         sweeper.dueIn(claimMs);
         return { state: 'claimed' };
       }
@@ -260,8 +291,15 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
     async settle(token, claimId, { requester: { holder, request }, next, userId, answer, windowMs }) {
       const asked = [token, claimId, holder, request, next];
       const row =
-        (await query<SettledRow>(SQL.move, ...asked, answer, windowMs)) ??
-        (await query<SettledRow>(SQL.settle, ...asked, userId, answer, windowMs, crypto.randomUUID()));
+        (await move([...asked, answer, windowMs])) ??
+        (await query<Omit<SettledRow, 'token'>>(
+          SQL.settle,
+          ...asked,
+          userId,
+          answer,
+          windowMs,
+          crypto.randomUUID(),
+        ));
       sweeper.dueIn(windowMs);
       return { sessionId: row?.session_id ?? '', version: row?.version ?? 0 };
     },
@@ -328,6 +366,7 @@ interface SpentRow {
 }
 
 interface SettledRow {
+  token: string;
   session_id: string;
   version: number;
 }

@@ -56,15 +56,17 @@ export async function readTokenRequest(request: Request): Promise<TokenRequest |
       return refusal(400, 'A parameter is included more than once');
     names.add(name);
   }
-  // The body is whole now: the client's headers about length and connection no longer hold.
-  const headers = new Headers(request.headers);
-  for (const name of ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'expect'])
-    headers.delete(name);
-  const { url } = request;
+  const { url, headers } = request;
   return {
     form,
     headers,
-    forward: (changed) => new Request(url, { method: 'POST', headers, body: changed?.toString() ?? text }),
+    forward(changed) {
+      const forwarded = new Request(url, { method: 'POST', headers, body: changed?.toString() ?? text });
+      // The body is whole now: the client's headers about length and connection no longer hold.
+      for (const name of ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'expect'])
+        forwarded.headers.delete(name);
+      return forwarded;
+    },
   };
 }
 

@@ -122,10 +122,10 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
       'DROP TABLE IF EXISTS one_refresh_schema, one_refresh_session, one_refresh_spent, one_refresh_version, one_refresh_token',
     );
 
-  const openIn = (options: { pipeline: boolean }) => async (): Promise<StoreUnderTest> => {
+  describeStore(async (): Promise<StoreUnderTest> => {
     await dropTables();
     // Its end waits for a sweep that is under way. The next test drops the tables.
-    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 10, ...options });
+    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', max: 10 });
     const store = postgresStore(own);
     return {
       store,
@@ -142,32 +142,22 @@ describe.skipIf(noPostgres)(`postgresStore${noPostgres ? `: ${postgres}` : ''}`,
         await own.end();
       },
     };
-  };
-  describe('each connection answers before it is asked again', () => {
-    describeStore(openIn({ pipeline: false }));
   });
-  describe('statements follow each other at once', () => {
-    describeStore(openIn({ pipeline: true }));
-  });
-
-  test('a pipelined pool lends two connections, and only while needed', async () => {
-    const own = new Pool({ host: '127.0.0.1', port: server.port, user: 'postgres', pipeline: true });
-    own.on('error', () => {});
-    const store = postgresStore(own);
-    const claim = (n: number) =>
-      store.rotation.claim(`P${n}`, 'mine', { holder: null, request: 'r' }, 10_000);
-    try {
-      await Promise.all(times(40, claim));
-      expect([own.totalCount, own.idleCount]).toEqual([2, 2]);
-      await own.query(
-        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = $1',
-        ['client backend'],
-      );
-      await Promise.all(times(40, (n) => claim(n + 40).catch(() => claim(n + 40))));
-    } finally {
-      await store.close();
-      await own.end();
-    }
+  test('claims that share statements, in any order, are granted once', async () => {
+    const stores = times(4, () => postgresStore(pool));
+    await stores[0]!.rotation.claim('warm', 'mine', settlement.requester, 10_000);
+    const tokens = times(150, (n) => `T${n}`);
+    const claims = stores.flatMap((store, i) =>
+      (i % 2 === 0 ? tokens : tokens.toReversed()).map(async (token) => {
+        const { state } = await store.rotation.claim(token, `claim ${i}`, settlement.requester, 10_000);
+        if (state === 'claimed')
+          await store.rotation.settle(token, `claim ${i}`, { ...settlement, next: `N${token}` });
+        return state;
+      }),
+    );
+    const states = await Promise.all(claims);
+    expect(states.filter((state) => state === 'claimed')).toHaveLength(150);
+    for (const store of stores) await store.close();
   });
   describeRestart(
     () => server,
