@@ -1,6 +1,7 @@
 /** A statement that takes longer has met a lock or a dead connection, and holds nobody up any more. */
 const PATIENCE_MS = 50;
-const LONGEST = 100;
+/** The callers of a longer one would go on in step: the database waits for the endpoint behind them, and then the endpoint for the database. */
+const MOST_CALLS = 10;
 
 interface Waiting<Call, Answer> {
   readonly call: Call;
@@ -44,7 +45,7 @@ export function together<Call, Answer>(
     for (const one of waiting) {
       const key = keyOf(one.call);
       // guard: one statement has one call for each token
-      if (these.size === LONGEST || these.has(key)) later.push(one);
+      if (these.size === MOST_CALLS || these.has(key)) later.push(one);
       else these.set(key, one);
     }
     waiting = later;
