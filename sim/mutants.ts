@@ -910,6 +910,20 @@ export const mutants: readonly Mutant[] = [
     within: 10_000,
   },
   {
+    guard: 'end: a leader that has announced the loss hands nothing over',
+    anchor: ' && s.announced !== of',
+    replacement: '',
+    profile: 'endings',
+    within: 20_000,
+  },
+  {
+    guard: 'end: in memory mode, too, a loss is not announced for the version after it',
+    anchor: '!won || idempotencyKey(t.s.record!) !== key',
+    replacement: '!won',
+    profile: 'endings',
+    within: 20_000,
+  },
+  {
     guard: 'end: a tab that gave the notice remembers it, though it leads no more',
     anchor: '!won && (failed || !leads(t.s))',
     replacement: 'failed || !leads(t.s)',

@@ -29,6 +29,12 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: record,
   },
   {
+    guard: 'only a refusal of the token itself is a conflict',
+    anchor: ' && !outcome.reason',
+    replacement: " && outcome.reason !== 'no_refresh_token'",
+    tests: 'src/refusals.test.ts',
+  },
+  {
     guard: 'a session that only waits for an answer is handed over',
     anchor: 'core.isLost(record) ? undefined',
     replacement: 'record.ended ? undefined',

@@ -25,10 +25,12 @@ export function answered(t: Turn, { tag, outcome }: Extract<Event, { type: 'answ
     if (flying) hold(t, 'committing');
     return commit(t, attempt, outcome);
   }
-  const isUnasked = outcome.kind === 'lost' && outcome.reason === 'no_refresh_token';
-  if ((outcome.kind === 'lost' || outcome.kind === 'conflict') && !isUnasked) {
+  // A server that wants the user has found no other copy of the token.
+  // guard: only a refusal of the token itself is a conflict
+  const isRefused = outcome.kind === 'lost' && !outcome.reason;
+  if (isRefused || outcome.kind === 'conflict') {
     const { version, attempt: number, sent } = attempt;
-    const reason = outcome.kind === 'lost' ? 'invalid_grant' : 'version_conflict';
+    const reason = isRefused ? 'invalid_grant' : 'version_conflict';
     emit(t, 'conflict', {
       version,
       attempt: number,

@@ -94,7 +94,9 @@ export function announceEnd(t: Turn): void {
   if (isForeseen && s.foreseen !== of && s.active && options.candidate) {
     s.foreseen = of;
     if (!leads(s)) hello(t);
-    else if (!s.visible) resign(t);
+    // (The end may come to a session that was refused without a word before.)
+    // guard: end: a leader that has announced the loss hands nothing over
+    else if (!s.visible && s.announced !== of) resign(t);
   }
   if (!leads(s) || s.announced === of) return;
   s.announced = of;
@@ -117,7 +119,9 @@ export function announceEnd(t: Turn): void {
       // guard: end: a notice that failed makes nobody forget that the loss was announced
       const isLast = t.s.announced === of;
       if (isUnsaid && isLast) t.s.announced = t.s.foreseen = undefined;
-      if (!won) return;
+      // (Memory in the store's place compares with what it knew when both were asked for: a pair, and this.)
+      // guard: end: in memory mode, too, a loss is not announced for the version after it
+      if (!won || idempotencyKey(t.s.record!) !== key) return;
       if (ended) emit(t, 'reauth-required', { reason: ended.reason });
       else emit(t, 'session-ending', { reason: 'expiry', endsAt: end!.at });
     },
