@@ -129,19 +129,15 @@ export function createCoordinator(
       if (known && wall < known.fresh) return known.promise;
     }
     last.wall = wall;
-    const {
-      minValidityMs,
-      forceRefresh: force = false,
-      failFast = false,
-      resource,
-      scope,
-      signal,
-    } = asked ?? {};
+    const { minValidityMs, forceRefresh: force = false, failFast = false, resource, scope } = asked ?? {};
+    // (As for `fetch`, null is no signal.)
+    const signal = asked?.signal ?? undefined;
     const timeoutMs = asked?.timeoutMs ?? patienceMs(core);
-    const wrong =
-      !(timeoutMs >= 0) || !((minValidityMs ?? 0) >= 0)
-        ? 'durations'
-        : !isAudience({ resource, scope }) && 'audience';
+    const wrong = ![timeoutMs, minValidityMs ?? 0].every(isDuration)
+      ? 'durations'
+      : !isAudience({ resource, scope })
+        ? 'audience'
+        : signal !== undefined && typeof signal.addEventListener !== 'function' && 'signal';
     if (wrong) return Promise.reject(misused(wrong));
     return ask(
       (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, failFast, timeoutMs }),
@@ -283,6 +279,10 @@ export function createCoordinator(
 /** Its members can be stored. */
 function areTexts(...members: unknown[]): boolean {
   return members.every((member) => isText(member ?? ''));
+}
+
+function isDuration(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0;
 }
 
 function isAudience(audience: TokenSelector): boolean {

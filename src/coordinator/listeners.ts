@@ -1,3 +1,4 @@
+import { misused } from '../core/calls.js';
 import type { CoordinatorEvent, EventType } from '../core/types.js';
 
 /** By the type of event; those to '' are told that the snapshot has changed. */
@@ -20,6 +21,8 @@ export function createListeners(): Listeners {
   }
 
   function listen(type: Topic, listener: (event: never) => void): () => void {
+    // At once, where the mistake is; not at each event.
+    if (typeof listener !== 'function') throw misused('listener');
     // One function that listens twice is two listeners.
     const one = (event?: CoordinatorEvent): void => listener(event as never);
     const all = listeners.get(type) ?? new Set();

@@ -35,6 +35,8 @@ export const sentences = {
   // Calls.
   durations: 'getAccessToken: `timeoutMs` and `minValidityMs` must be milliseconds',
   audience: 'getAccessToken: `resource` and `scope` must be text',
+  signal: 'getAccessToken: `signal` must be an AbortSignal',
+  listener: 'A listener must be a function',
   tokens: 'setSession() takes a token response (RFC 6749 §5.1) with an `access_token`',
   characters:
     'These tokens have characters that no token has (RFC 6749 §A.12); hand over the response as it came',

@@ -54,7 +54,7 @@ function readOrigin(value: unknown): string {
     (url.href !== `${url.origin}/` && url.href !== url.origin)
   ) {
     throw configurationError(
-      `allowedOrigins must list origins such as https://api.example.com, without a path or a wildcard; ${JSON.stringify(value)} is none.`,
+      `allowedOrigins must list origins such as https://api.example.com, without a path or a wildcard; ${typeof value === 'string' ? JSON.stringify(value) : `a value of type ${typeof value}`} is none.`,
     );
   }
   if (!isConfidential(url)) {

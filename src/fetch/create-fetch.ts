@@ -41,27 +41,30 @@ export interface CreateFetchOptions {
  *   take the proof along to another origin, and no API may accept it for another URL. The call rejects with a `TypeError`.
  *
  * @param coordinator - whose token to send
- * @param options - where it may go, and which `fetch` to use
+ * @param given - where it may go, and which `fetch` to use
  * @returns what `fetch` returns; it rejects as `fetch` does, and with what `getAuthorizationHeaders` throws (`ERR_SIGNED_OUT`,
  * `ERR_REAUTH_REQUIRED`, `ERR_REFRESH_UNAVAILABLE`, …), no request having been sent; with `ERR_TIMEOUT` after `waitMs`
- * @throws `ERR_CONFIGURATION` if `allowedOrigins` lists something that is not an origin or is plain `http:`, or another option is unusable
+ * @throws `ERR_CONFIGURATION` if that is no coordinator, `allowedOrigins` lists something that is not an origin or is plain `http:`, or another option is unusable
  */
 export function createFetch(
   coordinator: TokenProvider,
-  options: CreateFetchOptions = {},
+  given: CreateFetchOptions = {},
 ): typeof globalThis.fetch {
+  const options: CreateFetchOptions = Object(given);
+  if (typeof Object(coordinator).getAuthorizationHeaders !== 'function')
+    throw configurationError('the first argument must be what createTokenCoordinator() returns.');
   const allowed = readAllowedOrigins(options.allowedOrigins);
   checkManners(options);
   const origins = new Map<string, Origin>();
 
-  return async (input, given) => {
+  return async (input, asked) => {
     // Not called as a member of `options`: browsers refuse a `fetch` with another `this`.
     const fetch = options.fetch ?? globalThis.fetch;
     // `fetch` takes null for none.
-    const init = given ?? undefined;
+    const init = asked ?? undefined;
     const url = resolveUrl(input);
     const selector = url && allowed(url);
-    if (!url || !selector || hasHeader(input, init, 'authorization')) return fetch(input, given);
+    if (!url || !selector || hasHeader(input, init, 'authorization')) return fetch(input, asked);
 
     const request = takeRequest(fetch, url, input, init);
     // A subclass of Request may claim to lead elsewhere than it does.

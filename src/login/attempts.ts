@@ -73,7 +73,7 @@ export async function withAttempt<T>(state: string, use: (attempt: Attempt) => P
     if (!attempt) {
       throw new LoginError(
         'state_unknown',
-        'No sign-in under way here has this state: it has ended, began over an hour ago, or in another browser',
+        'No sign-in has this state: it has ended, or began over an hour ago or elsewhere',
       );
     }
     // guard: login: a state is good for one answer

@@ -30,12 +30,12 @@ export function readCode(
   // guard: login: an answer names its issuer where the server promises to (RFC 9207)
   // guard: login: an answer names this issuer, if any (RFC 9207)
   if (iss === null ? server.authorization_response_iss_parameter_supported : iss !== server.issuer) {
-    throw new LoginError('issuer_mismatch', 'This answer is from another authorization server');
+    throw new LoginError('issuer_mismatch', 'The answer is from another server');
   }
   if (error) throw serverError(error, answer.get('error_description'), secrets);
   // RFC 6749 §3.1: nothing may be in it twice, so that everybody reads the same.
   if (!code || new Set(answer.keys()).size < [...answer].length) {
-    throw new LoginError('response_invalid', 'The answer of the authorization server cannot be read');
+    throw new LoginError('response_invalid', 'The answer cannot be read');
   }
   return code;
 }

@@ -9,7 +9,7 @@ import { authorizationUrl, makeSecret, resourcesOf } from './authorization-reque
 import { exchangeCode, readCode } from './code-exchange.js';
 import { checkIdToken } from './id-token.js';
 import { asLoginError, LoginError } from './login-error.js';
-import { checkOptions, type LoginOptions, type StartOptions } from './options.js';
+import { checkOptions, checkRequest, type LoginOptions, type StartOptions } from './options.js';
 import { checkReturnTo } from './return-to.js';
 
 /** Signing in and out, as {@link createLogin} returns it. Every method can be destructured. */
@@ -47,7 +47,7 @@ export interface Login {
    * Has the user authenticate again as an API demands it (RFC 9470): with a response's challenge, or with what you know it wants. Only the user
    * who is signed in can come back from it.
    *
-   * @throws what `start` throws, `challenge_invalid` if the response asks for nothing like that
+   * @throws what `start` throws; `challenge_invalid` if the response asks for nothing like that
    */
   readonly stepUp: (challenge: Response | Pick<StartOptions, 'acrValues' | 'maxAge'>) => Promise<never>;
 }
@@ -90,6 +90,7 @@ export function createLogin(options: LoginOptions): Login {
     request: StartOptions,
     more?: Pick<Attempt, 'subject' | 'popup'>,
   ): Promise<{ state: string; url: URL }> {
+    checkRequest(request);
     const here = pageAddress();
     const { href: redirectUri, origin, pathname } = new URL(options.redirectUri, here);
     if (origin !== here.origin) {
@@ -187,7 +188,7 @@ export function createLogin(options: LoginOptions): Login {
   }
 
   return {
-    start: async (request = {}) => leave(request),
+    start: async (request) => leave(Object(request)),
 
     finish: async () => {
       const answered = takeAnswer();
@@ -198,19 +199,20 @@ export function createLogin(options: LoginOptions): Login {
       return finishing;
     },
 
-    async popup(request = {}) {
+    async popup(request) {
       if (typeof window === 'undefined' || typeof BroadcastChannel === 'undefined') {
         throw new LoginError('popup_blocked', 'No window opens here; use start()');
       }
       // Before anything else: browsers open windows only while a click is handled.
       const opened = window.open('', '_blank', 'popup,width=500,height=700');
       const { waitForPopup } = await import('./popup.js');
-      const beginPopup = () => begin(request, { popup: true });
+      const beginPopup = () => begin(Object(request), { popup: true });
       const failure = await waitForPopup(opened, coordinator, beginPopup, MAX_AGE_MS);
       if (failure) throw new LoginError(failure.code, failure.message, failure);
     },
 
-    async signOut({ everywhere = true } = {}) {
+    async signOut(how) {
+      const { everywhere = true } = Object(how) as { everywhere?: boolean };
       await coordinator.ready;
       const idToken = coordinator.peekIdToken();
       // Asked for at once, so that the revocation that signOut() sends need not wait for it either.
@@ -234,8 +236,8 @@ export function createLogin(options: LoginOptions): Login {
     },
 
     async stepUp(challenge) {
-      const wanted =
-        'headers' in challenge ? (await import('./step-up.js')).readStepUp(challenge) : challenge;
+      const given: typeof challenge = Object(challenge);
+      const wanted = 'headers' in given ? (await import('./step-up.js')).readStepUp(given) : given;
       if ('code' in wanted) throw new LoginError(wanted.code, wanted.message);
       return leave(wanted, { subject: coordinator.getSnapshot().subject });
     },

@@ -79,12 +79,10 @@ export function checkOptions(options: LoginOptions): void {
     clientId,
     redirectUri,
     scope = 'openid',
-  } = options as {
+  } = Object(options) as {
     [K in keyof LoginOptions]: unknown;
   };
-  if (typeof Object(coordinator).setSession !== 'function') {
-    throw configurationError('coordinator must be what createTokenCoordinator() returns.');
-  }
+  checkCoordinator(coordinator);
   for (const [name, value] of Object.entries({ clientId, redirectUri, scope })) {
     if (!value || (typeof value !== 'string' && !(value instanceof URL))) {
       throw configurationError(`${name} must be text.`);
@@ -94,4 +92,34 @@ export function checkOptions(options: LoginOptions): void {
   for (const [name, value] of Object.entries(endpoints ? { ...needed, ...endpoints } : { issuer })) {
     if (value !== undefined || name in needed || !endpoints) readEndpoint(name, value);
   }
+  checkRequest(options);
+}
+
+/** @throws `ERR_CONFIGURATION` */
+export function checkCoordinator(coordinator: unknown): void {
+  if (typeof Object(coordinator).getSnapshot !== 'function')
+    throw configurationError('give what createTokenCoordinator() returns.');
+}
+
+/**
+ * Refuses what a server would be asked for in vain. Only what is known is looked at: `onClick={login.start}` gives an event.
+ * @throws `ERR_CONFIGURATION`
+ */
+export function checkRequest(request: StartOptions): void {
+  const {
+    returnTo,
+    prompt = '',
+    loginHint = '',
+    acrValues = '',
+    resource = '',
+    maxAge = 0,
+    parameters,
+  } = request;
+  const texts = [returnTo ?? '', prompt, loginHint, acrValues, resource, Object.values(Object(parameters))];
+  if (
+    !texts.flat().every((value) => typeof value === 'string') ||
+    typeof maxAge !== 'number' ||
+    !(maxAge >= 0)
+  )
+    throw configurationError('a sign-in takes text, and maxAge seconds.');
 }

@@ -19,5 +19,5 @@ export function checkReturnTo(returnTo: unknown, here: URL): string {
   } catch {
     // Not an address at all.
   }
-  throw new LoginError('return_to_invalid', 'returnTo must be a path, or an address of this origin');
+  throw new LoginError('return_to_invalid', 'returnTo must be on this origin');
 }

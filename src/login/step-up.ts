@@ -17,6 +17,6 @@ export function readStepUp({
         'This response asks for no step-up; across origins the API has to expose WWW-Authenticate (CORS)',
     };
   }
-  const maxAge = parameters.get('max_age');
-  return { acrValues: parameters.get('acr_values'), maxAge: maxAge ? Number(maxAge) : undefined };
+  const maxAge = Number(parameters.get('max_age') || NaN);
+  return { acrValues: parameters.get('acr_values'), maxAge: maxAge >= 0 ? maxAge : undefined };
 }

@@ -37,16 +37,17 @@ const LIMIT = 10_000;
  *
  * @param coordinator - any coordinator of the login to watch
  * @param options - window, threshold and what to do when it is reached
- * @throws `ERR_CONFIGURATION` if an option is not usable
+ * @throws `ERR_CONFIGURATION` if that is no coordinator, or an option is not usable
  * @example
  * createMonitor(coordinator, { onAlert: ({ conflictRate }) => report('refresh conflicts', conflictRate) })
  */
 export function createMonitor(coordinator: TokenCoordinator, options: MonitorOptions = {}): Monitor {
-  const { windowMs = 300_000, conflictRateThreshold = 0.003, onAlert } = options;
-  check('windowMs', windowMs > 0, 'a number of milliseconds above 0');
+  const { windowMs = 300_000, conflictRateThreshold = 0.003, onAlert } = Object(options) as MonitorOptions;
+  check('coordinator', typeof Object(coordinator).on === 'function', 'what createTokenCoordinator() returns');
+  check('windowMs', typeof windowMs === 'number' && windowMs > 0, 'a number of milliseconds above 0');
   check(
     'conflictRateThreshold',
-    conflictRateThreshold > 0 && conflictRateThreshold <= 1,
+    typeof conflictRateThreshold === 'number' && conflictRateThreshold > 0 && conflictRateThreshold <= 1,
     'above 0 and up to 1',
   );
   check('onAlert', ['undefined', 'function'].includes(typeof onAlert), 'a function');
@@ -88,6 +89,7 @@ export function createMonitor(coordinator: TokenCoordinator, options: MonitorOpt
   return {
     getMetrics,
     subscribe(listener) {
+      check('listener', typeof listener === 'function', 'a function');
       const subscriber = (): void => listener();
       subscribers.add(subscriber);
       return () => void subscribers.delete(subscriber);
@@ -155,7 +157,11 @@ function listenToOwn(
   return () => stops.forEach((stop) => stop());
 }
 
-function check(option: keyof MonitorOptions, sound: boolean, expected: string): void {
+function check(
+  option: keyof MonitorOptions | 'coordinator' | 'listener',
+  sound: boolean,
+  expected: string,
+): void {
   if (!sound)
     throw new TokenCoordinatorError('ERR_CONFIGURATION', `createMonitor: \`${option}\` must be ${expected}`);
 }

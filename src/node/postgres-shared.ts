@@ -46,7 +46,7 @@ const SWEEP_ONE_IN = 200;
  * @throws `ERR_CONFIGURATION` if `pool` is no pool, a name or a key is not usable
  */
 export function postgresShared(pool: PostgresPool, options: PostgresSharedOptions = {}): Shared {
-  const { prefix = 'one_refresh', keepMs = 90 * DAY_MS } = options;
+  const { prefix = 'one_refresh', keepMs = 90 * DAY_MS } = Object(options) as PostgresSharedOptions;
   if (typeof Object(pool).query !== 'function' || typeof Object(pool).options !== 'object') {
     throw new TokenCoordinatorError('ERR_CONFIGURATION', '`postgresShared` takes a Pool of pg');
   }

@@ -66,7 +66,9 @@ export function redisShared(
   client: IoRedisClient | NodeRedisClient,
   options: RedisSharedOptions = {},
 ): Shared {
-  const { prefix = 'one-refresh:', keepMs = 90 * DAY_MS } = options;
+  const { prefix = 'one-refresh:', keepMs = 90 * DAY_MS } = Object(options) as RedisSharedOptions;
+  if (typeof prefix !== 'string')
+    throw new TokenCoordinatorError('ERR_CONFIGURATION', '`prefix` must be text');
   const isIoRedis =
     typeof Object(client).call === 'function' && typeof Object(client).defineCommand === 'function';
   if (!isIoRedis && !sendsPlainCommands(client)) {

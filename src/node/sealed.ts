@@ -30,7 +30,8 @@ const FORMAT = '1';
  * nor is a sealed record in a process that was given no key.
  * @throws `ERR_CONFIGURATION` if a key is not usable
  */
-export function sealed(shared: Shared, { encryptWith }: SealingOptions): Shared {
+export function sealed(shared: Shared, options: SealingOptions): Shared {
+  const { encryptWith } = Object(options) as SealingOptions;
   if (encryptWith === undefined) {
     return {
       ...shared,

@@ -1,4 +1,4 @@
-import { fault, standingError } from '../core/calls.js';
+import { fault, misused, standingError } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
 import { patienceMs } from '../core/limits.js';
@@ -68,6 +68,8 @@ export class Session {
 
   async getAccessToken(given?: AccessTokenOptions): Promise<string> {
     const asked = Object(given) as AccessTokenOptions;
+    const signal = asked.signal ?? undefined;
+    if (signal !== undefined && typeof signal.addEventListener !== 'function') throw misused('signal');
     this.#use();
     if (this.#isTrusted()) {
       const token = this.#freshToken(this.#memory!, asked);
@@ -84,8 +86,8 @@ export class Session {
       if (token !== undefined) return token;
       const rest = isLimited ? Math.max(0, timeoutMs - (performance.now() - start)) : timeoutMs;
       return this.#ask(
-        (core, signal) => core.getAccessToken({ ...asked, timeoutMs: rest, signal }),
-        asked.signal,
+        (core, ends) => core.getAccessToken({ ...asked, timeoutMs: rest, signal: ends }),
+        signal,
       );
     });
   }

@@ -89,7 +89,7 @@ export function createEndpointMonitor(options: EndpointMonitorOptions = {}): End
   const windowMs = duration('windowMs', given.windowMs ?? 300_000, 1, 2 ** 31);
   check(
     'conflictRateThreshold',
-    conflictRateThreshold > 0 && conflictRateThreshold <= 1,
+    typeof conflictRateThreshold === 'number' && conflictRateThreshold > 0 && conflictRateThreshold <= 1,
     'above 0 and up to 1',
   );
   const onAlert = callback('onAlert', given.onAlert);

@@ -28,9 +28,15 @@ const REPEATABLE = new Set(['resource', 'audience']);
 /**
  * Reads a form. Resolves to `undefined` for a request that is none, with its body untouched, and to a refusal where the body breaks the rules.
  *
- * @throws `ERR_CONFIGURATION` if somebody else has read the body
+ * @throws `ERR_CONFIGURATION` if it is no `Request`, or somebody else has read the body
  */
 export async function readTokenRequest(request: Request): Promise<TokenRequest | Response | undefined> {
+  if (typeof (Object(request) as Partial<Request>).headers?.get !== 'function') {
+    throw new TokenCoordinatorError(
+      'ERR_CONFIGURATION',
+      'one-refresh/server takes a Request of the Fetch standard: see its examples for `http` of Node, Express and Hono',
+    );
+  }
   // A header that came twice is one with a comma.
   const type = (request.headers.get('content-type') ?? '').split(/[;,]/)[0]?.trim().toLowerCase();
   if (request.method !== 'POST' || type !== 'application/x-www-form-urlencoded') return undefined;

@@ -43,7 +43,7 @@ export interface FakeCoordinator extends TokenCoordinator {
  * for one tab, as far as components can see: `setSession`, `signOut` and `close` work, calls at once share one refresh, and methods can
  * be destructured. Every audience (`resource`, `scope`) gets the same token; `timeoutMs` and `minValidityMs` are not looked at.
  *
- * @param options - what it shows at first; default: signed in, follower, version 1, the access token `fake-token-1` without an end
+ * @param asked - what it shows at first; default: signed in, follower, version 1, the access token `fake-token-1` without an end
  * @returns a coordinator with `set` and `emit` to drive it; its calls reject with the codes of the real one
  * @throws nothing
  * @example
@@ -52,7 +52,8 @@ export interface FakeCoordinator extends TokenCoordinator {
  * const coordinator = createFakeCoordinator({ status: 'signed-out' });
  * coordinator.set({ status: 'signed-in', accessToken: 'a token', subject: 'Ada' });
  */
-export function createFakeCoordinator(options: FakeCoordinatorOptions = {}): FakeCoordinator {
+export function createFakeCoordinator(asked: FakeCoordinatorOptions = {}): FakeCoordinator {
+  const options: FakeCoordinatorOptions = Object(asked);
   const { refresh = defaultRefresh, accessToken, idToken, ...rest } = options;
   const shown = withoutGaps(rest);
   const status = shown.status ?? 'signed-in';
