@@ -945,6 +945,13 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
+    guard: 'a tab whose store works again asks the others once more',
+    anchor: ' && t.now.mono >= t.s.unsureUntil',
+    replacement: '',
+    profile: 'everything',
+    within: 1_000_000,
+  },
+  {
     guard: 'a store that works is seen although there is nothing to write',
     anchor: 'wrote || (real && !failed && !record && !s.record)',
     replacement: 'wrote',

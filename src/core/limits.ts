@@ -24,6 +24,9 @@ export function patienceMs(limits: Limits): number {
   return silenceMs(limits) + 5_000;
 }
 
+/** How long a participant that has no store, or had none a moment ago, waits for those who know better; milliseconds. */
+export const ASK_MS = 300;
+
 /** A server that refuses without a word is asked again no sooner; and refusals closer together count once. */
 export const APART_MS = 10_000;
 // guard: refusals: only the third in a row ends the session

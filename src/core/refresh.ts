@@ -5,14 +5,11 @@ import type { Now } from './expiry.js';
 import { awaitAttempt, limitOf } from './attempt-lock.js';
 import { finish, giveUp, hold, waitedIn } from './flight.js';
 import { access, emit, inTime, pause, post, proactiveDue, successor, tokenOf } from './knowledge.js';
-import { silenceMs } from './limits.js';
+import { ASK_MS, silenceMs } from './limits.js';
 import type { Audience, Journal } from './record.js';
 import { audienceKey, fingerprint, isJournalOf, isLost, isUnderWay, next, SCHEMA } from './record.js';
 import { asOf } from './session-end.js';
 import type { Attempt, Continuation, State, Turn } from './state.js';
-
-/** How long a tab with a store has to say that it will refresh for one without; milliseconds. */
-const ASK_MS = 300;
 
 /**
  * The token that is wanted now, if any: by a caller, by a tab without a store, or ahead of expiry. Not of this tab, while another
@@ -109,7 +106,9 @@ export function proceed(t: Turn): void {
       pause(t, 'storage', t.s.options.refreshTimeoutMs, 'ERR_STORAGE');
       return finish(t);
     }
-    if (isAsked || (t.s.storage !== 'memory' && !withheld)) return writeAhead(t, audience);
+    // guard: a tab whose store works again asks the others once more
+    const isSure = t.s.storage !== 'memory' && !withheld && t.now.mono >= t.s.unsureUntil;
+    if (isAsked || isSure) return writeAhead(t, audience);
     // The other tabs may know better, or do it better.
     const { resource, scope } = audience;
     hold(t, 'asking', { until: t.now.mono + ASK_MS, expire: goOn });

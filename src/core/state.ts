@@ -146,6 +146,13 @@ export interface State {
   readonly helloUntil?: number | undefined;
   /** Without a store: until then this tab does not ask the others again for what it reads of and does not know. */
   readonly askedUntil: number;
+  /**
+   * The store works again: until then the others are asked before anything is sent. They may know a newer pair, and not have tried it yet.
+   *
+   *     A (no store)  v6 ─ cached ░░░░░░░░░░░░░░░ returns ─ (store back) reads v6 ─ asks ─▶ is told v7
+   *     B (no store)                 spends R6: v7 ───────────────────────────────────╯  (tries the store again in a minute)
+   */
+  readonly unsureUntil: number;
   /** When it asks them again. */
   readonly askAt?: number | undefined;
   /** The last announcement of this tab: the loss of a version, or the end of a session ahead of it. */
@@ -264,6 +271,7 @@ export function initialState(given: Pick<State, 'me' | 'options' | 'active' | 'v
     journalSeen: -Infinity,
     jitter: 0.5,
     askedUntil: -Infinity,
+    unsureUntil: -Infinity,
     callers: [],
     signingIn: 0,
     attempts: [],

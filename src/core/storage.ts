@@ -4,7 +4,7 @@ import { SAVE_AGAIN_MS, tell } from './commit.js';
 import { hello } from './election.js';
 import { newer } from './join.js';
 import { access, adopt, emit, endPause } from './knowledge.js';
-import { silenceMs } from './limits.js';
+import { ASK_MS, silenceMs } from './limits.js';
 import { HELLO_MS } from './messages.js';
 import { isOpen, isUnderWay } from './record.js';
 import type { Event, State, Turn } from './state.js';
@@ -84,7 +84,10 @@ export function stored(t: Turn, { result, real, resume }: Extract<Event, { type:
   else if (wrote || (real && !failed && !record && !s.record)) s.unwritable = false;
   if (!failed) {
     // Where the quota is used up, reading works all the same.
-    if (real && !s.unwritable) s.storage = 'indexeddb';
+    if (real && !s.unwritable) {
+      if (storage === 'memory' && s.options.answers) s.unsureUntil = now.mono + ASK_MS;
+      s.storage = 'indexeddb';
+    }
     if (s.storage !== 'memory' && !s.unwritable) s.storeFailures = 0;
     if (real || s.storage !== 'memory') s.unread = false;
     if (isStored) s.saved = record;
