@@ -98,7 +98,7 @@ export function checkOptions(options: LoginOptions): void {
 /** @throws `ERR_CONFIGURATION` */
 export function checkCoordinator(coordinator: unknown): void {
   if (typeof Object(coordinator).getSnapshot !== 'function')
-    throw configurationError('give what createTokenCoordinator() returns.');
+    throw configurationError('coordinator must be what createTokenCoordinator() returns.');
 }
 
 /**
