@@ -1,4 +1,4 @@
-import { fault, misused, requiredLife } from '../core/calls.js';
+import { fault, isDuration, isSignal, misused, requiredLife } from '../core/calls.js';
 import { tell } from '../core/commit.js';
 import { lifeLeft, tokenOf } from '../core/knowledge.js';
 import { patienceMs, silenceMs } from '../core/limits.js';
@@ -129,15 +129,20 @@ export function createCoordinator(
       if (known && wall < known.fresh) return known.promise;
     }
     last.wall = wall;
-    const { minValidityMs, forceRefresh: force = false, failFast = false, resource, scope } = asked ?? {};
-    // (As for `fetch`, null is no signal.)
-    const signal = asked?.signal ?? undefined;
+    const {
+      minValidityMs,
+      forceRefresh: force = false,
+      failFast = false,
+      resource,
+      scope,
+      signal,
+    } = asked ?? {};
     const timeoutMs = asked?.timeoutMs ?? patienceMs(core);
     const wrong = ![timeoutMs, minValidityMs ?? 0].every(isDuration)
       ? 'durations'
       : !isAudience({ resource, scope })
         ? 'audience'
-        : signal !== undefined && typeof signal.addEventListener !== 'function' && 'signal';
+        : !isSignal(signal) && 'signal';
     if (wrong) return Promise.reject(misused(wrong));
     return ask(
       (id) => dispatch({ type: 'call', id, resource, scope, force, minValidityMs, failFast, timeoutMs }),
@@ -279,10 +284,6 @@ export function createCoordinator(
 /** Its members can be stored. */
 function areTexts(...members: unknown[]): boolean {
   return members.every((member) => isText(member ?? ''));
-}
-
-function isDuration(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0;
 }
 
 function isAudience(audience: TokenSelector): boolean {

@@ -25,6 +25,16 @@ export function misused(word: Word, ...values: readonly string[]): TokenCoordina
   return new TokenCoordinatorError('ERR_CONFIGURATION', say('ERR_CONFIGURATION', word, ...values));
 }
 
+export function isDuration(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
+}
+
+/** Whether a caller's signal can be listened to. As for `fetch`, null is none. */
+export function isSignal(value: unknown): boolean {
+  const { addEventListener } = Object(value) as { addEventListener?: unknown };
+  return value == null || typeof addEventListener === 'function';
+}
+
 function reasonsIn({ reason, status, error, errorDescription, cause }: ErrorDetails): string {
   const { name, message } = Object(cause) as Partial<Cause>;
   const hint = name === 'TypeError' && !status && NETWORK_HINT;

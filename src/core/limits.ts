@@ -24,7 +24,7 @@ export function patienceMs(limits: Limits): number {
   return silenceMs(limits) + 5_000;
 }
 
-/** How long a participant that has no store, or had none a moment ago, waits for those who know better; milliseconds. */
+/** How long a tab without a store, or one whose store works again, waits for the others' answers; milliseconds. */
 export const ASK_MS = 300;
 
 /** A server that refuses without a word is asked again no sooner; and refusals closer together count once. */

@@ -2,14 +2,13 @@ import { tell } from './commit.js';
 import { accepted, consider } from './delegation.js';
 import { hello } from './election.js';
 import { access, adopt, leads, lifeLeft, post } from './knowledge.js';
+import { ASK_MS } from './limits.js';
 import type { Envelope, Message } from './protocol.js';
 import type { SessionRecord } from './record.js';
 import { isBoundAlike, isOpen, tombstone } from './record.js';
 import { isSamePair } from './pair.js';
 import type { Turn } from './state.js';
 
-/** How long a tab without a store waits for the others' answers; milliseconds. */
-export const HELLO_MS = 300;
 // guard: a tab with a newer version speaks up when an older one has failed
 /** What a tab says of a version after it has sent, or tried to send, its refresh token. */
 const TRIED: readonly Message['type'][] = ['reauth-required', 'refresh-failed', 'conflict'];
@@ -72,7 +71,7 @@ export function reread(t: Turn): void {
     s.askAt = s.askedUntil;
     return;
   }
-  s.askedUntil = now.mono + HELLO_MS;
+  s.askedUntil = now.mono + ASK_MS;
   hello(t);
 }
 

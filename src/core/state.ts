@@ -146,6 +146,8 @@ export interface State {
   readonly helloUntil?: number | undefined;
   /** Without a store: until then this tab does not ask the others again for what it reads of and does not know. */
   readonly askedUntil: number;
+  /** When it asks them again. */
+  readonly askAt?: number | undefined;
   /**
    * The store works again: until then the others are asked before anything is sent. They may know a newer pair, and not have tried it yet.
    *
@@ -153,8 +155,6 @@ export interface State {
    *     B (no store)                 spends R6: v7 ───────────────────────────────────╯  (tries the store again in a minute)
    */
   readonly unsureUntil: number;
-  /** When it asks them again. */
-  readonly askAt?: number | undefined;
   /** The last announcement of this tab: the loss of a version, or the end of a session ahead of it. */
   readonly announced?: string | undefined;
   /** The last end known in advance that this tab, leader or not, has seen come. */

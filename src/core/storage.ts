@@ -5,7 +5,6 @@ import { hello } from './election.js';
 import { newer } from './join.js';
 import { access, adopt, emit, endPause } from './knowledge.js';
 import { ASK_MS, silenceMs } from './limits.js';
-import { HELLO_MS } from './messages.js';
 import { isOpen, isUnderWay } from './record.js';
 import type { Event, State, Turn } from './state.js';
 
@@ -28,7 +27,7 @@ export function load(t: Turn, real = false): void {
         if (s.storage !== 'memory') return load(t);
         s.unread = failed === 'once';
         if (s.unread) s.saveAt = now.mono + saveAgainMs(s);
-        s.helloUntil = now.mono + HELLO_MS;
+        s.helloUntil = now.mono + ASK_MS;
         return hello(t);
       }
       const starting = !s.loaded;

@@ -44,7 +44,8 @@ export interface CreateFetchOptions {
  * @param given - where it may go, and which `fetch` to use
  * @returns what `fetch` returns; it rejects as `fetch` does, and with what `getAuthorizationHeaders` throws (`ERR_SIGNED_OUT`,
  * `ERR_REAUTH_REQUIRED`, `ERR_REFRESH_UNAVAILABLE`, …), no request having been sent; with `ERR_TIMEOUT` after `waitMs`
- * @throws `ERR_CONFIGURATION` if that is no coordinator, `allowedOrigins` lists something that is not an origin or is plain `http:`, or another option is unusable
+ * @throws `ERR_CONFIGURATION` if `coordinator` is none, `allowedOrigins` lists something that is not an origin or is plain `http:`, or another
+ * option is unusable
  */
 export function createFetch(
   coordinator: TokenProvider,

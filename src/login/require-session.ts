@@ -7,8 +7,8 @@ import { checkCoordinator } from './options.js';
  * For route loaders and guards: waits until the store has been read, then lets only those pass who are signed in.
  *
  * @returns the snapshot of the session
- * @throws `ERR_CONFIGURATION` if that is no coordinator, `ERR_SIGNED_OUT` without a session, `ERR_REAUTH_REQUIRED` if it was lost (with its `reason`), `ERR_UNSUPPORTED` where there are
- * no sessions (server rendering)
+ * @throws `ERR_CONFIGURATION` if `coordinator` is none, `ERR_SIGNED_OUT` without a session, `ERR_REAUTH_REQUIRED` if it was lost (with its
+ * `reason`), `ERR_UNSUPPORTED` where there are no sessions (server rendering)
  * @example
  * import { requireSession } from 'one-refresh/login';
  *

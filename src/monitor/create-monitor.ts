@@ -37,7 +37,7 @@ const LIMIT = 10_000;
  *
  * @param coordinator - any coordinator of the login to watch
  * @param options - window, threshold and what to do when it is reached
- * @throws `ERR_CONFIGURATION` if that is no coordinator, or an option is not usable
+ * @throws `ERR_CONFIGURATION` if `coordinator` is none, or an option is not usable
  * @example
  * createMonitor(coordinator, { onAlert: ({ conflictRate }) => report('refresh conflicts', conflictRate) })
  */

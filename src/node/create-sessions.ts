@@ -1,6 +1,6 @@
 import { LEASES } from '#leases';
 import { createHash } from 'node:crypto';
-import { fault } from '../core/calls.js';
+import { fault, isDuration } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { checkOptions } from '../options.js';
 import type { TokenCoordinator, TokenCoordinatorOptions } from '../types.js';
@@ -166,8 +166,4 @@ class SessionHandle implements TokenCoordinator {
 
 function check(sound: boolean, sentence: string): void {
   if (!sound) throw new TokenCoordinatorError('ERR_CONFIGURATION', sentence);
-}
-
-function isDuration(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0;
 }

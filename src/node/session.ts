@@ -1,4 +1,4 @@
-import { fault, misused, standingError } from '../core/calls.js';
+import { fault, isDuration, isSignal, misused, standingError } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
 import { patienceMs } from '../core/limits.js';
@@ -68,8 +68,7 @@ export class Session {
 
   async getAccessToken(given?: AccessTokenOptions): Promise<string> {
     const asked = Object(given) as AccessTokenOptions;
-    const signal = asked.signal ?? undefined;
-    if (signal !== undefined && typeof signal.addEventListener !== 'function') throw misused('signal');
+    if (!isSignal(asked.signal)) throw misused('signal');
     this.#use();
     if (this.#isTrusted()) {
       const token = this.#freshToken(this.#memory!, asked);
@@ -86,8 +85,8 @@ export class Session {
       if (token !== undefined) return token;
       const rest = isLimited ? Math.max(0, timeoutMs - (performance.now() - start)) : timeoutMs;
       return this.#ask(
-        (core, ends) => core.getAccessToken({ ...asked, timeoutMs: rest, signal: ends }),
-        signal,
+        (core, signal) => core.getAccessToken({ ...asked, timeoutMs: rest, signal }),
+        asked.signal,
       );
     });
   }
@@ -277,7 +276,7 @@ export class Session {
     { minValidityMs, forceRefresh, timeoutMs, signal, resource, scope }: AccessTokenOptions,
   ): string | undefined {
     const isSimple = !forceRefresh && !signal?.aborted && isText(resource) && isText(scope);
-    if (!isSimple || !isDuration(minValidityMs) || !isDuration(timeoutMs)) return undefined;
+    if (!isSimple || ![minValidityMs, timeoutMs].every((ms = 0) => isDuration(ms))) return undefined;
     const record = this.#seen(memory);
     if (!isOpen(record) || record.ended) return undefined;
     const token = record.accessTokens[audienceKey({ resource, scope })];
@@ -363,8 +362,4 @@ function describe(cause: unknown, secrets: Secrets): Error | undefined {
 
 function isText(value: unknown): boolean {
   return value === undefined || typeof value === 'string';
-}
-
-function isDuration(value: unknown): boolean {
-  return value === undefined || (typeof value === 'number' && value >= 0);
 }

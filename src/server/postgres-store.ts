@@ -204,8 +204,8 @@ const SQL = {
 } as const;
 
 /**
- * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. A statement is a
- * transaction of its own, refreshes that come while one is under way share the next, and the database's clock counts.
+ * Sessions and versions in PostgreSQL 12 or newer, shared by any number of machines. Each statement is a transaction of its own. Refreshes that
+ * come while a statement is under way share the next one. The database's clock counts.
  *
  * @param pool - a pool of `pg`; the store does not close it. Listen to its `error` event, as for every use of `pg`
  * @param options - whether the tables are created
@@ -245,15 +245,15 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   const query = async <Row>(text: string, ...values: unknown[]): Promise<Row | undefined> =>
     (await queryAll<Row>(text, values))[0];
 
-  /** One statement for several tokens: a call is the values for one of them, its token first, and is answered by the row of this token. */
+  /** One statement for several tokens. A call is the values for one of them, and is answered by the row of its token. */
   const queryTogether = <Row extends { token: string }>(text: string) =>
-    together<readonly unknown[], Row | undefined>(
+    together<readonly [token: string, ...values: unknown[]], Row | undefined>(
       async (calls) => {
         const values = calls[0]!.map((_, i) => calls.map((call) => call[i]));
         const rows = new Map((await queryAll<Row>(text, values)).map((row) => [row.token, row]));
-        return calls.map(([token]) => rows.get(String(token)));
+        return calls.map(([token]) => rows.get(token));
       },
-      ([token]) => String(token),
+      ([token]) => token,
     );
   const claim = queryTogether(SQL.claim);
   const move = queryTogether<SettledRow>(SQL.move);
@@ -289,7 +289,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
       sweeper.dueIn(claimMs);
     },
     async settle(token, claimId, { requester: { holder, request }, next, userId, answer, windowMs }) {
-      const asked = [token, claimId, holder, request, next];
+      const asked = [token, claimId, holder, request, next] as const;
       const row =
         (await move([...asked, answer, windowMs])) ??
         (await query<Omit<SettledRow, 'token'>>(

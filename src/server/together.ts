@@ -51,11 +51,11 @@ export function together<Call, Answer>(
     waiting = later;
     // guard: a slow statement holds nobody up for long
     const patience = setTimeout(goOn, PATIENCE_MS);
-    let wentOn = false;
+    let isLast = true;
     function goOn(): void {
       clearTimeout(patience);
-      if (!wentOn) sendNext();
-      wentOn = true;
+      if (isLast) sendNext();
+      isLast = false;
     }
     void run([...these.values()]).then(goOn);
   }
