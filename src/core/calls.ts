@@ -31,8 +31,9 @@ export function isDuration(value: unknown): value is number {
 
 /** Whether a caller's signal can be listened to. As for `fetch`, null is none. */
 export function isSignal(value: unknown): boolean {
-  const { addEventListener } = Object(value) as { addEventListener?: unknown };
-  return value == null || typeof addEventListener === 'function';
+  return (
+    value == null || typeof (value as { readonly addEventListener?: unknown }).addEventListener === 'function'
+  );
 }
 
 function reasonsIn({ reason, status, error, errorDescription, cause }: ErrorDetails): string {
