@@ -917,11 +917,17 @@ export const mutants: readonly Mutant[] = [
     within: 20_000,
   },
   {
-    guard: 'end: in memory mode, too, a loss is not announced for the version after it',
-    anchor: '!won || idempotencyKey(t.s.record!) !== key',
-    replacement: '!won',
+    guard: 'without a store, too, an operation sees what the one before it has changed',
+    anchor: 'memory ?? state.record',
+    replacement: 'state.record',
     profile: 'endings',
     within: 20_000,
+  },
+  {
+    guard: 'a tab without a store is told of an attempt that it does not know of',
+    anchor: 'memory && journal?.at !==',
+    replacement: 'memory && s.closed && journal?.at !==',
+    within: 100_000,
   },
   {
     guard: 'end: a tab that gave the notice remembers it, though it leads no more',

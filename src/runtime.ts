@@ -65,6 +65,8 @@ export function createRuntime(
   const untold: CoordinatorEvent[] = [];
   const deliveries: Parameters<Hooks['deliver']>[0][] = [];
   let running = false;
+  /** Without a store: what the operations of this batch of steps have left for the next one. */
+  let memory: SessionRecord | undefined;
   let state: State = initialState({
     me: clock.id(),
     options: { ...options, locks: !!locks, worker: !!worker },
@@ -101,6 +103,7 @@ export function createRuntime(
       });
     }
     running = false;
+    memory = undefined;
     attempt(arm);
     // The snapshot first: a listener reads it.
     attempt(() => hooks.changed(state));
@@ -180,7 +183,8 @@ export function createRuntime(
     const isStored = state.storage !== 'memory' || real;
     let failed: StoreResult['failed'];
     try {
-      if (!isStored) apply(state.record);
+      // guard: without a store, too, an operation sees what the one before it has changed
+      if (!isStored) memory = apply(memory ?? state.record) ?? memory;
       else if (change) {
         // Until the change says that there is nothing to write.
         wrote = true;

@@ -41,6 +41,12 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: 'src/refusals.test.ts',
   },
   {
+    guard: 'processes: the refusal of a first attempt is told at once',
+    anchor: '(s.options.locks && !(LEASES && s.options.leases))',
+    replacement: 's.options.locks',
+    tests: 'src/node/create-sessions.test.ts',
+  },
+  {
     guard: 'processes: a session of another binding serves nobody',
     anchor: 'asSeenBy(this.#context.options.binding, record)',
     replacement: 'record',

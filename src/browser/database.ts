@@ -3,6 +3,7 @@ import type { StoreOpenError } from '../core/ports.js';
 
 /** Safari can leave a request unanswered for good. To open has this limit, and so has every operation; milliseconds. */
 const LIMIT_MS = 3_000;
+const NO_ANSWER = 'IndexedDB did not answer';
 
 /**
  * A store for idb-keyval in a database of its own, one strict transaction per operation. It opens with the first operation, and again
@@ -26,32 +27,30 @@ export function database(name: string, storeName: string): UseStore {
     db.close();
   }
 
-  async function open(late: Error, version?: number): Promise<IDBDatabase> {
+  async function open(blocked: () => void, version?: number): Promise<IDBDatabase> {
     const request = indexedDB.open(name, version);
     request.onupgradeneeded = () => request.result.createObjectStore(storeName);
-    request.onblocked = () => {
-      markUnusable(late);
-      late.message = 'Other code keeps the database open, without the object store';
-    };
+    request.onblocked = blocked;
     const db = await promisifyRequest(request);
     if (!version && !db.objectStoreNames.contains(storeName)) {
       db.close();
-      return open(late, db.version + 1);
+      return open(blocked, db.version + 1);
     }
     db.onversionchange = () => forget(db);
     return db;
   }
 
   async function connect(): Promise<IDBDatabase> {
-    const late = noAnswer();
-    const opening = open(late);
+    let late = NO_ANSWER;
+    const opening = open(() => (late = 'Other code keeps the database open'));
     try {
-      return await inTime(opening, late);
+      return await inTime(opening, () => new Error(late));
     } catch (error) {
       connection = undefined;
       opening.then(forget, () => {});
       // (No answer is another matter: a browser that has just been started is slow, and somebody may be signed in.)
-      throw error === late ? late : markUnusable(error as Error);
+      if ((error as Error).message === NO_ANSWER) throw error;
+      throw Object.assign(error as Error, { storeUnusable: true } satisfies StoreOpenError);
     }
   }
 
@@ -84,18 +83,13 @@ export function database(name: string, storeName: string): UseStore {
   };
 }
 
-function noAnswer(): Error {
-  return new Error('IndexedDB did not answer');
-}
-
-function markUnusable(error: Error): Error {
-  return Object.assign(error, { storeUnusable: true } satisfies StoreOpenError);
-}
-
-/** Rejects if it takes too long; its later result is ignored. */
-function inTime<T>(work: T | PromiseLike<T>, late = noAnswer()): Promise<T> {
+/**
+ * Rejects if it takes too long; its later result is ignored.
+ * @param late - makes the error when it is needed: its stack alone costs a new tab a millisecond
+ */
+function inTime<T>(work: T | PromiseLike<T>, late = () => new Error(NO_ANSWER)): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(reject, LIMIT_MS, late);
+    const timer = setTimeout(() => reject(late()), LIMIT_MS);
     Promise.resolve(work)
       .then(resolve, reject)
       .finally(() => clearTimeout(timer));

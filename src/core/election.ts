@@ -119,9 +119,7 @@ export function announceEnd(t: Turn): void {
       // guard: end: a notice that failed makes nobody forget that the loss was announced
       const isLast = t.s.announced === of;
       if (isUnsaid && isLast) t.s.announced = t.s.foreseen = undefined;
-      // (Memory in the store's place compares with what it knew when both were asked for: a pair, and this.)
-      // guard: end: in memory mode, too, a loss is not announced for the version after it
-      if (!won || idempotencyKey(t.s.record!) !== key) return;
+      if (!won) return;
       if (ended) emit(t, 'reauth-required', { reason: ended.reason });
       else emit(t, 'session-ending', { reason: 'expiry', endsAt: end!.at });
     },

@@ -17,7 +17,7 @@ const TRIED: readonly Message['type'][] = ['reauth-required', 'refresh-failed', 
 export function hear(t: Turn, message: Envelope): void {
   const { s } = t;
   const { record } = s;
-  const { type, sessionId, version, term, leader, journal, ended } = message;
+  const { type, sessionId, version, term, leader, journal, ended, memory } = message;
   const { binding } = s.options;
   if (s.closed) return;
   // Of another server or client: nothing that it says is believed, asked or answered. But it may have replaced this session.
@@ -27,7 +27,6 @@ export function hear(t: Turn, message: Envelope): void {
     if (s.storage !== 'memory') access(t);
     return;
   }
-  // guard: a tab with a newer version speaks up when the session is called lost
   if ('record' in message) hearRecord(t, message);
   // A hint names session and version only: also of the version at hand something may be new, such as its sign-out.
   else if (type === 'changed') reread(t);
@@ -36,9 +35,17 @@ export function hear(t: Turn, message: Envelope): void {
     const over = ended?.kind === 'signed-out';
     // guard: a session that is heard to be signed out keeps no tokens
     adopt(t, over ? tombstone(record, term) : { ...record, term, leader, journal, ended }, true);
+    // A tab that was cached has heard of no attempt, and without a store it finds none:
+    //
+    //     A (no store)  attempt 1 ─ sends ─ closed
+    //     B (no store)  cached ░░░░░░░░░░░░░░░░░░░░░ returns: hello ─╮        ╭▶ waits T + R, makes attempt 2
+    //     C (no store)            hears of it                        ╰▶ tells ╯
+    // guard: a tab without a store is told of an attempt that it does not know of
+    if (memory && journal?.at !== s.record!.journal?.at) post(t, { type: 'journal' });
   } else if (type !== 'hello' && !(record?.sessionId === sessionId && record.version > version)) {
     // This tab reads news that it does not know.
     reread(t);
+    // guard: a tab with a newer version speaks up when the session is called lost
   } else if (TRIED.includes(type) && isOpen(record)) {
     // A tab that never heard of the token's successor has tried the token. It is told at once, since the store may hang; but a store that
     // forgot the successor has it again before that tab reads.

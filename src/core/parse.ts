@@ -185,11 +185,11 @@ const envelope = object<Envelope & { readonly protocol: number; readonly record?
   'binding?': text,
   type: word,
   ...position,
+  'memory?': flag,
   'record?': record,
   ...({
     'unsaved?': flag,
     'withheld?': flag,
-    'memory?': flag,
     'resource?': text,
     'scope?': text,
     'to?': text,

@@ -8,8 +8,10 @@ export const PROTOCOL = 1;
 export type Position = Pick<SessionRecord, 'sessionId' | 'version' | 'term' | 'leader' | 'journal' | 'ended'>;
 
 /** The messages between participants. The store is the truth; messages are speed. */
-export type Message = Position &
-  (
+export type Message = Position & {
+  /** Of a question: the sender has no store, so whoever knows better answers. */
+  readonly memory?: boolean;
+} & (
     | {
         readonly type: 'pair' | 'session-started' | 'signed-out';
         readonly record: SessionRecord;
@@ -30,17 +32,9 @@ export type Message = Position &
           | 'journal';
       }
     /** Of a starting or waking participant: holders of something newer answer, and so does the leader, if it lives. */
-    | {
-        readonly type: 'hello';
-        /** The sender has no store, so everybody who knows better answers. */
-        readonly memory: boolean;
-      }
+    | { readonly type: 'hello' }
     /** A participant with a store, or the refresh worker, is asked to refresh, and says that it will. */
-    | ({
-        readonly type: 'refresh-request';
-        /** The sender has no store, so what is known is to be told. */
-        readonly memory: boolean;
-      } & Audience)
+    | ({ readonly type: 'refresh-request' } & Audience)
     | { readonly type: 'refresh-accepted'; readonly to?: string }
     /** All that a transport without questions and answers says. */
     | { readonly type: 'changed' }

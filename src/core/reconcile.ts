@@ -1,3 +1,4 @@
+import { LEASES } from '#leases';
 import { tell } from './commit.js';
 import { awaitAttempt, endAttempt } from './attempt-lock.js';
 import { finish, giveUp, hold } from './flight.js';
@@ -19,7 +20,9 @@ export function reconcile(t: Turn, attempt: Attempt, word: Word): void {
   const { s } = t;
   // Any other tab that may still be answered has the attempt lock, or waits for it behind this one.
   endAttempt(t, attempt);
-  const others = s.options.locks || attempt.attempt > 1;
+  // (A lease does not tell that there is no other: of a first attempt there is none.)
+  // guard: processes: the refusal of a first attempt is told at once
+  const others = (s.options.locks && !(LEASES && s.options.leases)) || attempt.attempt > 1;
   // guard: ⚑ after invalid_grant: another attempt that may still be answered is waited for
   awaitAttempt(t, 'checking', others ? reconcileMs(s.options) : 0, (t) => compare(t, attempt, word));
 }

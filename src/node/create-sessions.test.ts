@@ -141,12 +141,15 @@ test('a session that somebody listens to hears of it', async () => {
 test('a lost session is said by reason, once', async () => {
   const [one, other] = [start().open('a'), start().open('a')];
   await one.setSession({ ...expired(), refresh_token: 'refresh-0' });
+  const began = performance.now();
   const results = await Promise.all([one, other].map((session) => failed(session.getAccessToken())));
   expect(results).toMatchObject([
     { code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' },
     { code: 'ERR_REAUTH_REQUIRED', reason: 'refresh_rejected' },
   ]);
   expect(server.requests).toHaveLength(1);
+  // (Another attempt would be waited for, for five seconds.)
+  expect(performance.now() - began).toBeLessThan(2_500);
 });
 
 test('files are for their owner, and named by no secret', async () => {
