@@ -171,7 +171,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'commit: the first answer of a version wins',
-    anchor: 'if (base.version <= attempt.version || (base.ended && isNews))',
+    anchor: 'if (base.version <= attempt.version || isRevived)',
     replacement: 'if (base.version > 0)',
     within: 10_000,
   },
@@ -184,8 +184,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'commit: a late answer that repeats what was lost brings nothing back',
-    anchor: 'base.ended && isNews',
-    replacement: 'base.ended',
+    anchor: 'base.ended && isNews &&',
+    replacement: 'base.ended &&',
     within: 200_000,
   },
   {
@@ -915,6 +915,24 @@ export const mutants: readonly Mutant[] = [
     replacement: '',
     profile: 'endings',
     within: 20_000,
+  },
+  {
+    guard: 'commit: a late answer replaces no later pair that may live',
+    anchor: ' && !(proven && isUnanswered(base))',
+    replacement: '',
+    within: 100_000,
+  },
+  {
+    guard: 'progress: a resignation is no sign of life',
+    anchor: 'moved && !isResigned',
+    replacement: 'moved && isResigned !== null',
+    within: 100_000,
+  },
+  {
+    guard: 'progress: a tab that waits for long reads now and then',
+    anchor: 'now.mono + reconcileMs(s.options);',
+    replacement: 'Infinity;',
+    within: 100_000,
   },
   {
     guard: 'without a store, too, an operation sees what the one before it has changed',

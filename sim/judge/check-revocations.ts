@@ -49,7 +49,9 @@ export function checkRevocations(
         if (!isReplaced && refreshTokensIn(stored).includes(refreshToken))
           violate('I4', `${by.tab.name} revokes a refresh token that is in use`);
       },
-      written(by, _before, after) {
+      // (When it is made, not when it is durable: what is asked for in between is for the next write.)
+      executed(by, _before, after) {
+        if (!after) return;
         const wall = by.tab.clock.wall();
         if (keptIn(after).some(({ at }) => Math.abs(wall - at) > DAY_MS + 1_000))
           violate('I4', `${by.tab.name} keeps a token for more than a day`);

@@ -30,6 +30,8 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
   >();
   /** Requests of tabs without a store: no journal is durable. */
   const unstored = new Set<Exchange>();
+  /** Participants whose present journal was only said. (The store may be back by the time its request leaves.) */
+  const saidOnly = new Set<Participant>();
   /** When the journal of each request was last seen in the store by its sender. */
   const noted = new Map<Exchange, number>();
   /** Requests sent long after their journal, by clocks that said otherwise. */
@@ -126,6 +128,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
         heardOf.set(by, (heardOf.get(by) ?? new Set()).add(attemptOf(sender, record, attempt)));
       }
       if (was === 'probing' && flight?.phase !== was) cleared.set(by, now());
+      if (flight?.phase === 'journaling') saidOnly[storage === 'memory' ? 'add' : 'delete'](by);
       if (flight?.phase === 'asking' && was !== 'asking') asked.set(by, { at: now(), flight: flight.tag });
       if (event.type === 'message' && event.message.type === 'refresh-request') {
         const { from, sessionId, version, memory } = event.message;
@@ -190,7 +193,7 @@ export function checkSpending(world: World, truth: Truth, violate: Violate): Che
       }
       if (state.storage === 'memory' && plan.leases)
         violate('I1', `${by.tab.name} sends version ${version} without the shared part`);
-      if (state.storage === 'memory') unstored.add(exchange);
+      if (state.storage === 'memory' || saidOnly.has(by)) unstored.add(exchange);
       else if (journaled.has(by)) noted.set(exchange, journaled.get(by)!.at);
       const committed = truth.committed.get(`${sessionId}.${version + 1}`);
       const journal = journaled.get(by);

@@ -2,7 +2,7 @@ import { endAttempt } from './attempt-lock.js';
 import { finish, letGo } from './flight.js';
 import { access, adopt, emit, post, see } from './knowledge.js';
 import type { SessionRecord } from './record.js';
-import { audienceKey, isBoundAlike, isOpen, next } from './record.js';
+import { audienceKey, isBoundAlike, isOpen, isUnanswered, next } from './record.js';
 import { isSamePair, refreshTokensIn, toAccessToken, withPair, withSpare } from './pair.js';
 import { endAfter } from './session-end.js';
 import type { Attempt, Turn } from './state.js';
@@ -76,9 +76,17 @@ function withAnswer(
   };
   // A late answer brings a lost session back; not one that only repeats what was lost (a server that forgives replays).
   const isNews = base.accessTokens[pair.audience]?.token !== tokens.access_token;
+  // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
+  const proven = base.version > attempt.version + 1 && !base.spares;
+  // Nor does it replace a pair that the server refused without a word, and that may live:
+  //
+  //     A  attempt of v2 ─ answer: v3 ─ cached ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░ returns: v3, long spent
+  //     B                               asks again: v3 ─ v4 ─ 400, three times: waits for a wake-up
+  // guard: commit: a late answer replaces no later pair that may live
   // guard: commit: a late answer that repeats what was lost brings nothing back
+  const isRevived = base.ended && isNews && !(proven && isUnanswered(base));
   // guard: commit: the first answer of a version wins
-  if (base.version <= attempt.version || (base.ended && isNews)) {
+  if (base.version <= attempt.version || isRevived) {
     const renewed = { ...withPair(base, pair), end: endAfter(base, tokens, attempt.sent.wall) };
     if (!refused) return { ...renewed, idToken: tokens.id_token ?? base.idToken };
     // The server has rotated all the same: the old refresh token is not sent again, and the new one when a person asks for it. Of the
@@ -87,8 +95,6 @@ function withAnswer(
     const journal = { attempt: 0, by: attempt.by, term: base.term, at, doubts: 0, failures: 0, failure };
     return { ...renewed, accessTokens: base.accessTokens, journal };
   }
-  // (Of a version whose successor has worked since, none is needed; and none twice, where a first write was reported as failed.)
-  const proven = base.version > attempt.version + 1 && !base.spares;
   // guard: no spare of a version whose successor has worked since
   // guard: ⚑ spare: a pair of a version already advanced is kept
   const richer = proven ? base : withSpare(base, pair);

@@ -69,12 +69,7 @@ export function begin(t: Turn, resume: Continuation, worker?: Flight['worker']):
     return resume(t);
   }
   s.flight = { ...flight, tag: lock(t, 'refresh', 'wait', onRefreshLock(resume)) };
-  const expire: Continuation = (t) => {
-    access(t, undefined, undefined, true);
-    requeue(t, resume, since);
-  };
-  if (since + ARRIVAL_MS > t.now.mono) hold(t, 'queued', { until: since + ARRIVAL_MS, expire });
-  else requeue(t, resume, since);
+  requeue(t, resume, since, since + ARRIVAL_MS);
 }
 
 function onRefreshLock(resume: Continuation): Continuation<LockOutcome> {
@@ -140,18 +135,29 @@ export function giveUp(t: Turn): void {
 }
 
 /**
- * Gives the holder the time of a refresh, counted from the last sign of life. Also where the timer of a tab comes late:
+ * Gives the holder the time of a refresh, counted from the last sign of life, and reads now and then. Also where the timer of a tab comes late:
  *
  *     A  claims, steals ─ sends ─ refused
  *     B  (throttled) queues ░░░░░░░░░░░░░╰▶ hears of it; only now its timer: counts from here, not from when it queued
  */
-function requeue(t: Turn, resume: Continuation, begun: number = t.now.mono): void {
-  const { s } = t;
+function requeue(t: Turn, resume: Continuation, begun: number = t.now.mono, firstAt = 0): void {
+  const { s, now } = t;
   const seen = fingerprint(s.record!);
   // guard: a sign of life since a tab queued counts, also where its timer comes late
   const since = Math.max(begun, s.movedAt);
-  const until = since + silenceMs(s.options);
-  hold(t, 'queued', { seen, since, until, expire: (t) => expired(t, resume) });
+  const end = since + silenceMs(s.options);
+  // A holder that stands still may go on for a moment, and stand still again:
+  //
+  //     A (holder)  ░░░ journal ─ sends ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B   queues ─ reads      reads: T + R from here ──────────▶ claim ✓  (else ✗, and T + R from there)
+  // guard: progress: a tab that waits for long reads now and then
+  const readAt = firstAt > now.mono ? firstAt : now.mono + reconcileMs(s.options);
+  const expire: Continuation = (t) => {
+    if (readAt >= end) return expired(t, resume);
+    access(t, undefined, undefined, true);
+    requeue(t, resume, since);
+  };
+  hold(t, 'queued', { seen, since, until: Math.min(readAt, end), expire });
 }
 
 /**
@@ -169,7 +175,7 @@ function expired(t: Turn, resume: Continuation): void {
   //
   //     A (holder)  journal ─ sends ─ hangs ░░░░░░░░░░░░░░░░░░░░░
   //     B (waiter)     queues ─ reads the journal ── T + R ─▶ claim
-  if (fingerprint(s.record!) !== seen) return requeue(t, resume, s.movedAt);
+  if (fingerprint(s.record!) !== seen) return requeue(t, resume, s.flight!.since);
   hold(t, 'claiming');
   // guard: ⚑ claim before steal: one silent tab causes one steal
   access(

@@ -160,7 +160,14 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   // guard: two failures of the same attempt, by a tab with a store and by one without, are two
   const of = failure ? attemptOf(after, after.journal) : '';
   const moved = !before || fingerprint(after) !== fingerprint(before);
-  if (moved) {
+  // A leader that leaves says nothing of the tab that holds the lock:
+  //
+  //     A (holder)  ██ stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+  //     B (leader)            resigns: the term moves
+  //     C           call: T + R, counted from when it queued ─▶ claim
+  // guard: progress: a resignation is no sign of life
+  const isResigned = before?.leader && !after.leader && before.journal?.at === after.journal?.at;
+  if (moved && !isResigned) {
     s.movedAt = now.mono;
     // guard: progress: the wait for a holder without a journal goes on through the elections of others
     if (s.waited?.phase === 'queued') s.waited = undefined;
