@@ -929,6 +929,13 @@ export const mutants: readonly Mutant[] = [
     within: 100_000,
   },
   {
+    guard: 'progress: two terms at once are a sign of life',
+    anchor: '    after.term === next(before.term) &&\n',
+    replacement: '',
+    profile: 'endings',
+    within: 20_000,
+  },
+  {
     guard: 'progress: a tab that waits for long reads now and then',
     anchor: 'now.mono + reconcileMs(s.options);',
     replacement: 'Infinity;',

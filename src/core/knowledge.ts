@@ -3,7 +3,7 @@ import { lifeOf, refreshLead, remainingLife } from './expiry.js';
 import type { Now } from './expiry.js';
 import type { Message, Position } from './protocol.js';
 import type { AccessToken, Failure, SessionRecord } from './record.js';
-import { attemptOf, fingerprint, isForeign, isOpen, isUnanswered } from './record.js';
+import { attemptOf, fingerprint, isForeign, isOpen, isUnanswered, next } from './record.js';
 import { current, newer } from './join.js';
 import { asOf } from './session-end.js';
 import type { Change, Continuation, Pause, State, Turn } from './state.js';
@@ -165,8 +165,14 @@ export function adopt(t: Turn, theirs: SessionRecord | undefined, hearsay = fals
   //     A (holder)  ██ stands still ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
   //     B (leader)            resigns: the term moves
   //     C           call: T + R, counted from when it queued ─▶ claim
+  // (Behind two terms there may have been a claim, of which nobody tells.)
   // guard: progress: a resignation is no sign of life
-  const isResigned = before?.leader && !after.leader && before.journal?.at === after.journal?.at;
+  // guard: progress: two terms at once are a sign of life
+  const isResigned =
+    before?.leader &&
+    !after.leader &&
+    after.term === next(before.term) &&
+    before.journal?.at === after.journal?.at;
   if (moved && !isResigned) {
     s.movedAt = now.mono;
     // guard: progress: the wait for a holder without a journal goes on through the elections of others
