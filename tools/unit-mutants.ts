@@ -15,6 +15,7 @@ const idle = 'src/browser/idle.test.ts';
 const record = 'src/core/record.test.ts';
 const knowledge = 'src/core/knowledge.test.ts';
 const waiting = 'src/core/waiting.test.ts';
+const handles = 'src/node/handles.test.ts';
 export const unitMutants: readonly UnitMutant[] = [
   {
     guard: 'progress: the wait for a holder without a journal goes on through the elections of others',
@@ -39,6 +40,42 @@ export const unitMutants: readonly UnitMutant[] = [
     anchor: 'core.isLost(record) ? undefined',
     replacement: 'record.ended ? undefined',
     tests: 'src/refusals.test.ts',
+  },
+  {
+    guard: 'processes: closing one handle ends no call of another',
+    anchor: 'this.#ends?.forEach((end) => end());',
+    replacement: 'this.#session().close();',
+    tests: handles,
+  },
+  {
+    guard: 'processes: an id with a lone surrogate names no session',
+    anchor: String.raw` && !/\p{Surrogate}/u.test(id)`,
+    replacement: '',
+    tests: handles,
+  },
+  {
+    guard: 'processes: a call tries again a minute after a failure that waiting does not heal',
+    anchor: 'until === Infinity && failure &&',
+    replacement: 'until === -1 && failure &&',
+    tests: handles,
+  },
+  {
+    guard: 'processes: a database that hangs does not hold up the end',
+    anchor: 'inTime(stop(), CLOSE_MS).catch(() => {})',
+    replacement: 'stop()',
+    tests: handles,
+  },
+  {
+    guard: 'processes: a lease lasts whole milliseconds',
+    anchor: 'Math.ceil(ms)',
+    replacement: 'ms',
+    tests: handles,
+  },
+  {
+    guard: 'processes: an assertion is for the issuer as the server spells it',
+    anchor: 'tokenEndpoint === undefined ? metadata.known()!.issuer : ',
+    replacement: '',
+    tests: 'src/node/refresh-token-grant.test.ts',
   },
   {
     guard: 'processes: the refusal of a first attempt is told at once',

@@ -111,22 +111,27 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     open(id) {
-      check(typeof id === 'string' && id !== '', 'open() takes the id of a session, a non-empty string');
+      check(
+        // (All lone surrogates have one encoding.)
+        // guard: processes: an id with a lone surrogate names no session
+        typeof id === 'string' && id !== '' && !/\p{Surrogate}/u.test(id),
+        'open() takes the id of a session, a non-empty string of whole characters',
+      );
       if (closing) throw fault('ERR_CLOSED');
       // An id may be a secret (a cookie), and contain anything; a key is neither.
       const key = createHash('sha256').update(id).digest('base64url');
-      return new SessionHandle(used.get(key) ?? new Session(context, key, id), id, () => used.delete(key));
+      const session = used.get(key) ?? new Session(context, key, id);
+      return new SessionHandle(session, id, (known) => used.get(key) ?? known);
     },
     close: () => (closing ??= close()),
   };
 }
 
 /**
- * A session as the public interface of every coordinator. A class for its size: an object of its own with a getter has a shape of its own,
- * which weighs more than all the rest.
+ * One user of a session, with the public interface of every coordinator. Others in this process may use the same session: `close()` ends
+ * this one alone. A class for its size: an object of its own with a getter has a shape of its own, which weighs more than all the rest.
  */
 class SessionHandle implements TokenCoordinator {
-  readonly #session: Session;
   readonly name: string;
   readonly setSession: TokenCoordinator['setSession'];
   readonly getAccessToken: TokenCoordinator['getAccessToken'];
@@ -139,28 +144,66 @@ class SessionHandle implements TokenCoordinator {
   readonly signOut: TokenCoordinator['signOut'];
   readonly exportSession: TokenCoordinator['exportSession'];
   readonly close: TokenCoordinator['close'];
+  readonly #current: (known: Session) => Session;
+  #known: Session;
+  #closed = false;
+  /** The ends of this handle's calls and listeners. */
+  #ends: Set<() => void> | undefined;
 
-  constructor(session: Session, name: string, closed: () => void) {
-    this.#session = session;
+  /** @param current - the session that this process uses under this name, or else the one that is given */
+  constructor(session: Session, name: string, current: (known: Session) => Session) {
     this.name = name;
-    this.setSession = (tokens, options) => session.change((core) => core.setSession(tokens, options));
-    this.getAccessToken = (options) => session.getAccessToken(options);
-    this.peekAccessToken = (selector = {}) => session.peekAccessToken(selector);
-    this.peekIdToken = () => session.peekIdToken();
-    this.getAuthorizationHeaders = (request) => session.getAuthorizationHeaders(request);
-    this.getSnapshot = () => session.snapshot();
-    this.subscribe = (listener) => session.listen((core) => core.subscribe(listener));
-    this.on = (type, listener) => session.listen((core) => core.on(type, listener));
-    this.signOut = (options) => session.change((core) => core.signOut(options));
-    this.exportSession = () => session.change((core) => core.exportSession());
+    this.#known = session;
+    this.#current = current;
+    this.setSession = (tokens, options) =>
+      this.#call((session) => session.change((core) => core.setSession(tokens, options)));
+    this.getAccessToken = (options) => this.#call((session) => session.getAccessToken(options));
+    this.peekAccessToken = (selector = {}) => this.#session().peekAccessToken(selector);
+    this.peekIdToken = () => this.#session().peekIdToken();
+    this.getAuthorizationHeaders = (request) =>
+      this.#call((session) => session.getAuthorizationHeaders(request));
+    this.getSnapshot = () => this.#session().snapshot();
+    this.subscribe = (listener) => this.#listen((core) => core.subscribe(listener));
+    this.on = (type, listener) => this.#listen((core) => core.on(type, listener));
+    this.signOut = (options) => this.#call((session) => session.change((core) => core.signOut(options)));
+    this.exportSession = () => this.#call((session) => session.change((core) => core.exportSession()));
+    // guard: processes: closing one handle ends no call of another
     this.close = async () => {
-      session.close();
-      closed();
+      this.#closed = true;
+      this.#ends?.forEach((end) => end());
     };
   }
 
   get ready(): Promise<void> {
-    return this.#session.ready();
+    return this.#closed ? Promise.resolve() : this.#session().ready();
+  }
+
+  #session(): Session {
+    return (this.#known = this.#current(this.#known));
+  }
+
+  /** What is under way goes on after `close()`, for the others. */
+  async #call<T>(run: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#closed) throw fault('ERR_CLOSED');
+    const ends = (this.#ends ??= new Set());
+    let end = (): void => {};
+    const closed = new Promise<never>((_, reject) => (end = () => reject(fault('ERR_CLOSED'))));
+    ends.add(end);
+    try {
+      return await Promise.race([run(this.#session()), closed]);
+    } finally {
+      ends.delete(end);
+    }
+  }
+
+  #listen(attach: (core: TokenCoordinator) => () => void): () => void {
+    if (this.#closed) return () => {};
+    const stop = this.#session().listen(attach);
+    const ends = (this.#ends ??= new Set()).add(stop);
+    return () => {
+      ends.delete(stop);
+      stop();
+    };
   }
 }
 

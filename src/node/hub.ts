@@ -13,6 +13,9 @@ export interface Hub {
   readonly close: () => Promise<void>;
 }
 
+/** How long the end of the subscription may take; milliseconds. */
+const CLOSE_MS = 1_000;
+
 /** Listens from the first session that needs it until it is closed. */
 export function createHub(shared: Shared, hold: Holds['hold']): Hub {
   const listeners = new Map<string, Set<() => void>>();
@@ -43,7 +46,9 @@ export function createHub(shared: Shared, hold: Holds['hold']): Hub {
     },
     async close() {
       closed = true;
-      await stop?.();
+      // A database that hangs answers no good-bye.
+      // guard: processes: a database that hangs does not hold up the end
+      if (stop) await inTime(stop(), CLOSE_MS).catch(() => {});
     },
   };
 }

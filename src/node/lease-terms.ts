@@ -6,7 +6,10 @@ import { reconcileMs } from '../core/limits.js';
  */
 export function leaseMs(name: string, refreshTimeoutMs: number): number {
   // guard: processes: the lease of an attempt outlasts everybody who waits for it
-  return name.startsWith('attempt:') ? 3 * refreshTimeoutMs : reconcileMs({ refreshTimeoutMs });
+  const ms = name.startsWith('attempt:') ? 3 * refreshTimeoutMs : reconcileMs({ refreshTimeoutMs });
+  // Redis takes whole milliseconds.
+  // guard: processes: a lease lasts whole milliseconds
+  return Math.ceil(ms);
 }
 
 /**

@@ -21,6 +21,8 @@ export interface Participant {
   readonly isIdle: () => boolean;
   /** It has something that the shared part lacks, as far as it knows: an answer that could not be written. */
   readonly isAhead: () => boolean;
+  /** Why the last operation on the shared part failed. */
+  readonly failure: () => unknown;
   readonly close: () => void;
 }
 
@@ -35,6 +37,7 @@ export function createParticipant(
   let release: (() => void) | undefined;
   /** Requests and store operations that have not ended. The core itself keeps an attempt for longer than its request lasts. */
   let operations = 0;
+  let failure: unknown;
   const { client } = options;
   const store = recordStore(
     shared,
@@ -49,8 +52,8 @@ export function createParticipant(
     {
       locks: leaseLocks({ shared, hub, hold }, key, options.refreshTimeoutMs),
       store: {
-        read: () => counted(() => store.read()),
-        update: (change) => counted(() => store.update(change)),
+        read: () => counted(() => store.read()).catch(failed),
+        update: (change) => counted(() => store.update(change)).catch(failed),
       },
       saved: store.saved,
       clock: browserClock,
@@ -70,6 +73,11 @@ export function createParticipant(
     },
   );
   const { coordinator } = made;
+
+  function failed(error: unknown): never {
+    failure = error;
+    throw error;
+  }
 
   async function counted<T>(operation: () => Promise<T>): Promise<T> {
     const done = hold();
@@ -96,6 +104,7 @@ export function createParticipant(
     save: made.save,
     isIdle: () => operations === 0 && !isBusy(state!),
     isAhead: () => isAhead(state!),
+    failure: () => failure,
     close: () => void coordinator.close(),
   };
 }

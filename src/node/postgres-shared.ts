@@ -1,5 +1,5 @@
 import { TokenCoordinatorError } from '../core/errors.js';
-import { sealed, type SealingOptions } from './sealed.js';
+import { checkKeepMs, sealed, type SealingOptions } from './sealed.js';
 import type { Shared } from './shared.js';
 
 /** The members of a pool of `pg` that are needed. */
@@ -30,7 +30,6 @@ interface PostgresClient {
   unref?(): void;
 }
 
-const DAY_MS = 86_400_000;
 /** When a subscription that ended is tried again: at first, and at most; milliseconds. */
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
@@ -43,16 +42,17 @@ const SWEEP_ONE_IN = 200;
  * connection more, which is made with the first session, ends with `sessions.close()`, and does not keep the process alive.
  *
  * @param pool - of `pg`; it stays yours to close
- * @throws `ERR_CONFIGURATION` if `pool` is no pool, a name or a key is not usable
+ * @throws `ERR_CONFIGURATION` if `pool` is no pool, or an option is not usable
  */
 export function postgresShared(pool: PostgresPool, options: PostgresSharedOptions = {}): Shared {
-  const { prefix = 'one_refresh', keepMs = 90 * DAY_MS } = Object(options) as PostgresSharedOptions;
+  const { prefix = 'one_refresh', keepMs: keptMs } = Object(options) as PostgresSharedOptions;
   if (typeof Object(pool).query !== 'function' || typeof Object(pool).options !== 'object') {
     throw new TokenCoordinatorError('ERR_CONFIGURATION', '`postgresShared` takes a Pool of pg');
   }
   if (!/^[a-z_][a-z0-9_]{0,40}$/.test(prefix)) {
     throw new TokenCoordinatorError('ERR_CONFIGURATION', '`prefix` must be a lower-case identifier of SQL');
   }
+  const keepMs = checkKeepMs(keptMs);
   const records = `${prefix}_records`;
   const leases = `${prefix}_leases`;
   const over = (milliseconds: string): string =>

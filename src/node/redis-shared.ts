@@ -1,6 +1,6 @@
 import { TokenCoordinatorError } from '../core/errors.js';
 import { sendsPlainCommands } from '../redis-client.js';
-import { sealed, type SealingOptions } from './sealed.js';
+import { checkKeepMs, sealed, type SealingOptions } from './sealed.js';
 import type { LeaseRequest, Shared } from './shared.js';
 
 /** The members of a client of `ioredis` that are needed. */
@@ -41,8 +41,6 @@ return ARGV[1]`;
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
 
-const DAY_MS = 86_400_000;
-
 /** The part of a subscriber that both clients have, and what only one of them has. */
 interface Subscriber {
   on(type: string, listener: (...all: never[]) => void): unknown;
@@ -60,13 +58,14 @@ interface Subscriber {
  * the first session, ends with `sessions.close()`, and does not keep the process alive.
  *
  * @param client - of `ioredis` or `redis` (node-redis), connected; it stays yours to close
- * @throws `ERR_CONFIGURATION` if `client` is neither, or a key is not usable
+ * @throws `ERR_CONFIGURATION` if `client` is neither, or an option is not usable
  */
 export function redisShared(
   client: IoRedisClient | NodeRedisClient,
   options: RedisSharedOptions = {},
 ): Shared {
-  const { prefix = 'one-refresh:', keepMs = 90 * DAY_MS } = Object(options) as RedisSharedOptions;
+  const { prefix = 'one-refresh:', keepMs: keptMs } = Object(options) as RedisSharedOptions;
+  const keepMs = checkKeepMs(keptMs);
   if (typeof prefix !== 'string')
     throw new TokenCoordinatorError('ERR_CONFIGURATION', '`prefix` must be text');
   const isIoRedis =

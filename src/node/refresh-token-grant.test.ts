@@ -128,3 +128,31 @@ test('refuses dpop, whose keys live in browsers', () => {
   const options = { tokenEndpoint: `${server.origin}/token`, clientId: 'web', dpop: true } as never;
   expect(() => refreshTokenGrant(options)).toThrow(expect.objectContaining({ code: 'ERR_CONFIGURATION' }));
 });
+
+test.each([
+  ['as it is published', (origin: string) => origin],
+  ['with a slash', (origin: string) => `${origin}/`],
+  ['as a URL', (origin: string) => new URL(origin)],
+])('an assertion is for the published issuer: %s', async (_, issuer) => {
+  const { privateKey } = await generateKeyPair('ES256');
+  const { origin } = server;
+  server.answer(({ url }, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const metadata = {
+      issuer: origin,
+      token_endpoint: `${origin}/token`,
+      revocation_endpoint: `${origin}/revoke`,
+    };
+    const tokens = { access_token: 'a2', token_type: 'Bearer', refresh_token: 'r2' };
+    response.end(JSON.stringify(url.startsWith('/.well-known') ? metadata : tokens));
+  });
+  const client = refreshTokenGrant({
+    issuer: issuer(origin),
+    clientId: 'web app',
+    clientAuth: { method: 'private_key_jwt', privateKey },
+  });
+  await client.refresh(request());
+  await client.revoke!('r2', 'refresh_token');
+  const assertions = server.received.flatMap(({ form }) => form.get('client_assertion') ?? []);
+  expect(assertions.map((one) => decodeJwt(one).aud)).toEqual([origin, origin]);
+});

@@ -1,7 +1,8 @@
 import { ClientSecretBasic, ClientSecretPost, PrivateKeyJwt, type ClientAuth } from 'oauth4webapi';
 import { TokenCoordinatorError } from '../core/errors.js';
-import type { RefreshTokenGrantOptions } from '../oauth/options.js';
-import { refreshTokenGrant as publicClientGrant } from '../oauth/refresh-token-grant.js';
+import { checkOptions, type RefreshTokenGrantOptions } from '../oauth/options.js';
+import { grantAt, refreshTokenGrant as publicClientGrant } from '../oauth/refresh-token-grant.js';
+import { serverMetadata } from '../oauth/server-metadata.js';
 import type { RefreshRequest, TokenClient } from '../types.js';
 
 /** How a confidential client authenticates at the token and revocation endpoints (RFC 6749 §2.3, OpenID Connect Core §9). */
@@ -47,9 +48,14 @@ export function refreshTokenGrant(options: ServerGrantOptions): TokenClient {
   }
   if (clientAuth === undefined) return publicClientGrant(others);
 
+  checkOptions(others);
   const { clientId, issuer, tokenEndpoint, fetch = globalThis.fetch } = others;
-  // Where the issuer is not known an assertion is for the endpoint (RFC 7523 §3).
-  const server = { issuer: String(issuer ?? tokenEndpoint) };
+  const metadata = serverMetadata(others);
+  // As the server itself spells it, which may differ from the option by a slash. Where the issuer is not known an assertion is for the
+  // endpoint (RFC 7523 §3).
+  // guard: processes: an assertion is for the issuer as the server spells it
+  const audience = (): string =>
+    tokenEndpoint === undefined ? metadata.known()!.issuer : String(issuer ?? tokenEndpoint);
   const authenticate = authenticationOf(clientAuth);
   /** By their signals, which come back with the request. */
   const requests = new WeakMap<AbortSignal, RefreshRequest>();
@@ -62,13 +68,13 @@ export function refreshTokenGrant(options: ServerGrantOptions): TokenClient {
     const form = new URLSearchParams(body);
     // `client_id` stands in the header of `client_secret_basic` (RFC 6749 §2.3: one method per request).
     if (clientAuth.method === 'client_secret_basic') form.delete('client_id');
-    await authenticate(server, { client_id: clientId }, form, headers);
+    await authenticate({ issuer: audience() }, { client_id: clientId }, form, headers);
     // To sign takes a while, in which this process may have stood still.
     requests.get(init!.signal!)?.assertSendable?.();
     return fetch(input, { ...init, headers, body: form });
   };
 
-  const client = publicClientGrant({ ...others, fetch: authenticated });
+  const client = grantAt(metadata, { ...others, fetch: authenticated });
   return {
     ...client,
     refresh(request) {

@@ -1,6 +1,10 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { TokenCoordinatorError } from '../core/errors.js';
+import { LATEST } from '../core/record.js';
 import type { Shared } from './shared.js';
+
+/** Ninety days. */
+const KEEP_MS = 7_776_000_000;
 
 /** A key for AES-256-GCM: 32 bytes. */
 export type SealingKey = Uint8Array;
@@ -20,6 +24,18 @@ export type EncryptWith = SealingKey | readonly NamedSealingKey[];
 export interface SealingOptions {
   /** Encrypts records at rest (AES-256-GCM, bound to their session); default: none, they are stored as text. */
   readonly encryptWith?: EncryptWith | undefined;
+}
+
+/**
+ * How long a record is kept after its last write, in whole milliseconds.
+ * @throws `ERR_CONFIGURATION`
+ */
+export function checkKeepMs(given: unknown = KEEP_MS): number {
+  if (typeof given === 'number' && given >= 1 && given <= LATEST) return Math.ceil(given);
+  throw new TokenCoordinatorError(
+    'ERR_CONFIGURATION',
+    '`keepMs` must be a number of milliseconds, 1 or more',
+  );
 }
 
 /** How sealed text begins; no record that is stored as text does. */

@@ -1,3 +1,4 @@
+import { say } from '#texts';
 import { fault, isDuration, isSignal, misused, standingError } from '../core/calls.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import { lifeOf, minValidity, remainingLife } from '../core/expiry.js';
@@ -29,6 +30,9 @@ interface Memory extends Known {
   readonly seenAt: number;
   readonly readAt: number;
 }
+
+/** How long after such a failure a call tries again; milliseconds. */
+const WAKE_MS = 60_000;
 
 const loading: Snapshot = Object.freeze({
   status: 'loading',
@@ -80,7 +84,11 @@ export class Session {
     return this.#held(async () => {
       // The time that the read takes is part of the call's.
       const reading = this.#current();
-      const memory = await (isLimited ? inTime(reading, timeoutMs, () => fault('ERR_TIMEOUT')) : reading);
+      const memory = await untilAborted(
+        isLimited ? inTime(reading, timeoutMs, () => fault('ERR_TIMEOUT')) : reading,
+        asked.signal,
+      );
+      this.#wakeAgain();
       const token = this.#core ? undefined : this.#freshToken(memory, asked);
       if (token !== undefined) return token;
       const rest = isLimited ? Math.max(0, timeoutMs - (performance.now() - start)) : timeoutMs;
@@ -98,7 +106,7 @@ export class Session {
       await this.#current();
       try {
         const result = await this.#ask(run);
-        if (this.#isBroken()) throw storageFault(undefined);
+        if (this.#isBroken()) throw this.#brokenFault();
         return result;
       } finally {
         this.#memory = undefined;
@@ -224,7 +232,7 @@ export class Session {
       const { record } = core.state();
       if (newer(memory.record, record) !== memory.record || !core.isIdle()) {
         core.save();
-        throw storageFault(undefined);
+        throw this.#brokenFault();
       }
       this.#drop();
     } else if (core.mark() !== memory.mark) {
@@ -296,6 +304,16 @@ export class Session {
     return core;
   }
 
+  /**
+   * Nothing wakes a process. So a call counts as a wake-up for a failure that waiting does not heal: once a minute of all processes, since
+   * each failure is written down.
+   */
+  #wakeAgain(): void {
+    const { until, failure } = this.#core?.state().pause ?? {};
+    // guard: processes: a call tries again a minute after a failure that waiting does not heal
+    if (until === Infinity && failure && Math.abs(Date.now() - failure.at) >= WAKE_MS) this.#core!.save();
+  }
+
   #drop(): void {
     if (!this.#core) return;
     this.#snapshot = this.#core.coordinator.getSnapshot();
@@ -323,7 +341,7 @@ export class Session {
     try {
       return await call(this.#wake().coordinator, controller.signal);
     } catch (error) {
-      if (this.#isBroken() && !signal?.aborted) throw storageFault(undefined);
+      if (this.#isBroken() && !signal?.aborted) throw this.#brokenFault();
       throw error;
     } finally {
       calls.delete(controller);
@@ -337,6 +355,11 @@ export class Session {
     return this.#core?.state().storage === 'memory';
   }
 
+  #brokenFault(): TokenCoordinatorError {
+    const { failure, state } = this.#core!;
+    return storageFault(failure(), tokensIn(state().record));
+  }
+
   async #held<T>(run: () => Promise<T>): Promise<T> {
     const release = this.#context.hold();
     try {
@@ -345,6 +368,18 @@ export class Session {
       release();
     }
   }
+}
+
+/** Rejects as soon as the caller gives up; the work goes on. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = (): void =>
+      reject(new TokenCoordinatorError('ERR_ABORTED', say('ERR_ABORTED'), { cause: signal.reason }));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function storageFault(cause: unknown, secrets: Secrets = []): TokenCoordinatorError {

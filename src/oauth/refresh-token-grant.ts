@@ -6,7 +6,7 @@ import { boundClient, dpopOf } from './bound-client.js';
 import type { DPoPSupport } from './dpop/dpop-support.js';
 import { checkOptions, type RefreshTokenGrantOptions } from './options.js';
 import { revokeToken } from './revocation.js';
-import { serverMetadata } from './server-metadata.js';
+import { serverMetadata, type ServerMetadata } from './server-metadata.js';
 import { readErrorCode, readTokenResponse } from './token-response.js';
 import { noAnswer, notSent, transportTo } from './transport.js';
 
@@ -25,7 +25,11 @@ import { noAnswer, notSent, transportTo } from './transport.js';
  */
 export function refreshTokenGrant(options: RefreshTokenGrantOptions): TokenClient {
   checkOptions(options);
-  const metadata = serverMetadata(options);
+  return grantAt(serverMetadata(options), options);
+}
+
+/** The same with metadata that others use as well; its options are checked. */
+export function grantAt(metadata: ServerMetadata, options: RefreshTokenGrantOptions): TokenClient {
   const dpop = dpopOf(options);
   let loaded: DPoPSupport | undefined;
   let offersNonces: boolean | undefined;
