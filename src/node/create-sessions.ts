@@ -87,6 +87,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     hold,
     options: checked,
     trustMemoryMs,
+    inUse: (key) => used.get(key),
     use(session) {
       if (closing) throw fault('ERR_CLOSED');
       if (!used.has(session.key)) used.set(session.key, session);
@@ -120,8 +121,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (closing) throw fault('ERR_CLOSED');
       // An id may be a secret (a cookie), and contain anything; a key is neither.
       const key = createHash('sha256').update(id).digest('base64url');
-      const session = used.get(key) ?? new Session(context, key, id);
-      return new SessionHandle(session, id, (known) => used.get(key) ?? known);
+      return new SessionHandle(used.get(key) ?? new Session(context, key, id), id);
     },
     close: () => (closing ??= close()),
   };
@@ -144,20 +144,22 @@ class SessionHandle implements TokenCoordinator {
   readonly signOut: TokenCoordinator['signOut'];
   readonly exportSession: TokenCoordinator['exportSession'];
   readonly close: TokenCoordinator['close'];
-  readonly #current: (known: Session) => Session;
   #known: Session;
   #closed = false;
   /** The ends of this handle's calls and listeners. */
   #ends: Set<() => void> | undefined;
 
-  /** @param current - the session that this process uses under this name, or else the one that is given */
-  constructor(session: Session, name: string, current: (known: Session) => Session) {
+  constructor(session: Session, name: string) {
     this.name = name;
     this.#known = session;
-    this.#current = current;
     this.setSession = (tokens, options) =>
       this.#call((session) => session.change((core) => core.setSession(tokens, options)));
-    this.getAccessToken = (options) => this.#call((session) => session.getAccessToken(options));
+    this.getAccessToken = (options) => {
+      const token = this.#closed ? undefined : this.#session().trustedToken(options);
+      return token === undefined
+        ? this.#call((session) => session.getAccessToken(options))
+        : Promise.resolve(token);
+    };
     this.peekAccessToken = (selector = {}) => this.#session().peekAccessToken(selector);
     this.peekIdToken = () => this.#session().peekIdToken();
     this.getAuthorizationHeaders = (request) =>
@@ -179,21 +181,24 @@ class SessionHandle implements TokenCoordinator {
   }
 
   #session(): Session {
-    return (this.#known = this.#current(this.#known));
+    return (this.#known = this.#known.inUse());
   }
 
   /** What is under way goes on after `close()`, for the others. */
-  async #call<T>(run: (session: Session) => Promise<T>): Promise<T> {
-    if (this.#closed) throw fault('ERR_CLOSED');
+  #call<T>(run: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(fault('ERR_CLOSED'));
     const ends = (this.#ends ??= new Set());
-    let end = (): void => {};
-    const closed = new Promise<never>((_, reject) => (end = () => reject(fault('ERR_CLOSED'))));
-    ends.add(end);
-    try {
-      return await Promise.race([run(this.#session()), closed]);
-    } finally {
-      ends.delete(end);
-    }
+    return new Promise((resolve, reject) => {
+      const end = (): void => reject(fault('ERR_CLOSED'));
+      const ended =
+        <R>(settle: (result: R) => void) =>
+        (result: R): void => {
+          ends.delete(end);
+          settle(result);
+        };
+      ends.add(end);
+      run(this.#session()).then(ended(resolve), ended(reject));
+    });
   }
 
   #listen(attach: (core: TokenCoordinator) => () => void): () => void {

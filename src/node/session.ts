@@ -22,6 +22,8 @@ export interface SessionContext extends ParticipantContext {
   readonly trustMemoryMs: number;
   /** The session is in use: it is to be asked to rest later. Throws if nothing may be used any more. */
   readonly use: (session: Session) => void;
+  /** The session of this key that is in use. */
+  readonly inUse: (key: string) => Session | undefined;
 }
 
 /** The last read: enough to serve a fresh token without a core. */
@@ -70,14 +72,23 @@ export class Session {
     this.#name = name;
   }
 
+  /** The session that this process uses under the same id, if another one came first; else this one. */
+  inUse(): Session {
+    return this.#context.inUse(this.key) ?? this;
+  }
+
+  /** The token for a call that memory may serve by itself. */
+  trustedToken(given?: AccessTokenOptions): string | undefined {
+    const asked = Object(given) as AccessTokenOptions;
+    if (this.#closed || !this.#isTrusted() || !isSignal(asked.signal)) return undefined;
+    this.#use();
+    return this.#freshToken(this.#memory!, asked);
+  }
+
   async getAccessToken(given?: AccessTokenOptions): Promise<string> {
     const asked = Object(given) as AccessTokenOptions;
     if (!isSignal(asked.signal)) throw misused('signal');
     this.#use();
-    if (this.#isTrusted()) {
-      const token = this.#freshToken(this.#memory!, asked);
-      if (token !== undefined) return token;
-    }
     const start = performance.now();
     const { timeoutMs = patienceMs(this.#context.options) } = asked;
     const isLimited = isDuration(timeoutMs);
@@ -100,7 +111,7 @@ export class Session {
   }
 
   /** `setSession` or `signOut`: a pair that only this process has does not count. */
-  change<R>(run: (core: TokenCoordinator) => Promise<R>): Promise<R> {
+  async change<R>(run: (core: TokenCoordinator) => Promise<R>): Promise<R> {
     this.#use();
     return this.#held(async () => {
       await this.#current();
@@ -118,7 +129,8 @@ export class Session {
     request: Parameters<TokenCoordinator['getAuthorizationHeaders']>[0],
   ): Promise<Record<string, string>> {
     const { url, method = 'GET', resource, scope, previous } = Object(request) as typeof request;
-    const accessToken = await this.getAccessToken({ resource, scope });
+    const asked = { resource, scope };
+    const accessToken = this.trustedToken(asked) ?? (await this.getAccessToken(asked));
     const { sessionId } = this.snapshot();
     const { authorize } = this.#context.options.client;
     return (
