@@ -784,8 +784,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     guard: 'an attempt fails once: what is noted of it late changes nothing',
-    anchor: 'known.failure && (known.failure.unspent || !failure.unspent)',
-    replacement: 'false',
+    anchor: 'if (known.failure) {',
+    replacement: 'if (known.failure && known.attempt < 0) {',
     within: 100_000,
   },
   {

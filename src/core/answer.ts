@@ -118,9 +118,13 @@ function withFailure(attempt: Journal, failure: Failure, leader?: string): Chang
     //     A  deadline: notes the failure (store hangs) ░░░░░░░░░░░░░░░ ✓ would have all wait for T
     //        answer: nothing was spent, notes it ✓
     //     B                                        queues ─ reads of it ─▶
+    // (And the wait is the one that others have read already.)
     // guard: an attempt fails once: what is noted of it late changes nothing
-    const isNoted = known.failure && (known.failure.unspent || !failure.unspent);
-    if (isNoted) return undefined;
+    if (known.failure) {
+      if (known.failure.unspent || !failure.unspent) return undefined;
+      const unspent = { ...known, failure: { ...known.failure, unspent: true } };
+      return { ...base, term: next(base.term), journal: unspent };
+    }
     const refusals = counted(known.refusals, failure);
     const { count = 0, wordless = 0, denied = 0 } = refusals ?? {};
     const isFinal = failure.isWordless && wordless >= MOST_WORDLESS;
