@@ -523,4 +523,24 @@ export const unitMutants: readonly UnitMutant[] = [
     replacement: 'false &&',
     boundary: 'no refresh token is on the channel, however asked',
   },
+  {
+    guard: 'codings have no case, and are a list',
+    anchor: "codings.split(',').map((name) => name.trim().toLowerCase())",
+    replacement: '[codings]',
+  },
+  {
+    guard: 'a body that is not compressed says so',
+    anchor: 'headers.delete(name)',
+    replacement: 'void name',
+  },
+  {
+    guard: 'an answer is asked for as it is',
+    anchor: "forwarded.headers.set('accept-encoding', 'identity');",
+    replacement: '',
+  },
+  {
+    guard: 'an answer that cannot be read is reported',
+    anchor: 'guarded(() => onStoreError(error));',
+    replacement: 'void error;',
+  },
 ];

@@ -16,3 +16,13 @@ export function toNode(handler: (request: Request) => Promise<Response>) {
     res.end(Buffer.from(await answer.arrayBuffer()));
   };
 }
+
+/**
+ * The answer of a `fetch`, to be handed on. `fetch` decompresses the body and leaves the headers, so a client would decompress it once more and
+ * fail.
+ */
+export function decompressed(answer: Response): Response {
+  const copy = new Response(answer.body, answer);
+  for (const name of ['content-encoding', 'content-length']) copy.headers.delete(name);
+  return copy;
+}

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createIdempotentRotation, type ServerStore } from 'one-refresh/server';
-import { toNode } from './node-http.js';
+import { decompressed, toNode } from './node-http.js';
 
 /**
  * @param provider - what `new Provider(issuer, configuration).callback()` returns; set `provider.proxy = true`, so that it believes `X-Forwarded-…`
@@ -18,18 +18,19 @@ export async function guardProvider(
   const { port } = inner.address() as AddressInfo;
 
   const guarded = toNode(
-    createIdempotentRotation({ store })((request) => {
+    createIdempotentRotation({ store })(async (request) => {
       const headers = new Headers(request.headers);
       // The provider's own address stays the public one: a DPoP proof names it.
       headers.set('x-forwarded-host', request.headers.get('host') ?? '');
       headers.delete('host');
       const { pathname, search } = new URL(request.url);
-      return fetch(`http://127.0.0.1:${port}${pathname}${search}`, {
+      const answer = await fetch(`http://127.0.0.1:${port}${pathname}${search}`, {
         method: request.method,
         headers,
         body: request.body,
         duplex: 'half',
       } as RequestInit);
+      return decompressed(answer);
     }),
   );
   const paths = ['/token', '/token/revocation'];

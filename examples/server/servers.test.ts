@@ -1,10 +1,17 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sqliteStore, type ServerStore } from 'one-refresh/server';
-import { createStrictEndpoint, refreshRequest, times } from '../../test/server/strict-endpoint.js';
+import {
+  createStrictEndpoint,
+  refreshRequest,
+  times,
+  tokenRequest,
+} from '../../test/server/strict-endpoint.js';
 import { mountTokenEndpoint } from './express.js';
 import { createApp } from './hono.js';
+import { decompressed } from './node-http.js';
 import { guardProvider } from './oidc-provider.js';
 
 let store: ServerStore;
@@ -67,4 +74,27 @@ test('a provider behind: five duplicates get one answer', async () => {
   expect(new Set(bodies.map((body) => JSON.stringify({ ...(body as object), expires_in: 0 }))).size).toBe(1);
   expect((bodies[0] as { host: string }).host).toBe(new URL(url).host);
   expect(spends).toBe(1);
+});
+
+test.each([200, 400])('a provider behind may compress its %i', async (status) => {
+  const body = JSON.stringify({ access_token: 'a', refresh_token: 'R2', error: 'invalid_grant' });
+  const provider: http.RequestListener = (req, res) => {
+    const compressed = gzipSync(body);
+    const headers = { 'content-encoding': 'gzip', 'content-length': compressed.length };
+    req.resume().on('end', () => res.writeHead(status, headers).end(compressed));
+  };
+  const url = await listen(await guardProvider(provider, store));
+  for (const grant of ['authorization_code', 'refresh_token']) {
+    const request = tokenRequest({ grant_type: grant, code: 'c', refresh_token: 'R1' });
+    const answer = await fetch(new Request(url, request));
+    expect([answer.status, answer.headers.get('content-encoding')]).toEqual([status, null]);
+    expect(await answer.text()).toBe(body);
+  }
+});
+
+test('the answer of a fetch is handed on decompressed', async () => {
+  const headers = { 'content-encoding': 'gzip', 'content-length': '23', 'x-other': '1' };
+  const answer = decompressed(new Response('<h1>plain</h1>', { status: 502, headers }));
+  expect([answer.status, await answer.text()]).toEqual([502, '<h1>plain</h1>']);
+  expect(Object.keys(Object.fromEntries(answer.headers))).toEqual(['content-type', 'x-other']);
 });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
@@ -230,23 +231,77 @@ describe('confidential clients', () => {
 });
 
 describe('the endpoint behind', () => {
+  test('may answer with another success', async () => {
+    endpoint.instead = () => Response.json({ access_token: 'A2', refresh_token: 'R2' }, { status: 201 });
+    const handler = table();
+    expect((await handler(refreshRequest('R1', key('k')))).status).toBe(201);
+    expect(await read(handler(refreshRequest('R1', key('k'))))).toMatchObject({ refresh_token: 'R2' });
+    expect(endpoint.spent).toEqual([]);
+  });
+
+  const json = JSON.stringify({ access_token: 'A2', refresh_token: 'R2', expires_in: 60 });
+  const answering = (body: string | Buffer<ArrayBuffer>, codings: string) => {
+    const headers = { 'content-encoding': codings, 'content-length': String(body.length) };
+    endpoint.instead = () => new Response(body, { headers });
+  };
+
   test.each([
-    ['compressed by the handler', 200, 'gzip'],
-    ['with another success', 201, undefined],
-  ])('may answer %s', async (_, status, encoding) => {
-    const json = Response.json({ access_token: 'A2', refresh_token: 'R2', expires_in: 60 });
-    const body = encoding ? json.body!.pipeThrough(new CompressionStream('gzip')) : json.body;
-    let asked = 0;
-    endpoint.instead = () => {
-      asked++;
-      return new Response(body, { status, headers: encoding ? { 'content-encoding': encoding } : {} });
-    };
+    ['gzip', gzipSync(json)],
+    ['GZIP', gzipSync(json)],
+    ['x-gzip', gzipSync(json)],
+    ['deflate', deflateSync(json)],
+    ['br', brotliCompressSync(json)],
+    ['identity, gzip', gzipSync(json)],
+    ['gzip, br', brotliCompressSync(gzipSync(json))],
+  ])('may compress its answer: %s', async (codings, body) => {
+    answering(body, codings);
     const handler = table();
     const first = await handler(refreshRequest('R1', key('k')));
-    expect(first.status).toBe(status);
+    expect(first.headers.get('content-encoding')).toBe(codings);
+    expect(Buffer.from(await first.arrayBuffer())).toEqual(body);
     expect(await read(handler(refreshRequest('R1', key('k'))))).toMatchObject({ refresh_token: 'R2' });
-    expect(asked).toBe(1);
+    expect(endpoint.spent).toEqual([]);
   });
+
+  test.each([
+    [200, json],
+    [400, '{"error":"invalid_grant"}'],
+  ])('may be a fetch that has decompressed its %i', async (status, body) => {
+    const headers = { 'content-encoding': 'gzip', 'content-length': '20' };
+    endpoint.instead = () => new Response(body, { status, headers });
+    const answer = await table()(refreshRequest('R1'));
+    expect(answer.status).toBe(status);
+    expect([...answer.headers.keys()]).toEqual(['content-type']);
+    expect(await answer.text()).toBe(body);
+  });
+
+  test('is asked for an answer without compression', async () => {
+    let asked: string | null = '';
+    endpoint.instead = (request) => {
+      asked = request.headers.get('accept-encoding');
+      return new Response('', { status: 500 });
+    };
+    await table()(refreshRequest('R1', { headers: { 'accept-encoding': 'gzip, br' } }));
+    expect(asked).toBe('identity');
+  });
+
+  test.each(['compress', 'gzip', 'constructor'])(
+    'is reported if it answers in unreadable %s',
+    async (coding) => {
+      const errors: unknown[] = [];
+      answering('no such body', coding);
+      const handler = table({ onStoreError: (error) => errors.push(error) });
+      const answer = await handler(refreshRequest('R1'));
+      expect([answer.status, answer.headers.get('content-encoding')]).toEqual([200, coding]);
+      expect(await answer.text()).toBe('no such body');
+      expect(errors).toEqual([
+        expect.objectContaining({
+          code: 'ERR_CONFIGURATION',
+          message: expect.stringContaining(`"${coding}"`),
+        }),
+      ]);
+    },
+  );
 
   test.each([[1], { name: 'alice' }])('may name a subject that is no text: %j', async (sub) => {
     const claims = Buffer.from(JSON.stringify({ sub })).toString('base64url');

@@ -3,7 +3,7 @@ import { digest } from './digest.js';
 import { guarded } from './guarded.js';
 import type { Conflict } from './monitor.js';
 import { checkOptions, checkStore, type RemedyOptions } from './options.js';
-import { remedy, tellConflict, withOwnHeaders, type Refresh } from './remedy.js';
+import { readAnswerOf, remedy, tellConflict, withOwnHeaders, type Refresh } from './remedy.js';
 import { requesterOf } from './requester.js';
 import { seal, unseal } from './sealed-answer.js';
 import { record, withClaim, type FurtherTries } from './spending.js';
@@ -17,15 +17,7 @@ import {
   type SpentToken,
 } from './store.js';
 import type { TokenMiddleware } from './token-request.js';
-import {
-  issuedTokens,
-  jsonAnswer,
-  notNow,
-  pack,
-  readAnswer,
-  unpack,
-  versionConflict,
-} from './token-response.js';
+import { issuedTokens, jsonAnswer, notNow, pack, unpack, versionConflict } from './token-response.js';
 
 /** Options of `createIdempotentRotation`. */
 export interface IdempotentRotationOptions extends RemedyOptions {
@@ -179,7 +171,7 @@ export function createIdempotentRotation(options: IdempotentRotationOptions): To
     let kept = false;
     try {
       const read = await withClaim(
-        async () => readAnswer(await attempt.next(attempt.request.forward())),
+        () => readAnswerOf(attempt.next, attempt.request.forward(), checked),
         () => store.renew(key, claimId, claimMs),
         checked,
       );

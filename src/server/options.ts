@@ -26,8 +26,9 @@ export interface RemedyOptions {
   /** Called for every refresh that is refused with 409, for a log line; it gets digests only. Default: nothing is called. */
   readonly onConflict?: ((conflict: Conflict) => void) | undefined;
   /**
-   * Called when the store fails or does not answer in time. Default: a store that cannot be used at all (`ERR_CONFIGURATION`, for example a newer
-   * schema) is reported once, as a warning of the process.
+   * Called when the store fails or does not answer in time, and when the answer to a refresh or a sign-in is compressed in a way that cannot be
+   * read (`ERR_CONFIGURATION`): it then passes unguarded. Default: what is wrong with the configuration (`ERR_CONFIGURATION`, for example also a
+   * newer schema) is reported once, as a warning of the process.
    */
   readonly onStoreError?: ((error: unknown) => void) | undefined;
   /** The result of {@link createEndpointMonitor}: counts every refresh. Give it to the outermost remedy only; default: nothing is counted. */

@@ -1,4 +1,5 @@
 // The part that both remedies share around a refresh.
+import { TokenCoordinatorError } from '../core/errors.js';
 import { guarded } from './guarded.js';
 import type { Conflict, RefreshOutcome } from './monitor.js';
 import type { CheckedOptions } from './options.js';
@@ -69,7 +70,7 @@ async function followLogin(
   options: CheckedOptions,
   cases: RemedyCases,
 ): Promise<Response> {
-  const read = await readAnswer(await next(request.forward()));
+  const read = await readAnswerOf(next, request.forward(), options);
   const { answer } = read;
   const revoked = request.form.get('token');
   try {
@@ -88,6 +89,23 @@ async function followLogin(
     // The store's owner has been told. A login that is not known begins with its first refresh.
   }
   return answer;
+}
+
+/** Calls the endpoint behind and reads its answer. An answer that cannot be read is reported, since nothing guards its tokens. */
+export async function readAnswerOf(
+  next: TokenHandler,
+  request: Request,
+  { onStoreError }: CheckedOptions,
+): Promise<ReadAnswer> {
+  return readAnswer(await next(request), (codings) => {
+    const error = new TokenCoordinatorError(
+      'ERR_CONFIGURATION',
+      `The token endpoint answers with Content-Encoding "${codings}", which cannot be read here, so its tokens are not guarded: ` +
+        'let it heed Accept-Encoding: identity, or use gzip, deflate or br',
+    );
+    // guard: an answer that cannot be read is reported
+    guarded(() => onStoreError(error));
+  });
 }
 
 /** An introspection (RFC 7662) looks like a revocation, but its answer says `active`, or is a JWT (RFC 9701). */

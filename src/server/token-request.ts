@@ -71,6 +71,9 @@ export async function readTokenRequest(request: Request): Promise<TokenRequest |
       // The body is whole now: the client's headers about length and connection no longer hold.
       for (const name of ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'expect'])
         forwarded.headers.delete(name);
+      // The answer has to be read here. Without this header, `fetch` asks for a compressed one by itself.
+      // guard: an answer is asked for as it is
+      forwarded.headers.set('accept-encoding', 'identity');
       return forwarded;
     },
   };

@@ -1,5 +1,6 @@
 // Answers of the token endpoint: how the remedies read one, keep one, and write their own.
 import { decodeJwt } from 'jose';
+import { decompress } from './decompress.js';
 
 export interface IssuedTokens {
   readonly body: Readonly<Record<string, unknown>>;
@@ -20,6 +21,8 @@ const NOT_KEPT = new Set([
   'set-cookie',
   'transfer-encoding',
 ]);
+/** True of a compressed body only. */
+const COMPRESSION = ['content-encoding', 'content-length'];
 /** Lives that count from the response (RFC 6749 §5.1, draft-ietf-oauth-refresh-token-expiration, Keycloak, Entra). */
 const LIVES = [
   'expires_in',
@@ -39,28 +42,31 @@ export interface ReadAnswer {
 /**
  * Reads an answer once and makes another one of its bytes. `clone()` would make two streams, of which each costs more than the digests of a
  * refresh.
+ *
+ * @param unreadable - called with the codings of a success whose body is compressed in a way that this process cannot read
  */
-export async function readAnswer(answer: Response): Promise<ReadAnswer> {
-  if (!answer.ok || answer.body === null) return { answer, body: undefined };
+export async function readAnswer(
+  answer: Response,
+  unreadable: (codings: string) => void = () => {},
+): Promise<ReadAnswer> {
+  const { ok, status, statusText } = answer;
+  const codings = answer.headers.get('content-encoding');
+  if (answer.body === null || (!ok && codings === null)) return { answer, body: undefined };
   const bytes = await answer.arrayBuffer();
-  const { status, statusText, headers } = answer;
-  return {
-    answer: new Response(bytes, { status, statusText, headers }),
-    body: parseObject(decoder.decode(bytes)) ?? parseObject(await decompress(bytes, headers)),
-  };
-}
-
-/** The text of a body that a handler compressed itself; empty for every other. (`fetch` decompresses, and leaves the header.) */
-async function decompress(bytes: ArrayBuffer, headers: Headers): Promise<string> {
-  const encoding = headers.get('content-encoding');
-  if (encoding !== 'gzip' && encoding !== 'deflate') return '';
-  try {
-    return await new Response(
-      new Blob([bytes]).stream().pipeThrough(new DecompressionStream(encoding)),
-    ).text();
-  } catch {
-    return '';
+  const headers = new Headers(answer.headers);
+  let body = parseObject(decoder.decode(bytes));
+  if (codings !== null) {
+    if (body) {
+      // `fetch` has decompressed it and left the headers. A client would try to decompress it again.
+      // guard: a body that is not compressed says so
+      for (const name of COMPRESSION) headers.delete(name);
+    } else {
+      const plain = ok ? await decompress(bytes, codings) : undefined;
+      if (ok && !plain && bytes.byteLength > 0) unreadable(codings);
+      body = plain && parseObject(decoder.decode(plain));
+    }
   }
+  return { answer: new Response(bytes, { status, statusText, headers }), body: ok ? body : undefined };
 }
 
 /** The tokens in an answer, or `undefined` if it brought none. */
@@ -136,9 +142,7 @@ export function unpack(text: string, ageMs: number): Response {
 
 /** The same answer with another body. */
 export function withBody(answer: Response, body: object): Response {
-  const kept = [...answer.headers].filter(
-    ([name]) => name !== 'content-length' && name !== 'content-encoding',
-  );
+  const kept = [...answer.headers].filter(([name]) => !COMPRESSION.includes(name));
   return new Response(JSON.stringify(body), { status: answer.status, headers: kept });
 }
 

@@ -1,12 +1,12 @@
 import { check, duration } from './check.js';
 import { digest } from './digest.js';
 import { checkOptions, checkStore, type RemedyOptions } from './options.js';
-import { remedy, tellConflict, withOwnHeaders, type Refresh } from './remedy.js';
+import { readAnswerOf, remedy, tellConflict, withOwnHeaders, type Refresh } from './remedy.js';
 import { record, withClaim } from './spending.js';
 import { callStore } from './store-call.js';
 import type { ServerStore, VersionClaim, VersionStore } from './store.js';
 import type { TokenMiddleware } from './token-request.js';
-import { issuedTokens, notNow, readAnswer, versionConflict, withBody } from './token-response.js';
+import { issuedTokens, notNow, versionConflict, withBody } from './token-response.js';
 
 /** Options of `createVersionCheck`. */
 export interface VersionCheckOptions extends RemedyOptions {
@@ -92,7 +92,7 @@ export function createVersionCheck(options: VersionCheckOptions): TokenMiddlewar
     let kept = false;
     try {
       const read = await withClaim(
-        async () => readAnswer(await next(forwarded)),
+        () => readAnswerOf(next, forwarded, checked),
         () => store.renew(sessionId, claimId, claimMs),
         checked,
       );
