@@ -543,4 +543,9 @@ export const unitMutants: readonly UnitMutant[] = [
     anchor: 'guarded(() => onStoreError(error));',
     replacement: 'void error;',
   },
+  {
+    guard: 'a body is kept as it was written',
+    anchor: '${issued.text}',
+    replacement: '${JSON.stringify(JSON.parse(issued.text))}',
+  },
 ];

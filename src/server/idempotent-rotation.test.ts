@@ -231,6 +231,18 @@ describe('confidential clients', () => {
 });
 
 describe('the endpoint behind', () => {
+  test('may answer with numbers above 2^53', async () => {
+    const body = (life: string) =>
+      `{ "access_token": "A2", "expires_in": ${life}, "id": 12345678901234567890, "f": 1.0, "refresh_token": "R2" }`;
+    endpoint.instead = () => new Response(body('60'));
+    const handler = table();
+    expect(await (await handler(refreshRequest('R1', key('k')))).text()).toBe(body('60'));
+    const again = await (await handler(refreshRequest('R1', key('k')))).text();
+    const { expires_in: life } = JSON.parse(again) as { expires_in: number };
+    expect(again).toBe(body(String(life)));
+    expect(life).toBeLessThan(60);
+  });
+
   test('may answer with another success', async () => {
     endpoint.instead = () => Response.json({ access_token: 'A2', refresh_token: 'R2' }, { status: 201 });
     const handler = table();

@@ -14,7 +14,7 @@ import {
   errorOf,
   issuedTokens,
   readAnswer,
-  withBody,
+  withMembersIn,
   type IssuedTokens,
   type ReadAnswer,
 } from './token-response.js';
@@ -37,7 +37,7 @@ export interface RemedyCases {
   /** @param key - digest of a refresh token that was revoked */
   end(key: string): Promise<unknown>;
   /** Members that the answer to a sign-in gets besides its own, once its login is noted. */
-  readonly signedIn?: object;
+  readonly signedIn?: Readonly<Record<string, unknown>>;
 }
 
 /** A middleware out of its cases. A request that is no token request passes untouched. */
@@ -80,7 +80,7 @@ async function followLogin(
       if (issued?.refreshToken === undefined) return answer;
       const key = await digest('token', issued.refreshToken);
       await callStore(() => cases.begin(key, issued), options);
-      if (cases.signedIn) return withBody(answer, { ...issued.body, ...cases.signedIn });
+      if (cases.signedIn) return withMembersIn(answer, issued, cases.signedIn);
     } else if (revoked && answer.status === 200 && !isIntrospection(read)) {
       const key = await digest('token', revoked);
       await callStore(() => cases.end(key), options);

@@ -1,9 +1,11 @@
 // Answers of the token endpoint: how the remedies read one, keep one, and write their own.
 import { decodeJwt } from 'jose';
 import { decompress } from './decompress.js';
+import { membersOf, withMembers } from './json-text.js';
 
 export interface IssuedTokens {
-  readonly body: Readonly<Record<string, unknown>>;
+  /** The body, as the authorization server wrote it: the text of a JSON object. */
+  readonly text: string;
   readonly refreshToken: string | undefined;
   /** The user by the word of the authorization server itself; empty where its tokens are opaque. */
   readonly userId: string;
@@ -37,6 +39,8 @@ export interface ReadAnswer {
   readonly answer: Response;
   /** The members of its JSON object; `undefined` for every other body, and unless it is a success. */
   readonly body: Readonly<Record<string, unknown>> | undefined;
+  /** The text of the body that has these members; empty without them. */
+  readonly text: string;
 }
 
 /**
@@ -51,30 +55,33 @@ export async function readAnswer(
 ): Promise<ReadAnswer> {
   const { ok, status, statusText } = answer;
   const codings = answer.headers.get('content-encoding');
-  if (answer.body === null || (!ok && codings === null)) return { answer, body: undefined };
+  if (answer.body === null || (!ok && codings === null)) return { answer, body: undefined, text: '' };
   const bytes = await answer.arrayBuffer();
   const headers = new Headers(answer.headers);
-  let body = parseObject(decoder.decode(bytes));
+  let text = decoder.decode(bytes);
+  let body = parseObject(text);
   if (codings !== null) {
     if (body) {
       // `fetch` has decompressed it and left the headers. A client would try to decompress it again.
       // guard: a body that is not compressed says so
       for (const name of COMPRESSION) headers.delete(name);
-    } else {
-      const plain = ok ? await decompress(bytes, codings) : undefined;
-      if (ok && !plain && bytes.byteLength > 0) unreadable(codings);
-      body = plain && parseObject(decoder.decode(plain));
+    } else if (ok) {
+      const plain = await decompress(bytes, codings);
+      if (!plain && bytes.byteLength > 0) unreadable(codings);
+      text = decoder.decode(plain);
+      body = parseObject(text);
     }
   }
-  return { answer: new Response(bytes, { status, statusText, headers }), body: ok ? body : undefined };
+  const copy = new Response(bytes, { status, statusText, headers });
+  return ok && body ? { answer: copy, body, text } : { answer: copy, body: undefined, text: '' };
 }
 
 /** The tokens in an answer, or `undefined` if it brought none. */
-export function issuedTokens({ body }: ReadAnswer): IssuedTokens | undefined {
+export function issuedTokens({ body, text }: ReadAnswer): IssuedTokens | undefined {
   const { access_token: accessToken, refresh_token: refreshToken, id_token: idToken } = body ?? {};
   if (body === undefined || typeof accessToken !== 'string') return undefined;
   return {
-    body,
+    text,
     refreshToken: typeof refreshToken === 'string' && refreshToken !== '' ? refreshToken : undefined,
     userId: subjectOf(idToken) ?? subjectOf(accessToken) ?? '',
   };
@@ -111,18 +118,19 @@ function subjectOf(token: unknown): string | undefined {
  *
  * @param lateMs - how old it is already
  */
-export function pack(answer: Response, { body }: IssuedTokens, lateMs: number): string {
+export function pack(answer: Response, issued: IssuedTokens, lateMs: number): string {
   const headers = [...answer.headers].filter(([name]) => !NOT_KEPT.has(name));
-  return JSON.stringify({ headers, body, lateMs });
+  // guard: a body is kept as it was written
+  return `{"headers":${JSON.stringify(headers)},"lateMs":${lateMs},"body":${issued.text}}`;
 }
 
 /** The same answer again, with the life that its tokens have left. */
-export function unpack(text: string, ageMs: number): Response {
+export function unpack(packed: string, ageMs: number): Response {
   const {
     headers,
     body,
     lateMs = 0,
-  } = JSON.parse(text) as {
+  } = JSON.parse(packed) as {
     headers: [string, string][];
     body: Record<string, unknown>;
     /** Absent in what an older version kept. */
@@ -130,20 +138,26 @@ export function unpack(text: string, ageMs: number): Response {
   };
   // The clock may have been set back.
   const age = Math.max(0, ageMs) + lateMs;
+  const left: Record<string, number> = {};
   for (const name of LIVES) {
     const life = body[name];
     // (Keycloak's 0 stands for no end at all.)
-    if (typeof life === 'number' && life > 0) body[name] = Math.max(1, life - Math.ceil(age / 1000));
+    if (typeof life === 'number' && life > 0) left[name] = Math.max(1, life - Math.ceil(age / 1000));
   }
-  const answer = jsonAnswer(200, body, headers);
+  const { start, end } = membersOf(packed).find(({ name }) => name === 'body')!;
+  const answer = textAnswer(200, withMembers(packed.slice(start, end), left), headers);
   answer.headers.set('idempotent-replayed', 'true');
   return answer;
 }
 
-/** The same answer with another body. */
-export function withBody(answer: Response, body: object): Response {
+/** The same answer with more members in its body. */
+export function withMembersIn(
+  answer: Response,
+  { text }: IssuedTokens,
+  members: Record<string, unknown>,
+): Response {
   const kept = [...answer.headers].filter(([name]) => !COMPRESSION.includes(name));
-  return new Response(JSON.stringify(body), { status: answer.status, headers: kept });
+  return new Response(withMembers(text, members), { status: answer.status, headers: kept });
 }
 
 /** 409: somebody else has a newer pair already, and nothing was spent. */
@@ -158,7 +172,11 @@ export function notNow(description: string): Response {
 }
 
 export function jsonAnswer(status: number, body: object, headers: [string, string][] = []): Response {
-  const answer = new Response(JSON.stringify(body), { status, headers });
+  return textAnswer(status, JSON.stringify(body), headers);
+}
+
+function textAnswer(status: number, body: string, headers: [string, string][]): Response {
+  const answer = new Response(body, { status, headers });
   // RFC 6749 §5.1
   answer.headers.set('content-type', 'application/json');
   answer.headers.set('cache-control', 'no-store');

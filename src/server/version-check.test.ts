@@ -114,6 +114,17 @@ test('counts where the server does not rotate', async () => {
     expect((await read(handler(refreshRequest(token, at(version)))))['token_version']).toBe(version + 1);
 });
 
+test('adds to an answer and changes nothing else', async () => {
+  const handler = check();
+  const members = '"access_token": "A", "id": 12345678901234567890, "f": 1.0, "refresh_token"';
+  endpoint.instead = () => new Response(`{ ${members}: "R1" }`);
+  const signedIn = await handler(tokenRequest({ grant_type: 'authorization_code' }));
+  expect(await signedIn.text()).toBe(`{ ${members}: "R1" ,"token_version":1}`);
+  endpoint.instead = () => new Response(`{ "token_version": 7, ${members}: "R2" }`);
+  const refreshed = await handler(refreshRequest('R1', at(1)));
+  expect(await refreshed.text()).toBe(`{ "token_version": 2, ${members}: "R2" }`);
+});
+
 test('passes clients without a usable version', async () => {
   const handler = check();
   let token = endpoint.signIn();

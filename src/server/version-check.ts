@@ -6,7 +6,7 @@ import { record, withClaim } from './spending.js';
 import { callStore } from './store-call.js';
 import type { ServerStore, VersionClaim, VersionStore } from './store.js';
 import type { TokenMiddleware } from './token-request.js';
-import { issuedTokens, notNow, versionConflict, withBody } from './token-response.js';
+import { issuedTokens, notNow, versionConflict, withMembersIn } from './token-response.js';
 
 /** Options of `createVersionCheck`. */
 export interface VersionCheckOptions extends RemedyOptions {
@@ -107,7 +107,7 @@ export function createVersionCheck(options: VersionCheckOptions): TokenMiddlewar
         outdatedMs,
       };
       await record(() => store.settle(key, claimId, moved), checked, claimMs);
-      return withBody(answer, { ...issued.body, [parameter]: newest });
+      return withMembersIn(answer, issued, { [parameter]: newest });
     } finally {
       // Refused, or nobody knows: this version may be tried again, and the authorization server decides.
       if (!kept) await record(() => store.release(key, sessionId, claimId), checked, claimMs);
