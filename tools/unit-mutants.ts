@@ -548,4 +548,16 @@ export const unitMutants: readonly UnitMutant[] = [
     anchor: '${issued.text}',
     replacement: '${JSON.stringify(JSON.parse(issued.text))}',
   },
+  {
+    guard: 'a store closed meanwhile is not tried again',
+    anchor: 'if (wasClosed(error)) return letGo();',
+    replacement: '',
+    tests: 'spending',
+  },
+  {
+    guard: 'a closed store does not keep the process alive',
+    anchor: '(timer as { unref?(): void }).unref?.();',
+    replacement: '',
+    tests: 'spending',
+  },
 ];

@@ -5,6 +5,7 @@ import { openSchema } from './postgres-schema.js';
 import {
   IDLE_MS,
   LONGEST_WINDOW_MS,
+  StoreClosed,
   type Claim,
   type RotationStore,
   type ServerStore,
@@ -234,7 +235,7 @@ export function postgresStore(pool: PostgresPool, options: PostgresStoreOptions 
   }
 
   async function queryAll<Row>(text: string, values: unknown[]): Promise<readonly Row[]> {
-    if (closed) throw new Error('The store was closed');
+    if (closed) throw new StoreClosed();
     await open();
     const { rows } = await pool.query(
       prepareStatements ? { name: await nameOf(text), text, values } : { text, values },

@@ -3,6 +3,7 @@ import { check } from './check.js';
 import { refuseNewer } from './schema.js';
 import {
   IDLE_MS,
+  StoreClosed,
   type Claim,
   type RotationStore,
   type ServerStore,
@@ -217,7 +218,7 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
     }));
 
   async function run(name: keyof typeof SCRIPTS, ...values: (string | number)[]): Promise<string[]> {
-    if (closed) throw new Error('The store was closed');
+    if (closed) throw new StoreClosed();
     await open();
     const script = HEAD + SCRIPTS[name];
     // The key only says which slot of a cluster is meant.

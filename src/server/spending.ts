@@ -1,6 +1,7 @@
 import { guarded } from './guarded.js';
 import type { CheckedOptions } from './options.js';
-import { callStore } from './store-call.js';
+import { callStore, StoreFailure } from './store-call.js';
+import { StoreClosed } from './store.js';
 
 /** An endpoint that has not answered by then is taken for dead, and its claim runs out. */
 const RENEW_FOR_MS = 60_000;
@@ -44,7 +45,8 @@ const LONGEST_PAUSE_MS = 500;
 
 /**
  * Records what the authorization server has decided already. The first try is waited for. If it fails, the client still gets its answer, and
- * further tries follow in the background, since duplicates at other processes wait for the record.
+ * further tries follow in the background, since duplicates at other processes wait for the record. A store that was closed is not tried again: the
+ * process is about to end, and nothing here keeps it alive.
  *
  * @param forMs - how long the record is worth having, milliseconds
  */
@@ -55,12 +57,20 @@ export async function record<T>(
 ): Promise<Recording<T>> {
   try {
     return { said: await callStore(call, options), further: undefined };
-  } catch {
-    return { said: undefined, further: tryAgain(call, options, forMs) };
+  } catch (error) {
+    return { said: undefined, further: tryAgain(call, options, forMs, wasClosed(error)) };
   }
 }
 
-function tryAgain(call: () => Promise<unknown>, options: CheckedOptions, forMs: number): FurtherTries {
+const wasClosed = (error: unknown): boolean =>
+  error instanceof StoreFailure && error.cause instanceof StoreClosed;
+
+function tryAgain(
+  call: () => Promise<unknown>,
+  options: CheckedOptions,
+  forMs: number,
+  closed: boolean,
+): FurtherTries {
   let isOver = false;
   let resolve!: () => void;
   const over = new Promise<void>((done) => (resolve = done));
@@ -79,10 +89,22 @@ function tryAgain(call: () => Promise<unknown>, options: CheckedOptions, forMs: 
       try {
         await callStore(call, options);
         return stop();
-      } catch {
+      } catch (error) {
         // The store's owner has been told.
+        // guard: a store closed meanwhile is not tried again
+        if (wasClosed(error)) return letGo();
       }
     }
+  }
+
+  /** The answer stays in memory, as long as the process lives anyway. */
+  function letGo(): void {
+    // guard: a closed store does not keep the process alive
+    (timer as { unref?(): void }).unref?.();
+  }
+  if (closed) {
+    letGo();
+    return { over, stop };
   }
   // guard: a record is tried again
   void tryOften();

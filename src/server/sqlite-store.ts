@@ -3,6 +3,7 @@ import { connect, type Connection, type Statements } from './sqlite-connection.j
 import {
   IDLE_MS,
   LONGEST_WINDOW_MS,
+  StoreClosed,
   type Claim,
   type RotationStore,
   type ServerStore,
@@ -37,7 +38,7 @@ export function sqliteStore(file: string): ServerStore {
     }));
   let closed = false;
   const opened = (): Promise<Connection> => {
-    if (closed) throw new Error('The store was closed');
+    if (closed) throw new StoreClosed();
     return connection();
   };
   const use: Use = async (run) => (await opened()).transaction(run);

@@ -1,8 +1,9 @@
 // Calls of the store from a request: within a time limit, and once more if the first connection was cut.
 import { guarded } from './guarded.js';
+import { StoreClosed } from './store.js';
 
-/** The store cannot be reached. Thrown inside the remedies only. */
-class StoreFailure extends Error {
+/** The store cannot be reached. Thrown inside the remedies only. Its cause is the store's error. */
+export class StoreFailure extends Error {
   override readonly name = 'StoreFailure';
 }
 
@@ -30,7 +31,8 @@ export async function callStore<T>(
   const twice = async (): Promise<T> => {
     try {
       return await once();
-    } catch {
+    } catch (error) {
+      if (gaveUp || error instanceof StoreClosed) throw error;
       // guard: a call of the store is sent once more
       return once();
     }

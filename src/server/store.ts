@@ -148,3 +148,11 @@ export const LONGEST_WINDOW_MS: number = 120_000;
 
 /** A login without a refresh for this long is forgotten. A forgotten login that comes back is taken for a new one, and the authorization server decides. */
 export const IDLE_MS: number = 30 * 24 * 60 * 60 * 1000;
+
+/** A call came after `close()`. To send it again is of no use. */
+export class StoreClosed extends Error {
+  override readonly name = 'StoreClosed';
+  constructor() {
+    super('The store was closed');
+  }
+}
