@@ -560,4 +560,10 @@ export const unitMutants: readonly UnitMutant[] = [
     replacement: '',
     tests: 'spending',
   },
+  {
+    guard: 'a version is kept though its login was revoked meanwhile',
+    anchor: 'VALUES (?, ?, ?)',
+    replacement: 'SELECT ?, ?, ? WHERE false',
+    tests: 'sqlite-store',
+  },
 ];

@@ -334,13 +334,15 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
     settle: (token, claimId, { sessionId, next, newest, outdatedMs }) =>
       use((db) => {
         const now = Date.now();
+        // guard: a version is kept though its login was revoked meanwhile
         db.run(
-          'UPDATE one_refresh_version SET version = ?, claim = NULLIF(claim, ?), forget_at = ? WHERE session_id = ? AND version < ?',
-          newest,
-          claimId,
-          now + IDLE_MS,
+          `INSERT INTO one_refresh_version AS login (session_id, version, forget_at) VALUES (?, ?, ?)
+           ON CONFLICT (session_id) DO UPDATE SET version = max(login.version, excluded.version),
+             claim = NULLIF(login.claim, ?), forget_at = excluded.forget_at`,
           sessionId,
           newest,
+          now + IDLE_MS,
+          claimId,
         );
         db.run(
           'UPDATE one_refresh_token SET outdated = 1, forget_at = ? WHERE refresh_token = ?',

@@ -305,6 +305,16 @@ export function describeStore(open: () => Promise<StoreUnderTest>): void {
       await store.versions.end('R2');
       expect(await claim('R2', 'x', 9)).toMatchObject({ state: 'claimed', newest: 10 });
     });
+
+    test('keeps the version of a login revoked meanwhile', async () => {
+      await store.versions.begin('R1');
+      const { sessionId, newest } = await claim('R1', 'mine', 4);
+      await store.versions.end('R1');
+      await store.versions.settle('R1', 'mine', { sessionId, next: 'R2', newest, outdatedMs: 10_000 });
+      const conflict = { state: 'conflict', reason: 'outdated', sessionId, newest: 5 };
+      expect(await claim('R2', 'x', 4)).toEqual(conflict);
+      expect(await claim('R2', 'x', 5)).toEqual({ state: 'claimed', sessionId, newest: 6 });
+    });
   });
 
   test('refuses calls after it was closed, and closes twice', async () => {
