@@ -343,7 +343,7 @@ export const unitMutants: readonly UnitMutant[] = [
   },
   {
     guard: 'a call that fails takes no other with it',
-    anchor: 'if (begun && these.length > 1)',
+    anchor: 'if (these.length > 1)',
     replacement: 'if (false)',
     tests: 'sqlite-store',
   },
@@ -547,6 +547,18 @@ export const unitMutants: readonly UnitMutant[] = [
     guard: 'a body is kept as it was written',
     anchor: '${issued.text}',
     replacement: '${JSON.stringify(JSON.parse(issued.text))}',
+  },
+  {
+    guard: 'a file that is locked is tried again',
+    anchor: 'if (!isBusy(error) || performance.now() > until) throw error;',
+    replacement: 'throw error;',
+    tests: 'sqlite-store',
+  },
+  {
+    guard: 'a file is closed when its calls are done',
+    anchor: 'while (underWay.size > 0) await Promise.allSettled(underWay);',
+    replacement: '',
+    tests: 'sqlite-store',
   },
   {
     guard: 'a store closed meanwhile is not tried again',

@@ -1,8 +1,10 @@
 // One SQLite file, as the store uses it: statements are prepared once, and the calls of one turn of the event loop share a transaction.
 import {
+  begin,
   BUSY_TIMEOUT,
+  commit,
   openDatabase,
-  transaction,
+  whenFree,
   type SqliteDatabase,
   type SqliteStatement,
   type SqlValue,
@@ -18,12 +20,14 @@ export interface Statements {
 export interface Connection {
   /**
    * Nobody else writes meanwhile. A commit takes longer than the statements before it, so the calls of one turn of the event loop have one
-   * together. If one of them throws, all are undone, and each runs again in a transaction of its own.
+   * together. If one of them throws, all are undone, and each runs again in a transaction of its own. While another process has the lock, they
+   * wait for some seconds, and the calls that come meanwhile join them.
    */
   transaction<T>(run: (db: Statements) => T): Promise<T>;
   /** Empties the write-ahead log, which still has deleted rows. `false` if a reader elsewhere needs it. */
   emptyLog(): boolean;
-  close(): void;
+  /** Closes the file when the calls so far are done. */
+  close(): Promise<void>;
 }
 
 interface Call {
@@ -38,44 +42,60 @@ const { setImmediate } = globalThis as unknown as { setImmediate: (run: () => vo
 export async function connect(file: string): Promise<Connection> {
   const db = await openDatabase(file);
   try {
-    migrate(db);
+    await whenFree(() => migrate(db));
   } catch (error) {
     db.close();
     throw error;
   }
   const statements = prepareOnce(db);
-  let calls: Call[] = [];
+  /** The calls whose transaction has not begun. */
+  let waiting: Call[] = [];
+  /** The promises of all calls under way. */
+  const underWay = new Set<Promise<unknown>>();
 
-  function runCalls(): void {
-    const together = calls;
-    calls = [];
-    if (together.length > 0) run(together);
+  function takeAll(): readonly Call[] {
+    const taken = waiting;
+    waiting = [];
+    return taken;
   }
 
-  function run(these: readonly Call[]): void {
-    let begun = false;
-    let values: unknown[];
+  /** @param take - the calls, asked for when their transaction has begun, or cannot begin */
+  async function run(take: () => readonly Call[]): Promise<void> {
     try {
-      values = transaction(db, () => {
-        begun = true;
-        return these.map((call) => call.run(statements));
+      const undone = await whenFree(() => {
+        begin(db);
+        return runTogether(take());
       });
+      for (const call of undone) await run(() => [call]);
     } catch (error) {
-      // Where nobody could begin, one wait for the lock is enough.
-      // guard: a call that fails takes no other with it
-      if (begun && these.length > 1) for (const call of these) run([call]);
-      else for (const call of these) call.reject(error);
-      return;
+      for (const call of take()) call.reject(error);
     }
-    for (const [i, call] of these.entries()) call.resolve(values[i]);
+  }
+
+  /** In the transaction that has begun. Returns the calls that have to run again, each alone. */
+  function runTogether(these: readonly Call[]): readonly Call[] {
+    try {
+      const values = commit(db, () => these.map((call) => call.run(statements)));
+      for (const [i, call] of these.entries()) call.resolve(values[i]);
+    } catch (error) {
+      // guard: a call that fails takes no other with it
+      if (these.length > 1) return these;
+      for (const call of these) call.reject(error);
+    }
+    return [];
   }
 
   return {
-    transaction: <T>(run: (db: Statements) => T) =>
-      new Promise<unknown>((resolve, reject) => {
-        calls.push({ run, resolve, reject });
-        if (calls.length === 1) setImmediate(runCalls);
-      }) as Promise<T>,
+    transaction<T>(call: (db: Statements) => T) {
+      const done = new Promise<unknown>((resolve, reject) => {
+        waiting.push({ run: call, resolve, reject });
+        if (waiting.length === 1) setImmediate(() => void run(takeAll));
+      });
+      const forget = (): unknown => underWay.delete(done);
+      underWay.add(done);
+      done.then(forget, forget);
+      return done as Promise<T>;
+    },
     emptyLog() {
       // The next sweep tries again: nobody has to wait for a reader.
       db.exec('PRAGMA busy_timeout = 0');
@@ -85,8 +105,9 @@ export async function connect(file: string): Promise<Connection> {
         db.exec(BUSY_TIMEOUT);
       }
     },
-    close() {
-      runCalls();
+    async close() {
+      // guard: a file is closed when its calls are done
+      while (underWay.size > 0) await Promise.allSettled(underWay);
       db.close();
     },
   };

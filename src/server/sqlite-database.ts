@@ -29,12 +29,41 @@ export async function openDatabase(file: string): Promise<SqliteDatabase> {
   return db;
 }
 
-/** Another process may write just now. Its transactions take a fraction of a millisecond. */
-export const BUSY_TIMEOUT = 'PRAGMA busy_timeout = 5000';
+/**
+ * Another process may write just now. Its transactions take a fraction of a millisecond, and SQLite waits that long by itself. This process does
+ * nothing else meanwhile, so {@link whenFree} waits for longer ones.
+ */
+export const BUSY_TIMEOUT = 'PRAGMA busy_timeout = 10';
+
+/** How long a call waits for another process's lock, milliseconds. */
+const LONGEST_WAIT_MS = 5_000;
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+
+const isBusy = (error: unknown): boolean => /database is locked|SQLITE_BUSY/.test(String(error));
+
+/**
+ * Runs something until no other process has the lock that it needs. Between two tries this process does other work.
+ *
+ * @param run - has done nothing at all when it fails because of a lock
+ */
+export async function whenFree<T>(run: () => T): Promise<T> {
+  const until = performance.now() + LONGEST_WAIT_MS;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      return run();
+    } catch (error) {
+      // guard: a file that is locked is tried again
+      if (!isBusy(error) || performance.now() > until) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause * (0.75 + Math.random() / 2)));
+  }
+}
 
 async function configure(db: SqliteDatabase): Promise<void> {
   db.exec(BUSY_TIMEOUT);
-  await useWriteAheadLog(db);
+  // The switch needs the file for itself for a moment.
+  await whenFree(() => db.prepare('PRAGMA journal_mode = WAL').get());
   // NORMAL: a power cut may take the last transactions. Their duplicates are then the authorization server's business again.
   // secure_delete: a deleted answer is overwritten.
   // wal_autocheckpoint: a checkpoint waits for the disk while the process does nothing else, so it comes every 16 MB instead of every 4.
@@ -60,22 +89,13 @@ async function findSqlite(): Promise<Opener> {
   }
 }
 
-/** The switch needs the file for itself for a moment, and does not wait for it. */
-async function useWriteAheadLog(db: SqliteDatabase): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      db.prepare('PRAGMA journal_mode = WAL').get();
-      return;
-    } catch (error) {
-      if (tries === 50 || !/busy|locked/i.test(String(error))) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+/** Nobody else writes meanwhile. A lock of another process is met here, when nothing has been done yet. */
+export function begin(db: SqliteDatabase): void {
+  db.exec('BEGIN IMMEDIATE');
 }
 
-/** Nobody else writes meanwhile. */
-export function transaction<T>(db: SqliteDatabase, run: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
+/** Ends what {@link begin} has begun. If `run` throws, nothing is changed. */
+export function commit<T>(db: SqliteDatabase, run: () => T): T {
   try {
     const result = run();
     db.exec('COMMIT');

@@ -1,5 +1,5 @@
 import { refuseNewer } from './schema.js';
-import { transaction, type SqliteDatabase } from './sqlite-database.js';
+import { begin, commit, type SqliteDatabase } from './sqlite-database.js';
 
 /**
  * Each step makes the next version of the schema out of the one before it. A step that was released is never changed. The first one finds
@@ -54,7 +54,8 @@ export const STEPS: readonly string[] = [
  * @throws `ERR_CONFIGURATION` if they are newer
  */
 export function migrate(db: SqliteDatabase, steps: readonly string[] = STEPS): void {
-  transaction(db, () => {
+  begin(db);
+  commit(db, () => {
     db.exec('CREATE TABLE IF NOT EXISTS one_refresh_schema (version INTEGER NOT NULL) STRICT');
     const row = db.prepare('SELECT version FROM one_refresh_schema').get() as { version: number } | undefined;
     const found = row?.version ?? 0;

@@ -5,6 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { describeStore, type StoreUnderTest } from '../../test/server/store-conformance.js';
+import { createStrictEndpoint, refreshRequest, times } from '../../test/server/strict-endpoint.js';
+import { patiently } from '../../test/support/patiently.js';
+import { createIdempotentRotation, type ServerStore } from './index.js';
 import { migrate, STEPS } from './sqlite-schema.js';
 import { sqliteStore } from './sqlite-store.js';
 
@@ -76,6 +79,56 @@ describe('sqliteStore', () => {
       const claims = [claim('R3', 'first'), claim('R4', 'first')];
       await under.store.close();
       expect(await Promise.all(claims)).toEqual([{ state: 'claimed' }, { state: 'claimed' }]);
+    });
+  });
+
+  describe('while another process has the lock', () => {
+    let under: StoreUnderTest & { file: string };
+    let other: Database.Database;
+    const me = { holder: null, request: 'request' };
+    const claim = (store: ServerStore, token: string) => store.rotation.claim(token, 'mine', me, 10_000);
+    beforeEach(async () => {
+      under = await open();
+      await under.store.sweep();
+      other = new Database(under.file);
+      other.exec('BEGIN IMMEDIATE');
+    });
+    afterEach(async () => {
+      other.close();
+      await under.close();
+    });
+
+    test('the process works, and the calls wait', async () => {
+      const another = await under.another();
+      const claims = [claim(under.store, 'R1')];
+      // Only a process that goes on lets the lock go.
+      await sleep(100);
+      claims.push(claim(under.store, 'R2'), claim(another, 'R3'));
+      await sleep(100);
+      other.exec('COMMIT');
+      expect(await Promise.all(claims)).toEqual(times(3, () => ({ state: 'claimed' })));
+      await another.close();
+    });
+
+    test('a refresh fails in its time', async () => {
+      const endpoint = createStrictEndpoint();
+      const options = { store: under.store, storeTimeoutMs: 100, onStoreError: () => {} };
+      const handler = createIdempotentRotation(options)(endpoint.handler);
+      const token = endpoint.signIn();
+      expect((await handler(refreshRequest(token))).status).toBe(503);
+      expect(endpoint.spent).toEqual([]);
+      other.exec('COMMIT');
+      // The claim came too late, and is given back.
+      await patiently(async () => expect((await handler(refreshRequest(token))).status).toBe(200));
+    });
+
+    test('the file is closed when the calls are done', async () => {
+      const claimed = claim(under.store, 'R1');
+      const closed = under.store.close();
+      await sleep(100);
+      other.exec('COMMIT');
+      await closed;
+      expect(await claimed).toEqual({ state: 'claimed' });
     });
   });
 

@@ -57,7 +57,7 @@ export function sqliteStore(file: string): ServerStore {
       sweeper.stop();
       const db = await opening?.catch(() => undefined);
       opening = undefined;
-      db?.close();
+      await db?.close();
     },
   };
 }
@@ -70,7 +70,7 @@ async function open(file: string): Promise<Connection> {
     // Leftovers of a process that died.
     await sweepAll(db);
   } catch (error) {
-    db.close();
+    await db.close();
     throw error;
   }
   return db;
