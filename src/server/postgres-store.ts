@@ -185,7 +185,9 @@ const SQL = {
       ON CONFLICT (session_id) DO UPDATE SET version = greatest(login.version, excluded.version),
         claim = nullif(login.claim, $2), forget_at = excluded.forget_at),
     old AS (
-      UPDATE one_refresh_token SET outdated = true, forget_at = ${after('$6')} WHERE refresh_token = $1 AND $1 <> $4)
+      INSERT INTO one_refresh_token AS known (refresh_token, session_id, outdated, forget_at)
+      SELECT $1, $3, true, ${after('$6')} WHERE $1 <> $4
+      ON CONFLICT (refresh_token) DO UPDATE SET session_id = excluded.session_id, outdated = true, forget_at = excluded.forget_at)
     INSERT INTO one_refresh_token AS known (refresh_token, session_id, forget_at) VALUES ($4, $3, ${after('$7')})
     ON CONFLICT (refresh_token) DO UPDATE SET session_id = excluded.session_id, outdated = false, forget_at = excluded.forget_at`,
   releaseVersion: `

@@ -275,7 +275,7 @@ function claimOf(row: SpentRow, claimId: string, now: number): Claim {
 
 function versionsIn(use: Use, tidy: () => void): VersionStore {
   const put =
-    'INSERT OR REPLACE INTO one_refresh_token (refresh_token, session_id, outdated, forget_at) VALUES (?, ?, 0, ?)';
+    'INSERT OR REPLACE INTO one_refresh_token (refresh_token, session_id, outdated, forget_at) VALUES (?, ?, ?, ?)';
   const begin = (db: Statements, token: string, version: number, claimId: string | null, until: number) => {
     const sessionId = crypto.randomUUID();
     const forgetAt = Date.now() + IDLE_MS;
@@ -287,7 +287,7 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
       until,
       forgetAt,
     );
-    db.run(put, token, sessionId, forgetAt);
+    db.run(put, token, sessionId, 0, forgetAt);
     return sessionId;
   };
 
@@ -344,12 +344,8 @@ function versionsIn(use: Use, tidy: () => void): VersionStore {
           now + IDLE_MS,
           claimId,
         );
-        db.run(
-          'UPDATE one_refresh_token SET outdated = 1, forget_at = ? WHERE refresh_token = ?',
-          now + outdatedMs,
-          token,
-        );
-        db.run(put, next, sessionId, now + IDLE_MS);
+        db.run(put, token, sessionId, 1, now + outdatedMs);
+        db.run(put, next, sessionId, 0, now + IDLE_MS);
         tidy();
       }),
     release: (token, sessionId, claimId) =>

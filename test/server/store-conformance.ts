@@ -313,6 +313,7 @@ export function describeStore(open: () => Promise<StoreUnderTest>): void {
       await store.versions.settle('R1', 'mine', { sessionId, next: 'R2', newest, outdatedMs: 10_000 });
       const conflict = { state: 'conflict', reason: 'outdated', sessionId, newest: 5 };
       expect(await claim('R2', 'x', 4)).toEqual(conflict);
+      expect(await claim('R1', 'x', 5)).toEqual(conflict);
       expect(await claim('R2', 'x', 5)).toEqual({ state: 'claimed', sessionId, newest: 6 });
     });
   });
