@@ -12,14 +12,16 @@ afterEach(() => void vi.useRealTimers());
 /** A record whose calls fail with these errors, one after the other; the last one stays. */
 async function recording(...errors: Error[]) {
   const timers = vi.spyOn(globalThis, 'setTimeout');
-  const call = vi.fn(() => Promise.reject(errors.length > 1 ? errors.shift()! : errors[0]!));
+  const call = vi.fn<() => Promise<never>>(() =>
+    Promise.reject(errors.length > 1 ? errors.shift()! : errors[0]!),
+  );
   const { said, further } = await record(call, options, WINDOW_MS);
   expect(said).toBeUndefined();
   let isOver = false;
   void further?.over.then(() => (isOver = true));
   const keepsAlive = () =>
     timers.mock.calls.some(
-      ([, ms], n) => ms === WINDOW_MS && (timers.mock.results[n]?.value as NodeJS.Timeout).hasRef(),
+      ([, ms], n) => ms === WINDOW_MS && (timers.mock.results[n]!.value as NodeJS.Timeout).hasRef(),
     );
   return { call, keepsAlive, isOver: () => isOver };
 }
