@@ -139,7 +139,10 @@ export interface ServerStore {
    * not survive a request. Rejects when the database cannot be reached.
    */
   sweep(): Promise<void>;
-  /** Stops the timer, and closes what the store itself has opened: a file, but never a pool or client that was given to it. Never rejects. */
+  /**
+   * Stops the timer, and closes what the store itself has opened: a file, but never a pool or client that was given to it. `sqliteStore` finishes
+   * the calls under way first, which takes up to 5 s if another process has locked the file. Later calls reject. Never rejects.
+   */
   close(): Promise<void>;
 }
 
