@@ -409,6 +409,24 @@ export const unitMutants: readonly UnitMutant[] = [
     tests: login,
   },
   {
+    guard: 'logout: two at once are one',
+    anchor: '(leaving ??= endSession(how)',
+    replacement: '(leaving = endSession(how)',
+    tests: logout,
+  },
+  {
+    guard: 'login: a step-up knows its user before the first read',
+    anchor: 'await coordinator.ready;',
+    replacement: '',
+    tests: 'src/login/extensions.test.ts',
+  },
+  {
+    guard: 'login: a step-up knows its user by the ID token',
+    anchor: ' ?? (sub as string | undefined)',
+    replacement: '',
+    tests: 'src/login/extensions.test.ts',
+  },
+  {
     guard: 'login: only the user who was asked to steps up',
     anchor: 'expected !== undefined && subject !== expected',
     replacement: 'false',

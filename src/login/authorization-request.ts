@@ -94,7 +94,8 @@ async function push(
     });
     if (!response.ok) throw await readTokenError(response);
     const { request_uri: uri } = await readObject(response);
-    return new URLSearchParams({ client_id: clientId, request_uri: String(uri) });
+    // (It throws where there is none.)
+    return new URLSearchParams({ client_id: clientId, request_uri: (uri as string).trim() });
   } catch (error) {
     // Servers may have it for other clients only, or not let pages use it (CORS).
     if (!par) return undefined;

@@ -1,4 +1,5 @@
 import type { AuthorizationServer } from 'oauth4webapi';
+import { readClaims } from '../claims.js';
 import { TokenCoordinatorError } from '../core/errors.js';
 import type { TokenResponse } from '../core/types.js';
 import { configurationError, readEndpoint } from '../oauth/options.js';
@@ -71,6 +72,7 @@ export function createLogin(options: LoginOptions): Login {
   const { coordinator, clientId, endpoints, scope = 'openid' } = options;
   const id = `${coordinator.name} ${clientId}`;
   let finishing: ReturnType<Login['finish']> | undefined;
+  let leaving: Promise<void> | undefined;
 
   async function load(): Promise<AuthorizationServer> {
     if (endpoints) {
@@ -166,7 +168,7 @@ export function createLogin(options: LoginOptions): Login {
         : undefined;
     // guard: login: only the user who was asked to steps up
     if (expected !== undefined && subject !== expected) {
-      throw new LoginError('subject_changed', 'Somebody else signed in than the user who was asked to');
+      throw new LoginError('subject_changed', 'Another user signed in');
     }
     await coordinator.setSession(tokens, { subject, dpopKeyPair });
   }
@@ -185,6 +187,30 @@ export function createLogin(options: LoginOptions): Login {
     // Before anything else happens: the code must reach neither a Referer nor the history.
     history.replaceState(history.state, '', redirectUri);
     return { state, answer, redirectUri };
+  }
+
+  async function endSession(how: Parameters<Login['signOut']>[0]): Promise<void> {
+    const { everywhere = true } = Object(how) as { everywhere?: boolean };
+    await coordinator.ready;
+    const idToken = coordinator.peekIdToken();
+    // Asked for at once, so that the revocation that signOut() sends need not wait for it either.
+    const asked = everywhere && load().catch(() => undefined);
+    // guard: logout: nothing ends at the provider that has not ended here
+    // guard: logout: the session here has ended before the page is left
+    await coordinator.signOut();
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, LOGOUT_WAIT_MS));
+    const { end_session_endpoint: endpoint } = (await Promise.race([asked, late])) || {};
+    if (!endpoint) return;
+    const url = new URL(readEndpoint('end_session_endpoint, as the issuer publishes it,', endpoint));
+    url.searchParams.set('client_id', clientId);
+    // guard: logout: the ID token is read before the session ends
+    if (idToken) url.searchParams.set('id_token_hint', idToken);
+    const { postLogoutRedirectUri: back } = options;
+    if (back) url.searchParams.set('post_logout_redirect_uri', new URL(back, pageAddress()).href);
+    // The revocation is on its way by then, and outlives the page.
+    // guard: logout: the revocation leaves before the page does
+    await new Promise((resolve) => setTimeout(resolve));
+    location.assign(url.href);
   }
 
   return {
@@ -211,35 +237,15 @@ export function createLogin(options: LoginOptions): Login {
       if (failure) throw new LoginError(failure.code, failure.message, failure);
     },
 
-    async signOut(how) {
-      const { everywhere = true } = Object(how) as { everywhere?: boolean };
-      await coordinator.ready;
-      const idToken = coordinator.peekIdToken();
-      // Asked for at once, so that the revocation that signOut() sends need not wait for it either.
-      const asked = everywhere && load().catch(() => undefined);
-      // guard: logout: nothing ends at the provider that has not ended here
-      // guard: logout: the session here has ended before the page is left
-      await coordinator.signOut();
-      const late = new Promise<undefined>((resolve) => setTimeout(resolve, LOGOUT_WAIT_MS));
-      const { end_session_endpoint: endpoint } = (await Promise.race([asked, late])) || {};
-      if (!endpoint) return;
-      const url = new URL(readEndpoint('end_session_endpoint, as the issuer publishes it,', endpoint));
-      url.searchParams.set('client_id', clientId);
-      // guard: logout: the ID token is read before the session ends
-      if (idToken) url.searchParams.set('id_token_hint', idToken);
-      const { postLogoutRedirectUri: back } = options;
-      if (back) url.searchParams.set('post_logout_redirect_uri', new URL(back, pageAddress()).href);
-      // The revocation is on its way by then, and outlives the page.
-      // guard: logout: the revocation leaves before the page does
-      await new Promise((resolve) => setTimeout(resolve));
-      location.assign(url.href);
-    },
+    // (A second one, as of a double click, would find no ID token, and leave the page without it.)
+    // guard: logout: two at once are one
+    signOut: (how) => (leaving ??= endSession(how).finally(() => (leaving = undefined))),
 
     async stepUp(challenge) {
-      const given: typeof challenge = Object(challenge);
-      const wanted = 'headers' in given ? (await import('./step-up.js')).readStepUp(given) : given;
+      const { readStepUp } = await import('./step-up.js');
+      const wanted = await readStepUp(Object(challenge), coordinator, readClaims);
       if ('code' in wanted) throw new LoginError(wanted.code, wanted.message);
-      return leave(wanted, { subject: coordinator.getSnapshot().subject });
+      return leave(wanted, wanted);
     },
   };
 }

@@ -3,7 +3,13 @@ import { IDBFactory } from 'fake-indexeddb';
 import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, exportJWK, type JWK } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createFakeCoordinator, type FakeCoordinator } from '../../test/support/fake-coordinator.js';
-import { CLIENT_ID, optionsFor, startLoginWorld, type LoginWorld } from '../../test/support/login-world.js';
+import {
+  CLIENT_ID,
+  idToken,
+  optionsFor,
+  startLoginWorld,
+  type LoginWorld,
+} from '../../test/support/login-world.js';
 import { json } from '../../test/support/loopback-server.js';
 import { createLogin, type Login, type LoginError, type LoginOptions } from './index.js';
 import { patiently } from '../../test/support/patiently.js';
@@ -84,6 +90,14 @@ describe('pushed authorization requests', () => {
     await left(make().start());
     expect(world.request().get('state')).toBeTruthy();
     expect(await codeOf(make({ par: true }).start())).toBe('invalid_client');
+  });
+
+  test('without an address are made openly, unless the app insists', async () => {
+    offer();
+    world.answers['/par'] = json(201, { expires_in: 60 });
+    await left(make().start());
+    expect(world.request().get('state')).toBeTruthy();
+    expect(await codeOf(make({ par: true }).start())).toBe('server_unavailable');
   });
 
   test('cannot be insisted on where there are none', async () => {
@@ -189,6 +203,19 @@ describe('step-up', () => {
     world.claims = {};
     world.comeBack();
     expect(await login.finish()).toEqual({ returnTo: '/orders' });
+  });
+
+  test.each([
+    ['before the first read', { status: 'loading', subject: undefined }, 'ada'],
+    ['by the ID token alone', { status: 'signed-in', subject: undefined }, undefined],
+  ] as const)('knows its user %s', async (_, snapshot, later) => {
+    coordinator.set(snapshot, { idToken: idToken({ sub: 'ada' }) });
+    const ready = Promise.resolve().then(() => coordinator.set({ status: 'signed-in', subject: later }));
+    const login = make({ coordinator: { ...coordinator, ready } });
+    await left(login.stepUp({ acrValues: 'gold' }));
+    world.claims = { sub: 'bob' };
+    world.comeBack();
+    expect(await codeOf(login.finish())).toBe('subject_changed');
   });
 
   test('says that the server cannot meet the demand', async () => {

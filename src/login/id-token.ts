@@ -35,16 +35,21 @@ export async function checkIdToken(tokens: TokenResponse, expected: ExpectedIdTo
     // guard: login: an ID token's nonce is that of the attempt
     nonce: nonce === expected.nonce,
     auth_time: expected.maxAge === undefined || Number(authTime) + expected.maxAge > now,
-    at_hash: atHash === undefined || atHash === (await halfHash(accessToken, idToken)),
+    at_hash: atHash === undefined || atHash === ((await halfHash(accessToken, idToken)) ?? atHash),
   }).find(([, right]) => !right);
   if (wrong) throw new LoginError('id_token_invalid', `The ID token's ${wrong[0]} is wrong`);
   return sub as string;
 }
 
-/** The left half of a token's hash (OpenID Connect Core §3.1.3.6), by the algorithm of the ID token's signature. */
-async function halfHash(accessToken: string, idToken: string): Promise<string> {
-  // A JWT's header reads as its claims do.
+/**
+ * The left half of a token's hash (OpenID Connect Core §3.1.3.6), by the algorithm of the ID token's signature; `undefined` for one that is not
+ * known here: with a code, the check is optional (§3.1.3.8).
+ */
+async function halfHash(accessToken: string, idToken: string): Promise<string | undefined> {
+  // A JWT's header reads as its claims do. (`EdDSA` and `Ed25519` are one, with SHA-512.)
   const { alg } = readClaims(`.${idToken}`);
-  const bits = Number(/\d{3}$/.exec(String(alg))?.[0] ?? 512);
+  const found = /^Ed[D2]|[235]\d\d(?=K?$)/.exec(String(alg))?.[0];
+  if (!found) return undefined;
+  const bits = Number(found) || 512;
   return encodeBytes((await sha(bits, accessToken)).subarray(0, bits / 16));
 }

@@ -27,7 +27,7 @@ export interface LoginOptions {
   readonly endpoints?: LoginEndpoints | undefined;
   /** The public client's `client_id` (RFC 6749 §2.2). */
   readonly clientId: string;
-  /** The page that calls `finish()`: absolute, or relative to the page's origin. The server has to know the absolute one, to the letter. */
+  /** The page that calls `finish()`: an address, or a path from the root (`/callback`). The server has to know the absolute one, to the letter. */
   readonly redirectUri: string | URL;
   /** The requested scope (RFC 6749 §3.3); default `openid offline_access`. */
   readonly scope?: string | undefined;
@@ -35,7 +35,7 @@ export interface LoginOptions {
   readonly resource?: string | readonly string[] | undefined;
   /** Further parameters of every authorization request, for example `{ audience: '…' }` or `{ prompt: 'consent' }`; default: none. */
   readonly parameters?: Readonly<Record<string, string>> | undefined;
-  /** Where the provider sends the browser after its logout: absolute, or relative to the page's origin; default: the provider's own page. */
+  /** Where the provider sends the browser after its logout: an address, or a path from the root; default: the provider's own page. */
   readonly postLogoutRedirectUri?: string | URL | undefined;
   /** Binds the tokens to a new key at the code exchange (RFC 9449); `refreshTokenGrant` needs `dpop` too. Default `false`. */
   readonly dpop?: boolean | undefined;

@@ -49,6 +49,16 @@ test('ends the session here, then the one at the provider', async () => {
   });
 });
 
+test('two at once are one, with its ID token', async () => {
+  const signOut = vi.spyOn(coordinator, 'signOut').mockImplementation(async () => {
+    coordinator.set({ status: 'signed-out' }, { idToken: undefined });
+  });
+  const login = make();
+  await Promise.all([login.signOut(), login.signOut()]);
+  expect([signOut.mock.calls.length, world.visited.length]).toEqual([1, 1]);
+  expect(new URL(world.visited[0] ?? '').searchParams.get('id_token_hint')).toBe(hint);
+});
+
 test('stays on the page where only this app is meant', async () => {
   const signOut = vi.spyOn(coordinator, 'signOut');
   await make().signOut({ everywhere: false });

@@ -52,6 +52,19 @@ test('says what is under way, then what went wrong', async () => {
   expect(result.current.popup, 'the same function in every render').toBe(popup);
 });
 
+test('one of two calls is still under way', async () => {
+  let close = (): void => {};
+  login.popup.mockImplementationOnce(() => new Promise((resolve) => (close = resolve)));
+  const { result } = renderHook(() => useLogin(login));
+  let opened: Promise<void> | undefined;
+  act(() => void (opened = result.current.popup()));
+  await act(() => result.current.popup());
+  expect(result.current.pending).toBe(true);
+  close();
+  await act(() => opened);
+  expect(result.current.pending).toBe(false);
+});
+
 test('nothing is under way any more after the back button', () => {
   const { result } = renderHook(() => useLogin(login));
   act(() => void result.current.start());

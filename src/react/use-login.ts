@@ -24,9 +24,12 @@ export interface LoginState {
   readonly error: LoginError | TokenCoordinatorError | undefined;
 }
 
-type Progress = Pick<LoginState, 'pending' | 'error'>;
+interface Progress extends Pick<LoginState, 'error'> {
+  /** The calls under way. */
+  readonly calls: number;
+}
 
-const IDLE: Progress = { pending: false, error: undefined };
+const IDLE: Progress = { calls: 0, error: undefined };
 
 /**
  * Signing in and out from a component, with what is under way and what went wrong. The methods are the same from render to render.
@@ -50,18 +53,21 @@ export function useLogin(login?: Login): LoginState {
     const watched =
       (method: (...args: unknown[]) => Promise<unknown>) =>
       async (...args: unknown[]): Promise<unknown> => {
-        setProgress({ pending: true, error: undefined });
+        setProgress(({ calls }) => ({ calls: calls + 1, error: undefined }));
+        // (None is left after the page has come back from the cache.)
+        const end = (error?: LoginError): void =>
+          setProgress((now) => ({ calls: Math.max(0, now.calls - 1), error: error ?? now.error }));
         try {
           const result = await method(...args);
-          setProgress(IDLE);
+          end();
           return result;
         } catch (error) {
-          setProgress({ pending: false, error: error as LoginError });
+          end(error as LoginError);
           return;
         }
       };
     const all = Object.entries(used).map(([name, method]) => [name, watched(method as never)]);
-    return Object.fromEntries(all) as Omit<LoginState, keyof Progress>;
+    return Object.fromEntries(all) as Omit<LoginState, 'pending' | 'error'>;
   }, [used]);
   useEffect(() => {
     // Back from the server's page by the back button: nothing is under way any more.
@@ -71,5 +77,6 @@ export function useLogin(login?: Login): LoginState {
     addEventListener('pageshow', shown);
     return () => removeEventListener('pageshow', shown);
   }, []);
-  return { ...methods, ...progress };
+  const { calls, error } = progress;
+  return { ...methods, pending: calls > 0, error };
 }
