@@ -65,7 +65,7 @@ export function createRuntime(
   const untold: CoordinatorEvent[] = [];
   const deliveries: Parameters<Hooks['deliver']>[0][] = [];
   let running = false;
-  /** Without a store: what the operations of this batch of steps have left for the next one. */
+  /** Without a store: the record that the last operation of this batch of steps has left. */
   let memory: SessionRecord | undefined;
   let state: State = initialState({
     me: clock.id(),

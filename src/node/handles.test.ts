@@ -1,4 +1,4 @@
-/** What one user of a session may do to the others in its process, and what a process does on a call that nothing else wakes. */
+/** Several users of one session in a process, and calls in a process that nothing else wakes. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import type { Shared } from './shared.js';
 let folder: string;
 let opened: Sessions[];
 let requests: number;
-/** What the server does with a request. */
+/** The server's answer to a request. */
 let answer: () => Promise<TokenResponse>;
 beforeEach(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'one-refresh-test-'));
